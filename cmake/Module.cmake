@@ -1,14 +1,22 @@
-# assay_module(<path> [PURE] [INTEGER_ONLY] [USES <path>...] [VENDOR <target>...] [ALLOW <regex>])
+# SPDX-License-Identifier: Apache-2.0
+# assay_module(<path> [PURE] [INTEGER_ONLY] [THREADS] [USES <path>...] [VENDOR <target>...] [ALLOW <regex>])
 #
 #   <path>        folder under src/; its last part N names the one public header, N.h
 #   PURE          no clock, heap, file, thread or writable global: read off the built archive by tools/check_pure.sh
 #   INTEGER_ONLY  a float or double is a compile error (gcc's -mgeneral-regs-only)
+#   THREADS       its tests run under the thread sanitizer too (ctest label: threads)
 #   USES          modules this one may include; each stands ABOVE it in src/CMakeLists.txt
 #   VENDOR        libraries from outside that only this module sees
 #   ALLOW         for PURE: further symbols it may call, as one regular expression
 #
 # assay_app(<name> USES <path>...)    a program: apps/<name>/*.c, the only places with a main()
+#
+# Beside `all`: the targets fuzzers, benches and thread_tests, each all of its kind.
 include_guard()
+
+add_custom_target(fuzzers)
+add_custom_target(benches)
+add_custom_target(thread_tests)
 
 set(ASSAY_WARNINGS -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wcast-qual -Wvla
     -Wconversion -Wno-sign-conversion -Wswitch-enum -Werror)
@@ -36,7 +44,7 @@ function(assay_link target)
 endfunction()
 
 function(assay_module path)
-  cmake_parse_arguments(M "PURE;INTEGER_ONLY" "ALLOW" "USES;VENDOR" ${ARGN})
+  cmake_parse_arguments(M "PURE;INTEGER_ONLY;THREADS" "ALLOW" "USES;VENDOR" ${ARGN})
   if(M_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "${path}: unknown words: ${M_UNPARSED_ARGUMENTS}")
   endif()
@@ -90,6 +98,7 @@ function(assay_module path)
   # 5. Purity is read off the archive, not promised in a comment.
   if(M_PURE AND NOT ASSAY_SANITIZE AND NOT ASSAY_FUZZ)
     add_test(NAME pure_${id} COMMAND ${CMAKE_SOURCE_DIR}/tools/check_pure.sh $<TARGET_FILE:assay_${id}> ${M_ALLOW})
+    set_tests_properties(pure_${id} PROPERTIES LABELS purity)
   endif()
 
   # 6. Tests, fuzzers and benches beside the source, linked with nothing that the module did not declare
@@ -102,6 +111,10 @@ function(assay_module path)
     target_link_libraries(${tn} PRIVATE cmocka jansson ${M_VENDOR})
     target_compile_definitions(${tn} PRIVATE ASSAY_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     add_test(NAME ${tn} COMMAND ${tn})
+    if(M_THREADS)
+      set_tests_properties(${tn} PROPERTIES LABELS threads)
+      add_dependencies(thread_tests ${tn})
+    endif()
   endforeach()
   file(GLOB fuzzers CONFIGURE_DEPENDS ${dir}/test/fuzz_*.c)
   foreach(f IN LISTS fuzzers)
@@ -109,6 +122,8 @@ function(assay_module path)
     add_executable(${fn} ${f})
     assay_link(${fn} ${path} ${M_USES})
     target_link_libraries(${fn} PRIVATE ${M_VENDOR})
+    set_target_properties(${fn} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/fuzzers)
+    add_dependencies(fuzzers ${fn})
     if(ASSAY_FUZZ)
       target_link_options(${fn} PRIVATE -fsanitize=fuzzer)
     else()
@@ -122,6 +137,8 @@ function(assay_module path)
     add_executable(${bn} ${b})
     assay_link(${bn} ${path} ${M_USES})
     target_link_libraries(${bn} PRIVATE ${M_VENDOR})
+    set_target_properties(${bn} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/benches)
+    add_dependencies(benches ${bn})
   endforeach()
 endfunction()
 

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+# What a person types. The build itself is CMake's: CMakeLists.txt, src/CMakeLists.txt, CMakePresets.json.
+#
+#   make          the programs, in build/bin        make asan|tsan   the unit tests under sanitizers
+#   make test     the unit tests                    make fuzz        every fuzzer, FUZZ_SECONDS (60) each
+#   make demo     the whole story                   make bench       the figures
+#   make check    every test there is               make lint        the house rules
+#   make format   clang-format                      make coverage    gcov counters of the unit tests
+#
+# tools/setup installs what this needs; ./demo and ./check call it.
+export FUZZ_SECONDS ?= 60
+JOBS ?= $(shell nproc)
+env := if [ -f build/env.sh ]; then . ./build/env.sh; fi;
+fixed_addresses := $(shell setarch -R true 2>/dev/null && echo setarch -R)# the thread sanitizer needs them on new kernels
+
+all: build-release
+build-%: build/%/build.ninja
+	@$(env) cmake --build --preset $* -j $(JOBS)
+build/%/build.ninja: CMakePresets.json
+	@$(env) cmake --preset $* && touch $@
+
+test: build-release
+	@$(env) ctest --preset release -j $(JOBS)
+asan tsan: %: build-%
+	@$(env) $(fixed_addresses) ctest --preset $@ -j $(JOBS)
+coverage: build-coverage
+	@$(env) ctest --preset coverage -j $(JOBS)
+fuzz: build-fuzz
+	@exec tools/fuzz build/fuzz/fuzzers
+bench: build-release
+	@$(env) exec bench/run
+lint:
+	@exec tools/lint
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+demo check:
+	@exec ./$@
+clean:
+	rm -rf build/bin build/release build/debug build/asan build/tsan build/fuzz build/coverage
+.PHONY: all test asan tsan coverage fuzz bench lint format demo check clean
+.PRECIOUS: build/%/build.ninja

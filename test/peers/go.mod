@@ -1,10 +1,11 @@
 module assay/test/peers
 
-go 1.26.8
+go 1.23.0
 
 require (
 	github.com/cometbft/cometbft v0.38.25
 	github.com/cometbft/cometbft-db v0.14.1
+	github.com/cosmos/ics23/go v0.11.0
 )
 
 require (

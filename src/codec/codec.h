@@ -2,24 +2,29 @@
  *
  * codec - the one encoding: protobuf's wire format, described by tables, in two profiles.
  *
- *   strict   for all that is ours: fields in ascending order, minimal varints, no unknown field, no default value on the
- *            wire, nothing twice. One value has one encoding: encode(decode(x)) == x for every x that decodes.
- *   comet    for what CometBFT defines (ABCI, votes, headers): unknown fields are skipped, fields may come in any order,
- *            a later singular scalar replaces an earlier one; non-nullable messages are written even when empty.
+ *   strict   for all that is ours: fields in ascending order, minimal varints, no unknown field, no default value on
+ *            the wire, nothing twice. One value has one encoding: encode(decode(x)) == x for every x that decodes.
+ *   comet    for what CometBFT defines (ABCI, votes, headers): unknown fields are skipped, fields may come in any
+ *            order, a later singular scalar replaces an earlier one; non-nullable messages are written even when empty.
+ *            A message field that comes twice (gogoproto would merge the two) and groups are ASSAY_E_ENCODING.
  *
- * A message is a C struct and a table of its fields (assay_codec_field), which mirrors a message of spec/proto. Decoding
- * is zero-copy: ASSAY_CODEC_BYTES fields point into the input, which must outlive the struct. Arrays and optional
- * messages are taken from an arena. Nesting is bounded by the tables (ASSAY_CODEC_DEPTH_MAX).
+ * A message is a C struct and a table of its fields (assay_codec_field), which mirrors a message of spec/proto.
+ * Decoding is zero-copy: ASSAY_CODEC_BYTES fields point into the input, which must outlive the struct. Arrays and
+ * optional messages are taken from an arena. Nesting is bounded by ASSAY_CODEC_DEPTH_MAX, whatever the tables say. Text is bytes
+ * here: whether a string is UTF-8 is for the module that knows what it means.
  *
- * Knows nothing of what it encodes.  Also here: bech32m text and canonical JSON text, the two other encodings people see.
- * Reading order: codec.h, codec.c, bech32m.c, json.c.     Spec: spec/encoding.md; protobuf encoding guide; BIP 350.
+ * Knows nothing of what it encodes. Also here: bech32m, base64 and canonical JSON text, the other encodings people see.
+ * Reading order: codec.h, codec.c, bech32m.c, base64.c, json.c.      Spec: spec/encoding.md; protobuf encoding guide;
+ * BIP 350; RFC 4648; RFC 8785.
  */
 #ifndef ASSAY_CODEC_H
 #define ASSAY_CODEC_H
 
 #include "base/base.h"
 
-#define ASSAY_CODEC_DEPTH_MAX 12
+#define ASSAY_CODEC_DEPTH_MAX 12                /* messages inside messages, the outermost included */
+#define ASSAY_CODEC_FIELDS_MAX 128              /* rows of a table */
+#define ASSAY_CODEC_NUMBER_MAX ((1u << 29) - 1) /* protobuf's own bound of a field's number */
 
 typedef enum assay_codec_profile { ASSAY_CODEC_STRICT, ASSAY_CODEC_COMET } assay_codec_profile;
 
@@ -32,8 +37,8 @@ typedef enum assay_codec_kind {
     ASSAY_CODEC_BOOL,     /* bool, varint 0 or 1; absent = false */
     ASSAY_CODEC_SFIXED64, /* int64_t, 8 bytes little-endian; absent = 0 */
     ASSAY_CODEC_BYTES,    /* assay_bytes into the input; absent = empty; max bounds its length (0: no bound) */
-    ASSAY_CODEC_FIXED,    /* uint8_t[size] in the struct. strict: must be there, of exactly size bytes.
-                             comet: absent or empty = all zero; any other length is ASSAY_E_ENCODING; all zero is not written */
+    ASSAY_CODEC_FIXED,    /* uint8_t[size] in the struct. strict: must be there, of exactly size bytes. comet: absent or
+                             empty = all zero, any other length is ASSAY_E_ENCODING; all zero is not written */
     ASSAY_CODEC_FIXED_OPTIONAL, /* uint8_t[size]; absent = all zero, and all zero is never written */
     ASSAY_CODEC_MESSAGE,        /* a struct inside the struct. strict: must be there (written even when empty).
                                    comet: gogoproto's non-nullable: always written; absent = all zero */
@@ -77,7 +82,8 @@ struct assay_codec_message {
  *   const assay_codec_message point_message = ASSAY_MESSAGE("Point", point, point_fields);
  */
 #define ASSAY_FIELD(number, kind, type, member) {(number), ASSAY_CODEC_##kind, offsetof(type, member), 0, 0, 0, NULL}
-#define ASSAY_FIELD_BYTES(number, type, member, max) {(number), ASSAY_CODEC_BYTES, offsetof(type, member), 0, 0, (max), NULL}
+#define ASSAY_FIELD_BYTES(number, type, member, max)                                                                   \
+    {(number), ASSAY_CODEC_BYTES, offsetof(type, member), 0, 0, (max), NULL}
 #define ASSAY_FIELD_FIXED(number, kind, type, member)                                                                  \
     {(number), ASSAY_CODEC_##kind, offsetof(type, member), 0, sizeof(((type *)0)->member), 0, NULL}
 #define ASSAY_FIELD_MESSAGE(number, kind, type, member, sub)                                                           \
@@ -90,24 +96,30 @@ struct assay_codec_message {
 #define ASSAY_MESSAGE(name, type, fields)                                                                              \
     {(name), sizeof(type), _Alignof(type), sizeof(fields) / sizeof *(fields), (fields)}
 
-/* assay_codec_size - how many bytes assay_codec_encode will write. Pure, linear in the message. */
+/* assay_codec_table_ok - a table's rows ascend, lie inside their struct, and have what their kinds need. For tests:
+ * every module that writes tables checks each of its own once. Submessages are not followed. */
+bool assay_codec_table_ok(const assay_codec_message *message);
+
+/* assay_codec_size - how many bytes assay_codec_encode will write. Pure, linear in the message. Bounds are not looked
+ * at: what lies deeper than ASSAY_CODEC_DEPTH_MAX, which encode refuses, counts nothing. */
 size_t assay_codec_size(const assay_codec_message *message, const void *value, assay_codec_profile profile);
 
 /* assay_codec_encode - appends the encoding of value (a struct of message's type) to out.
- *   ASSAY_E_RANGE    a bound of the table (max, size) is exceeded; out is as it was
+ *   ASSAY_E_RANGE    a bound of the table (max, size), or ASSAY_CODEC_DEPTH_MAX, is exceeded; out is as it was
  *   ASSAY_F_MEMORY   out is too small; out is as it was */
 ASSAY_MUST_USE assay_err assay_codec_encode(assay_buf *out, const assay_codec_message *message, const void *value,
                                             assay_codec_profile profile);
 
-/* assay_codec_encode_new - the same, into bytes taken from an arena. */
+/* assay_codec_encode_new - the same, into bytes taken from an arena. An empty encoding takes nothing. */
 ASSAY_MUST_USE assay_err assay_codec_encode_new(assay_bytes *out, assay_arena *keep, const assay_codec_message *message,
                                                 const void *value, assay_codec_profile profile);
 
 /* assay_codec_decode - reads all of input into *value, which it clears first. Byte fields point into input; arrays and
  * optional messages are taken from keep. A hostile input costs time and memory linear in input.len: an element's memory
- * is taken only when its bytes are there (counted before taken).
+ * is taken only when its bytes are there (counted before taken). Unless ASSAY_OK, *value is unspecified and keep may
+ * have been taken from.
  *   ASSAY_E_ENCODING  not an encoding of this message in this profile
- *   ASSAY_E_RANGE     a bound of the table is exceeded
+ *   ASSAY_E_RANGE     a bound of the table, or ASSAY_CODEC_DEPTH_MAX, is exceeded
  *   ASSAY_F_MEMORY    keep is too small */
 ASSAY_MUST_USE assay_err assay_codec_decode(void *value, assay_arena *keep, const assay_codec_message *message,
                                             assay_bytes input, assay_codec_profile profile);
@@ -119,20 +131,22 @@ ASSAY_MUST_USE assay_err assay_codec_put_varint(assay_buf *out, uint64_t value);
  * ASSAY_E_ENCODING if it is truncated, longer than 10 bytes or beyond 64 bits. */
 ASSAY_MUST_USE assay_err assay_codec_get_varint(uint64_t *value, assay_bytes *input, assay_codec_profile profile);
 
-/* assay_codec_encode_delimited - uvarint length, then the encoding: what CometBFT signs and frames (comet profile). */
-ASSAY_MUST_USE assay_err assay_codec_encode_delimited(assay_buf *out, const assay_codec_message *message, const void *value,
-                                                      assay_codec_profile profile);
+/* assay_codec_encode_delimited - uvarint length, then the encoding: what CometBFT signs and frames (comet profile).
+ * Errors as assay_codec_encode. */
+ASSAY_MUST_USE assay_err assay_codec_encode_delimited(assay_buf *out, const assay_codec_message *message,
+                                                      const void *value, assay_codec_profile profile);
 
-/* ---- bech32m (BIP 350): addresses and keys as people see them ----------------------------------------------------- */
+/* ---- bech32m (BIP 350): addresses and keys as people see them ---------------------------------------------------- */
 
 #define ASSAY_BECH32M_LEN_MAX 90
 
 /* assay_codec_bech32m_put - writes prefix, '1', data in base 32, checksum, and a zero to out (91 chars at most).
  * ASSAY_E_RANGE if the text would exceed 90 characters or the prefix is empty or not lower-case ASCII. */
-ASSAY_MUST_USE assay_err assay_codec_bech32m_put(char out[ASSAY_BECH32M_LEN_MAX + 1], const char *prefix, assay_bytes data);
+ASSAY_MUST_USE assay_err assay_codec_bech32m_put(char out[ASSAY_BECH32M_LEN_MAX + 1], const char *prefix,
+                                                 assay_bytes data);
 
-/* assay_codec_bech32m_get - reads text of exactly this prefix and len data bytes. ASSAY_E_ENCODING otherwise (bad checksum,
- * mixed case, wrong prefix or length, non-zero padding). */
+/* assay_codec_bech32m_get - reads text of exactly this prefix and len data bytes, in one case, either (BIP 173).
+ * ASSAY_E_ENCODING otherwise (bad checksum, mixed case, wrong prefix or length, non-zero padding). */
 ASSAY_MUST_USE assay_err assay_codec_bech32m_get(uint8_t *out, size_t len, const char *prefix, assay_bytes text);
 
 #define ASSAY_ADDRESS_TEXT_LEN 44 /* "assay1" + 32 + 6 */
@@ -141,33 +155,41 @@ void assay_codec_address_put(char out[ASSAY_ADDRESS_TEXT_LEN + 1], assay_address
 /* assay_codec_address_get - the reverse. ASSAY_E_ENCODING if it is not such a text. */
 ASSAY_MUST_USE assay_err assay_codec_address_get(assay_address *out, assay_bytes text);
 
-/* ---- base64 (RFC 4648, standard alphabet, padded) ------------------------------------------------------------------ */
+/* ---- base64 (RFC 4648, standard alphabet, padded) ----------------------------------------------------------------- */
 
 /* assay_codec_base64_size - characters that base64 of len bytes takes, without a zero. */
 size_t assay_codec_base64_size(size_t len);
 /* assay_codec_base64_put - appends base64 text. ASSAY_F_MEMORY if it does not fit. */
 ASSAY_MUST_USE assay_err assay_codec_base64_put(assay_buf *out, assay_bytes data);
-/* assay_codec_base64_get - decodes canonical base64 (no white space, zero spare bits, right padding) into keep. */
+/* assay_codec_base64_get - decodes canonical base64 (no white space, zero spare bits, right padding) into keep.
+ * ASSAY_E_ENCODING if it is not that, ASSAY_F_MEMORY if keep is too small. */
 ASSAY_MUST_USE assay_err assay_codec_base64_get(assay_bytes *out, assay_arena *keep, assay_bytes text);
 
-/* ---- JSON writer: canonical text for what is hashed, signed or printed for machines ---------------------------------
- * A sticky writer: after the first failure everything is ignored and assay_json_end tells. Members are written in the
- * order of the calls; the caller keeps RFC 8785's order where the text is hashed. No white space, no floats. */
+/* ---- JSON writer: canonical text for what is hashed, signed or printed for machines --------------------------------
+ * A sticky writer: after the first failure everything is ignored and assay_json_end tells; out then ends somewhere in
+ * the middle. Members are written in the order of the calls; the caller keeps RFC 8785's order where the text is
+ * hashed, and its numbers within 2^53. No white space, no floats. Calls that could not give JSON (a member without a key, a
+ * wrong bracket, a second value at the top) are bugs of the caller and stop the program. */
+#define ASSAY_JSON_DEPTH_MAX 31
+
 typedef struct assay_json {
     assay_buf *out;
     assay_err err;
     uint32_t depth;
-    bool comma[32];
+    bool comma[ASSAY_JSON_DEPTH_MAX + 1]; /* something stands in this container already */
+    char close[ASSAY_JSON_DEPTH_MAX + 1]; /* the character that closes it */
 } assay_json;
 
 /* assay_json_begin - a writer that appends to out. */
 assay_json assay_json_begin(assay_buf *out);
-/* assay_json_object, _array - opens one; key is NULL inside an array and at the top. Close with assay_json_close. */
+/* assay_json_object, _array - opens one; key is NULL inside an array and at the top. Close with assay_json_close.
+ * ASSAY_E_RANGE sticks beyond ASSAY_JSON_DEPTH_MAX. */
 void assay_json_object(assay_json *json, const char *key);
 void assay_json_array(assay_json *json, const char *key);
 /* assay_json_close - closes the innermost object or array with its character, '}' or ']'. */
 void assay_json_close(assay_json *json, char bracket);
-/* assay_json_text - a string member or element; text must be UTF-8 (ASSAY_E_ENCODING sticks if not), escaped as RFC 8785. */
+/* assay_json_text - a string member or element; text must be UTF-8 (ASSAY_E_ENCODING sticks if not), escaped as
+ * RFC 8785 says. Keys are escaped alike. */
 void assay_json_text(assay_json *json, const char *key, assay_bytes text);
 /* assay_json_str - the same for a zero-terminated string. */
 void assay_json_str(assay_json *json, const char *key, const char *text);
@@ -186,9 +208,11 @@ void assay_json_null(assay_json *json, const char *key);
 void assay_json_address(assay_json *json, const char *key, assay_address address);
 /* assay_json_base64 - bytes as a base64 string. */
 void assay_json_base64(assay_json *json, const char *key, assay_bytes bytes);
-/* assay_json_time - RFC 3339 UTC with nanoseconds trimmed of trailing zeros: "2026-11-25T00:00:00.5Z". */
+/* assay_json_time - RFC 3339 UTC with nanoseconds trimmed of trailing zeros: "2026-11-25T00:00:00.5Z". ASSAY_E_RANGE
+ * sticks outside the years 1 to 9999, or if nanos is not normalised. */
 void assay_json_time(assay_json *json, const char *key, assay_time time);
-/* assay_json_end - ASSAY_OK, or the first error (ASSAY_F_MEMORY: out is too small; ASSAY_E_ENCODING: text is not UTF-8). */
+/* assay_json_end - ASSAY_OK, or the first error (ASSAY_F_MEMORY: out is too small; ASSAY_E_ENCODING: text is not UTF-8;
+ * ASSAY_E_RANGE: too deep, or no such date). Everything opened is closed by now. */
 ASSAY_MUST_USE assay_err assay_json_end(assay_json *json);
 
 #endif

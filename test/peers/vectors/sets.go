@@ -71,7 +71,7 @@ func validatorSets() []any {
 type stepFields struct {
 	Op         string            `json:"op"`
 	Times      int32             `json:"times,omitempty"`
-	Changes    []powerFields     `json:"changes,omitempty"`
+	Changes    *[]powerFields    `json:"changes,omitempty"`
 	Accepted   *bool             `json:"accepted,omitempty"`
 	Proposer   *int              `json:"proposer_index,omitempty"`
 	Priorities []string          `json:"priorities,omitempty"`
@@ -122,14 +122,14 @@ func (r *rotation) increment(steps int, times int32) *rotation {
 }
 
 func (r *rotation) update(changes ...fixture.Power) *rotation {
-	step := stepFields{Op: "update", Changes: []powerFields{}}
+	listed := []powerFields{}
 	validators := make([]*types.Validator, len(changes))
 	for i, change := range changes {
 		validators[i] = fixture.Validator(change.Key, change.Power)
-		step.Changes = append(step.Changes, powerFields{hexOf(validators[i].PubKey.Bytes()), decimal(change.Power)})
+		listed = append(listed, powerFields{hexOf(validators[i].PubKey.Bytes()), decimal(change.Power)})
 	}
 	accepted := r.set.UpdateWithChangeSet(validators) == nil
-	step.Accepted = &accepted
+	step := stepFields{Op: "update", Changes: &listed, Accepted: &accepted}
 	step.Validators = validatorsOf(r.set)
 	step.Hash = hexOf(r.set.Hash())
 	step.TotalPower = decimal(r.set.TotalVotingPower())

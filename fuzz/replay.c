@@ -1,4 +1,6 @@
-/* fuzz/replay - runs a fuzz target over its corpus without a fuzzing engine, so that CI replays every input that
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fuzz/replay - runs a fuzz target over its corpus without a fuzzing engine, so that CI replays every input that
  * ever mattered under any compiler. usage: fuzz_X CORPUS_DIR_OR_FILE...      An empty or missing corpus is a failure:
  * a replay that replays nothing would be a test that cannot fail. */
 #include <dirent.h>

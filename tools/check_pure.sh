@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Reads off an archive whether its module is PURE: it may call nothing outside the project but memory primitives,
 # and may hold no writable data.        usage: check_pure.sh lib.a [regex of further allowed symbols]
 allowed="^(mem(cpy|move|set|cmp|chr)|bcmp|str(len|cmp|ncmp)|abort|__stack_chk_fail|__u?(mod|div|divmod)ti[34]|_GLOBAL_OFFSET_TABLE_|assay_.*${2:+|$2})\$"

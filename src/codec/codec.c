@@ -143,8 +143,7 @@ static size_t measure_field(measure *m, const assay_codec_field *row, const uint
     case ASSAY_CODEC_FIXED:
         if (m->profile == ASSAY_CODEC_COMET && is_zero(member, row->size)) return 0;
         return key_size(row) + delimited_size(row->size);
-    case ASSAY_CODEC_FIXED_OPTIONAL:
-        return is_zero(member, row->size) ? 0 : key_size(row) + delimited_size(row->size);
+    case ASSAY_CODEC_FIXED_OPTIONAL: return is_zero(member, row->size) ? 0 : key_size(row) + delimited_size(row->size);
     case ASSAY_CODEC_MESSAGE: return key_size(row) + delimited_size(measure_message(m, row->sub, member, depth + 1));
     case ASSAY_CODEC_MESSAGE_OPTIONAL: {
         const uint8_t *sub = load_ptr(member);

@@ -10,8 +10,8 @@
  *
  * A message is a C struct and a table of its fields (assay_codec_field), which mirrors a message of spec/proto.
  * Decoding is zero-copy: ASSAY_CODEC_BYTES fields point into the input, which must outlive the struct. Arrays and
- * optional messages are taken from an arena. Nesting is bounded by ASSAY_CODEC_DEPTH_MAX, whatever the tables say. Text is bytes
- * here: whether a string is UTF-8 is for the module that knows what it means.
+ * optional messages are taken from an arena. Nesting is bounded by ASSAY_CODEC_DEPTH_MAX, whatever the tables say. Text
+ * is bytes here: whether a string is UTF-8 is for the module that knows what it means.
  *
  * Knows nothing of what it encodes. Also here: bech32m, base64 and canonical JSON text, the other encodings people see.
  * Reading order: codec.h, codec.c, bech32m.c, base64.c, json.c.      Spec: spec/encoding.md; protobuf encoding guide;
@@ -39,9 +39,9 @@ typedef enum assay_codec_kind {
     ASSAY_CODEC_BYTES,    /* assay_bytes into the input; absent = empty; max bounds its length (0: no bound) */
     ASSAY_CODEC_FIXED,    /* uint8_t[size] in the struct. strict: must be there, of exactly size bytes. comet: absent or
                              empty = all zero, any other length is ASSAY_E_ENCODING; all zero is not written */
-    ASSAY_CODEC_FIXED_OPTIONAL, /* uint8_t[size]; absent = all zero, and all zero is never written */
-    ASSAY_CODEC_MESSAGE,        /* a struct inside the struct. strict: must be there (written even when empty).
-                                   comet: gogoproto's non-nullable: always written; absent = all zero */
+    ASSAY_CODEC_FIXED_OPTIONAL,   /* uint8_t[size]; absent = all zero, and all zero is never written */
+    ASSAY_CODEC_MESSAGE,          /* a struct inside the struct. strict: must be there (written even when empty).
+                                     comet: gogoproto's non-nullable: always written; absent = all zero */
     ASSAY_CODEC_MESSAGE_OPTIONAL, /* pointer to a struct of the arena, or NULL when absent */
     /* Repeated: the struct holds a pointer at offset and a uint32_t count at count_offset; max bounds the count. */
     ASSAY_CODEC_REPEATED_MESSAGE, /* pointer to an array of structs */
@@ -81,20 +81,21 @@ struct assay_codec_message {
  *   };
  *   const assay_codec_message point_message = ASSAY_MESSAGE("Point", point, point_fields);
  */
-#define ASSAY_FIELD(number, kind, type, member) {(number), ASSAY_CODEC_##kind, offsetof(type, member), 0, 0, 0, NULL}
+#define ASSAY_FIELD(number, kind, type, member)                                                                        \
+    { (number), ASSAY_CODEC_##kind, offsetof(type, member), 0, 0, 0, NULL }
 #define ASSAY_FIELD_BYTES(number, type, member, max)                                                                   \
-    {(number), ASSAY_CODEC_BYTES, offsetof(type, member), 0, 0, (max), NULL}
+    { (number), ASSAY_CODEC_BYTES, offsetof(type, member), 0, 0, (max), NULL }
 #define ASSAY_FIELD_FIXED(number, kind, type, member)                                                                  \
-    {(number), ASSAY_CODEC_##kind, offsetof(type, member), 0, sizeof(((type *)0)->member), 0, NULL}
+    { (number), ASSAY_CODEC_##kind, offsetof(type, member), 0, sizeof(((type *)0)->member), 0, NULL }
 #define ASSAY_FIELD_MESSAGE(number, kind, type, member, sub)                                                           \
-    {(number), ASSAY_CODEC_##kind, offsetof(type, member), 0, 0, 0, (sub)}
+    { (number), ASSAY_CODEC_##kind, offsetof(type, member), 0, 0, 0, (sub) }
 /* member##_count is the array's uint32_t count. */
 #define ASSAY_FIELD_REPEATED(number, kind, type, member, max, sub)                                                     \
-    {(number), ASSAY_CODEC_##kind, offsetof(type, member), offsetof(type, member##_count), 0, (max), (sub)}
+    { (number), ASSAY_CODEC_##kind, offsetof(type, member), offsetof(type, member##_count), 0, (max), (sub) }
 #define ASSAY_FIELD_REPEATED_SIZED(number, kind, type, member, max, size)                                              \
-    {(number), ASSAY_CODEC_##kind, offsetof(type, member), offsetof(type, member##_count), (size), (max), NULL}
+    { (number), ASSAY_CODEC_##kind, offsetof(type, member), offsetof(type, member##_count), (size), (max), NULL }
 #define ASSAY_MESSAGE(name, type, fields)                                                                              \
-    {(name), sizeof(type), _Alignof(type), sizeof(fields) / sizeof *(fields), (fields)}
+    { (name), sizeof(type), _Alignof(type), sizeof(fields) / sizeof *(fields), (fields) }
 
 /* assay_codec_table_ok - a table's rows ascend, lie inside their struct, and have what their kinds need. For tests:
  * every module that writes tables checks each of its own once. Submessages are not followed. */
@@ -155,7 +156,7 @@ void assay_codec_address_put(char out[ASSAY_ADDRESS_TEXT_LEN + 1], assay_address
 /* assay_codec_address_get - the reverse. ASSAY_E_ENCODING if it is not such a text. */
 ASSAY_MUST_USE assay_err assay_codec_address_get(assay_address *out, assay_bytes text);
 
-/* ---- base64 (RFC 4648, standard alphabet, padded) ----------------------------------------------------------------- */
+/* ---- base64 (RFC 4648, standard alphabet, padded) ---------------------------------------------------------------- */
 
 /* assay_codec_base64_size - characters that base64 of len bytes takes, without a zero. */
 size_t assay_codec_base64_size(size_t len);
@@ -168,8 +169,8 @@ ASSAY_MUST_USE assay_err assay_codec_base64_get(assay_bytes *out, assay_arena *k
 /* ---- JSON writer: canonical text for what is hashed, signed or printed for machines --------------------------------
  * A sticky writer: after the first failure everything is ignored and assay_json_end tells; out then ends somewhere in
  * the middle. Members are written in the order of the calls; the caller keeps RFC 8785's order where the text is
- * hashed, and its numbers within 2^53. No white space, no floats. Calls that could not give JSON (a member without a key, a
- * wrong bracket, a second value at the top) are bugs of the caller and stop the program. */
+ * hashed, and its numbers within 2^53. No white space, no floats. Calls that could not give JSON (a member without a
+ * key, a wrong bracket, a second value at the top) are bugs of the caller and stop the program. */
 #define ASSAY_JSON_DEPTH_MAX 31
 
 typedef struct assay_json {

@@ -46,17 +46,11 @@ static size_t utf8_len(assay_bytes text) {
 
 /* RFC 8785, 3.2.2.2: two-character escapes where JSON has them, \u00xx for the other controls, the rest as it is. */
 static void put_escape(assay_json *json, uint8_t c) {
-    static const char digits[] = "0123456789abcdef";
-    char text[6] = {'\\', 'u', '0', '0', digits[c >> 4 & 15], digits[c & 15]};
-    size_t len = 2;
-    if (c == '"' || c == '\\') text[1] = (char)c;
-    else if (c == '\b') text[1] = 'b';
-    else if (c == '\t') text[1] = 't';
-    else if (c == '\n') text[1] = 'n';
-    else if (c == '\f') text[1] = 'f';
-    else if (c == '\r') text[1] = 'r';
-    else len = sizeof text;
-    put(json, (assay_bytes){(const uint8_t *)text, len});
+    static const char digits[] = "0123456789abcdef", short_of[] = "\"\\\b\t\n\f\r", letters[] = "\"\\btnfr";
+    char text[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+    const char *found = memchr(short_of, c, sizeof short_of - 1);
+    if (found) text[1] = letters[found - short_of];
+    put(json, (assay_bytes){(const uint8_t *)text, found ? 2 : sizeof text});
 }
 
 static void put_string(assay_json *json, assay_bytes text) {

@@ -116,6 +116,8 @@ ASSAY_MUST_USE assay_err assay_state_prove(assay_bytes *proof, assay_bytes *valu
 /* assay_state_log_prove - inclusion path of attestation `index` in the snapshot's log, and the leaf. ASSAY_E_RANGE, ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_state_log_prove(assay_merkle_path *path, assay_bytes *leaf, assay_state_reader reader, uint64_t index,
                                                uint64_t size);
+/* assay_state_log_leaf - the bytes of attestation `index`. ASSAY_E_RANGE if the snapshot's log has no such, ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_state_log_leaf(assay_bytes *leaf, assay_state_reader reader, uint64_t index);
 /* assay_state_log_consistency - consistency proof between two sizes of the log. ASSAY_E_RANGE, ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_state_log_consistency(assay_merkle_path *path, assay_state_reader reader, uint64_t old_size, uint64_t new_size);
 

@@ -80,7 +80,8 @@ typedef struct assay_bft_config {
 typedef enum assay_bft_effect_kind {
     ASSAY_BFT_SEND = 1,      /* bytes: one message for every peer */
     ASSAY_BFT_SCHEDULE,      /* height, round, step, delay_ns: call assay_bft_timeout after that */
-    ASSAY_BFT_MAKE_BLOCK,    /* height, round: I propose; answer with assay_bft_block_made */
+    ASSAY_BFT_MAKE_BLOCK,    /* height, round, commit (the last commit that the block must carry): I propose; answer with
+                                assay_bft_block_made */
     ASSAY_BFT_CHECK_BLOCK,   /* block, bytes: answer with assay_bft_block_checked (follows from the chain, evidence, process_proposal) */
     ASSAY_BFT_SIGN_VOTE,     /* vote without signature and timestamp set by the caller: answer with assay_bft_vote_signed */
     ASSAY_BFT_SIGN_PROPOSAL, /* proposal likewise: answer with assay_bft_proposal_signed */
@@ -118,7 +119,7 @@ ASSAY_MUST_USE assay_err assay_bft_open(assay_bft **out, assay_arena *keep, assa
 
 /* assay_bft_height - begins the height after *chain (which must stay unchanged until the next assay_bft_height). last_commit is the commit of chain->height (empty at 0),
  * copied. Precommits of the last height that still arrive are added to the commit that a proposal of this height carries, and are checked for double votes.
- * start_ns: wait this long before round 0 (0: at once). Set `now` for every vote's timestamp in assay_bft_vote_signed. */
+ * start_ns: wait this long before round 0 (0: at once); a valid proposal for round 0 by its proposer ends the wait too. Set `now` for every vote's timestamp in assay_bft_vote_signed. */
 ASSAY_MUST_USE assay_err assay_bft_height(assay_bft *bft, const assay_bft_chain *chain, const assay_commit *last_commit, int64_t start_ns);
 
 /* assay_bft_start_now - ends the wait before round 0 (a transaction arrived on an idle chain). Nothing if it is over. */

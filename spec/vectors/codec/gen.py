@@ -8,9 +8,10 @@ golden.json   values and their encodings: what protobuf's deterministic serialis
 refused.json  bytes made by hand, and what each profile says of them. Where comet accepts, the re-encoding is the
               official implementation's. "official" is whether protobuf itself parses them: it shows where we are
               stricter, and is not a claim about our code.
+fuzz/corpus/fuzz_codec gets some of both as seeds: a byte that picks the table (fuzz_codec.c), then the encoding.
 Values are keyed by field number; 64-bit integers are decimal strings, bytes hex. Fixed seed: same files every time.
 """
-import json, os, random, tempfile
+import hashlib, json, os, random, tempfile
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from grpc_tools import protoc
 
@@ -335,6 +336,15 @@ def write(name, rows):
     print(f"{name}: {len(rows)} cases")
 
 
+def seed(row):
+    tables = ("Golden", "Scalars", "Fixed", "Node", "Leaf")
+    data = bytes([tables.index(row["message"])]) + bytes.fromhex(row["hex"])
+    folder = os.path.join(HERE, "../../../fuzz/corpus/fuzz_codec")
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, hashlib.sha256(data).hexdigest()[:16]), "wb") as f:
+        f.write(data)
+
+
 boundaries()
 structures()
 randoms(random.Random(20261125))
@@ -344,3 +354,6 @@ for rows in (golden, refused):
     assert len({r["name"] for r in rows}) == len(rows), "names are unique"
 write("golden.json", golden)
 write("refused.json", refused)
+for r in golden[::5] + refused:
+    if len(r["hex"]) < 1600:
+        seed(r)

@@ -33,16 +33,11 @@ typedef struct scalars {
 } scalars;
 
 static const assay_codec_field scalars_fields[] = {
-    ASSAY_FIELD(1, U64, scalars, u64),
-    ASSAY_FIELD(2, U32, scalars, u32),
-    ASSAY_FIELD(3, I64, scalars, i64),
-    ASSAY_FIELD(4, I32, scalars, i32),
-    ASSAY_FIELD(5, BOOL, scalars, flag),
-    ASSAY_FIELD(6, SFIXED64, scalars, s64),
-    ASSAY_FIELD_BYTES(7, scalars, data, 0),
-    ASSAY_FIELD_BYTES(15, scalars, text, 64),
-    ASSAY_FIELD(16, U64, scalars, two_byte_key),
-    ASSAY_FIELD(ASSAY_CODEC_NUMBER_MAX, U64, scalars, last_key),
+    ASSAY_FIELD(1, U64, scalars, u64),           ASSAY_FIELD(2, U32, scalars, u32),
+    ASSAY_FIELD(3, I64, scalars, i64),           ASSAY_FIELD(4, I32, scalars, i32),
+    ASSAY_FIELD(5, BOOL, scalars, flag),         ASSAY_FIELD(6, SFIXED64, scalars, s64),
+    ASSAY_FIELD_BYTES(7, scalars, data, 0),      ASSAY_FIELD_BYTES(15, scalars, text, 64),
+    ASSAY_FIELD(16, U64, scalars, two_byte_key), ASSAY_FIELD(ASSAY_CODEC_NUMBER_MAX, U64, scalars, last_key),
 };
 static const assay_codec_message scalars_message = ASSAY_MESSAGE("assay.test.Scalars", scalars, scalars_fields);
 
@@ -151,16 +146,22 @@ static inline bool golden_same(const assay_codec_message *message, const uint8_t
             for (uint32_t k = 0; x && k < count; k++) {
                 bool same;
                 size_t at = row->kind == ASSAY_CODEC_MESSAGE_OPTIONAL ? 0 : k * golden_element_size(row);
-                if (row->sub) same = golden_same(row->sub, x + at, y + at);
-                else if (row->kind == ASSAY_CODEC_REPEATED_BYTES) same = golden_same_bytes(x + at, y + at);
-                else same = memcmp(x + at, y + at, golden_element_size(row)) == 0;
+                if (row->sub)
+                    same = golden_same(row->sub, x + at, y + at);
+                else if (row->kind == ASSAY_CODEC_REPEATED_BYTES)
+                    same = golden_same_bytes(x + at, y + at);
+                else
+                    same = memcmp(x + at, y + at, golden_element_size(row)) == 0;
                 if (!same) return false;
             }
             continue;
         }
-        if (row->kind == ASSAY_CODEC_BOOL) len = sizeof(bool);
-        else if (row->kind == ASSAY_CODEC_U32 || row->kind == ASSAY_CODEC_I32) len = 4;
-        else if (len == 0) len = 8;
+        if (row->kind == ASSAY_CODEC_BOOL)
+            len = sizeof(bool);
+        else if (row->kind == ASSAY_CODEC_U32 || row->kind == ASSAY_CODEC_I32)
+            len = 4;
+        else if (len == 0)
+            len = 8;
         if (memcmp(x, y, len) != 0) return false;
     }
     return true;

@@ -66,8 +66,10 @@ static void fill_one(uint8_t *member, const assay_codec_field *row, const json_t
         const char *digits = json_string_value(json);
         uint64_t v = *digits == '-' ? (uint64_t)strtoll(digits, NULL, 10) : strtoull(digits, NULL, 10);
         uint32_t low = (uint32_t)v;
-        if (row->kind == ASSAY_CODEC_U32 || row->kind == ASSAY_CODEC_I32) memcpy(member, &low, sizeof low);
-        else memcpy(member, &v, sizeof v);
+        if (row->kind == ASSAY_CODEC_U32 || row->kind == ASSAY_CODEC_I32)
+            memcpy(member, &low, sizeof low);
+        else
+            memcpy(member, &v, sizeof v);
     }
 }
 
@@ -299,7 +301,8 @@ static void bytes_point_into_the_input(void **state) {
     assert_int_equal(value.label.len, 2);
 }
 
-/* ---- varints and tables ------------------------------------------------------------------------------------------- */
+/* ---- varints and tables -------------------------------------------------------------------------------------------
+ */
 
 static void varints(void **state) {
     (void)state;

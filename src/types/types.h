@@ -5,8 +5,9 @@
  *
  * Each noun is a struct, its codec table (…_message), and the few computations that everyone must do alike (what is signed,
  * what is hashed, what follows from a commit). No rule of the ledger and no step of consensus is decided here.
- * Reading order: types.h, comet.c, validators.c, tx.c, manifest.c, opening.c, proof.c.
- * Spec: spec/types.md; spec/proto/*.proto; CometBFT v0.38 spec/core/data_structures; ICS 23; RFC 6962.
+ * Reading order: types.h, vote.c, header.c, commit.c, validators.c, block.c (CometBFT's); tx.c, manifest.c, opening.c,
+ * records.c, genesis.c, proof.c (ours).
+ * Spec: spec/types.md; spec/proto; CometBFT v0.38 spec/core/data_structures; ICS 23; RFC 6962.
  */
 #ifndef ASSAY_TYPES_H
 #define ASSAY_TYPES_H
@@ -27,6 +28,7 @@
 #define ASSAY_FILES_MAX 100000
 #define ASSAY_TENSORS_MAX 1000000
 #define ASSAY_VALIDATORS_MAX 1000
+#define ASSAY_POWER_TOTAL_MAX ((uint64_t)INT64_MAX / 8) /* CometBFT's bound of a set's power: 2^60 - 1 */
 #define ASSAY_TX_LEN_MAX (256u * 1024)
 #define ASSAY_BLOCK_LEN_MAX (4u * 1024 * 1024)
 #define ASSAY_BLOCK_TXS_MAX 100000
@@ -35,6 +37,11 @@
 #define ASSAY_MAINTAINERS_MAX 16
 #define ASSAY_OPENING_ENTRIES_MAX 64
 #define ASSAY_SOURCE_LEN_MAX 256
+#define ASSAY_MONIKER_LEN_MAX 64
+#define ASSAY_DTYPE_LEN_MAX 64
+#define ASSAY_VOTE_LEN_MAX 512 /* of an encoded vote inside evidence */
+#define ASSAY_GENESIS_ACCOUNTS_MAX 100000
+#define ASSAY_GENESIS_NAME_LEN_MAX 32
 #define ASSAY_MEMO_LEN_MAX 256
 #define ASSAY_STATE_KEY_LEN_MAX 1024
 #define ASSAY_STATE_VALUE_LEN_MAX 1024
@@ -66,8 +73,10 @@ typedef struct assay_vote {
 
 /* assay_vote_sign_bytes - what is signed: CanonicalVote, length-delimited. Appends to out (at most 200 bytes). ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_vote_sign_bytes(assay_buf *out, const assay_vote *vote, assay_bytes chain_id);
-/* assay_vote_encode, _decode - tendermint.types.Vote. decode checks form (type, height >= 1, round >= 0, index >= 0, lengths, nil or
- * complete block id), no signature. Unknown fields are skipped. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
+/* assay_vote_encode, _decode - tendermint.types.Vote. decode checks form as CometBFT's ValidateBasic does: type, height >= 1,
+ * round >= 0, index >= 0, a moment that Go can hold, address and signature there and of their lengths, nil or complete block
+ * id; it verifies no signature. Unknown fields (vote extensions among them) are skipped.
+ * ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_vote_encode(assay_buf *out, const assay_vote *vote);
 ASSAY_MUST_USE assay_err assay_vote_decode(assay_vote *out, assay_bytes input);
 /* assay_vote_verify - true if the signature is the key's. */
@@ -98,22 +107,25 @@ typedef struct assay_header {
     assay_hash validators_hash;
     assay_hash next_validators_hash;
     assay_hash consensus_hash;
-    assay_hash app_hash; /* 32 bytes always with us; empty on the wire is read as zero */
+    assay_hash app_hash; /* always 32 bytes on the wire, also when all zero; decode refuses any other length */
     assay_hash last_results_hash;
     assay_hash evidence_hash;
     assay_address proposer;
 } assay_header;
 #define ASSAY_BLOCK_PROTOCOL 11
 /* assay_header_hash - the block hash: CometBFT's Merkle root over the 14 encoded fields. A zero hash field counts as empty bytes,
- * as in CometBFT (it writes no 32 zero bytes). */
+ * but for app_hash, which is what the application returned and may be 32 zero bytes. As in CometBFT a header without
+ * validators_hash has no hash: the result is zero then. chain_id is at most ASSAY_CHAIN_ID_LEN_MAX, asserted. */
 assay_hash assay_header_hash(const assay_header *header);
-/* assay_header_encode, _decode - tendermint.types.Header. decode checks form. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
+/* assay_header_encode, _decode - tendermint.types.Header. decode checks form: height >= 1, a moment that Go can hold, last block id
+ * nil or complete, app hash and proposer there. ASSAY_E_FORMAT if version_block is not ASSAY_BLOCK_PROTOCOL; ASSAY_E_ENCODING,
+ * ASSAY_E_RANGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_header_encode(assay_buf *out, const assay_header *header);
 ASSAY_MUST_USE assay_err assay_header_decode(assay_header *out, assay_bytes input);
 
 typedef enum assay_commit_flag { ASSAY_FLAG_ABSENT = 1, ASSAY_FLAG_COMMIT = 2, ASSAY_FLAG_NIL = 3 } assay_commit_flag;
 typedef struct assay_commit_sig {
-    uint32_t flag; /* assay_commit_flag; ABSENT has all else zero */
+    uint32_t flag; /* assay_commit_flag; ABSENT has all else zero (on the wire its time is Go's zero time, year 1) */
     assay_address validator;
     assay_time timestamp;
     assay_signature signature;
@@ -127,14 +139,16 @@ typedef struct assay_commit {
 } assay_commit;
 /* assay_commit_hash - Merkle root over the encoded CommitSigs (Header.LastCommitHash of the next block). scratch: 200 bytes a sig. */
 ASSAY_MUST_USE assay_err assay_commit_hash(assay_hash *out, const assay_commit *commit, assay_arena scratch);
-/* assay_commit_encode, _decode - tendermint.types.Commit. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
+/* assay_commit_encode, _decode - tendermint.types.Commit. decode checks form as CometBFT's ValidateBasic does: from height 1 on a complete
+ * block id and at least one signature, each with a known flag and what goes with it. ASSAY_E_ENCODING, ASSAY_E_RANGE,
+ * ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_commit_encode(assay_buf *out, const assay_commit *commit);
 ASSAY_MUST_USE assay_err assay_commit_decode(assay_commit *out, assay_arena *keep, assay_bytes input);
 
 typedef struct assay_validator {
     assay_public_key public_key;
     assay_address address; /* always assay_crypto_address(public_key) */
-    uint64_t power;        /* 1 .. 2^60 */
+    uint64_t power;        /* 1 .. ASSAY_POWER_TOTAL_MAX */
     int64_t priority;      /* proposer priority; not hashed */
 } assay_validator;
 
@@ -142,43 +156,53 @@ typedef struct assay_validator {
 typedef struct assay_validator_set {
     assay_validator *validators;
     uint32_t count;
-    uint64_t total_power; /* at most 2^60 (CometBFT: MaxInt64/8) */
+    uint32_t proposer;    /* index of whom the last rotation chose. Not a function of the priorities, hence kept */
+    uint64_t total_power; /* at most ASSAY_POWER_TOTAL_MAX */
 } assay_validator_set;
 
-/* assay_validators_new - sorts count validators (addresses computed here, priorities initialised as CometBFT's NewValidatorSet does) into a
- * set taken from keep. ASSAY_E_RANGE (power 0, sum too large, more than ASSAY_VALIDATORS_MAX), ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
+/* assay_validators_new - sorts count validators (addresses computed here, priorities initialised and rotated once, as CometBFT's
+ * NewValidatorSet does) into a set taken from keep. ASSAY_E_RANGE (nobody, power 0, sum too large, more than
+ * ASSAY_VALIDATORS_MAX), ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_validators_new(assay_validator_set *out, assay_arena *keep, const assay_validator *validators,
                                               uint32_t count);
 /* assay_validators_copy - deep copy into keep. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_validators_copy(assay_validator_set *out, assay_arena *keep, const assay_validator_set *set);
-/* assay_validators_update - applies power changes (power 0 removes; unknown adds) with CometBFT's UpdateWithChangeSet priorities.
+/* assay_validators_update - applies power changes (power 0 removes; unknown adds) with CometBFT's UpdateWithChangeSet priorities, into a
+ * new set; set itself is not changed. Of a change public_key and power count. The proposer stays whom it was (or, if removed,
+ * becomes the highest priority) until the next rotation, which CometBFT makes right after every update.
  * ASSAY_E_RANGE (would be empty or too large), ASSAY_E_DUPLICATE, ASSAY_E_NOT_FOUND (removal of nobody), ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_validators_update(assay_validator_set *out, assay_arena *keep, const assay_validator_set *set,
                                                  const assay_validator *changes, uint32_t changes_count, assay_arena scratch);
-/* assay_validators_rotate - CometBFT's IncrementProposerPriority(times), in place. */
+/* assay_validators_rotate - CometBFT's IncrementProposerPriority(times), in place. times >= 1 and count >= 1, asserted. O(times * count). */
 void assay_validators_rotate(assay_validator_set *set, uint32_t times);
-/* assay_validators_proposer - index of the proposer: highest priority, lowest address among equals. count > 0. */
+/* assay_validators_proposer - index of the proposer: whom the last rotation found with the highest priority (lowest address among
+ * equals) and set back. count > 0, asserted. */
 uint32_t assay_validators_proposer(const assay_validator_set *set);
 /* assay_validators_find - index of an address, or -1. */
 int32_t assay_validators_find(const assay_validator_set *set, assay_address address);
 /* assay_validators_hash - Merkle root over SimpleValidator encodings. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_validators_hash(assay_hash *out, const assay_validator_set *set, assay_arena scratch);
-/* assay_validators_encode, _decode - tendermint.types.ValidatorSet (with proposer and priorities). */
+/* assay_validators_encode, _decode - tendermint.types.ValidatorSet (with proposer and priorities). decode checks order, addresses, powers,
+ * that nobody stands there twice and that the proposer is one of them; keep also serves as scratch for 80 bytes a validator.
+ * ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_validators_encode(assay_buf *out, const assay_validator_set *set);
 ASSAY_MUST_USE assay_err assay_validators_decode(assay_validator_set *out, assay_arena *keep, assay_bytes input);
 
-/* assay_commit_power - checks a commit against the set of its height: form, block id, one signature per validator in the set's order,
- * every COMMIT signature valid (all of them, not just until 2/3), and sums their power.
- *   ASSAY_E_COMMIT      wrong count, order or block id, or not more than 2/3 of the set's power
- *   ASSAY_E_SIGNATURE   a signature does not verify            ASSAY_F_MEMORY   scratch
- * Cost: one batch verification. */
+/* assay_commit_check - checks a commit against the set of its height, as CometBFT's VerifyCommit does: height, block id, one signature per
+ * validator in the set's order, every signature valid (all of them, not just until 2/3; those for nil too, for they tell who
+ * was there), and sums the power of the COMMIT ones into *power.
+ *   ASSAY_E_COMMIT      wrong height, count, order or block id, or not more than 2/3 of the set's power
+ *   ASSAY_E_SIGNATURE   a signature does not verify            ASSAY_F_MEMORY   scratch: 400 bytes a signature
+ * Cost: one batch verification. *power is written only with ASSAY_OK. */
 ASSAY_MUST_USE assay_err assay_commit_check(uint64_t *power, const assay_commit *commit, const assay_validator_set *set,
                                             assay_bytes chain_id, const assay_block_id *block_id, int64_t height,
                                             assay_arena scratch);
-/* assay_commit_overlap - power, in trusted terms, of those who signed COMMIT and stand in `trusted` (by address; signatures must have been
- * checked by assay_commit_check). The skipping rule of light clients compares it with trusted->total_power. */
+/* assay_commit_overlap - power, in trusted terms, of those who signed COMMIT and stand in `trusted` (by address, nobody twice; signatures
+ * must have been checked by assay_commit_check). The skipping rule of light clients compares it with trusted->total_power.
+ * trusted->count is at most ASSAY_VALIDATORS_MAX, asserted. */
 uint64_t assay_commit_overlap(const assay_commit *commit, const assay_validator_set *trusted);
-/* assay_commit_median_time - CometBFT's weighted median of the COMMIT timestamps: the next header's time. scratch: 32 bytes a sig. */
+/* assay_commit_median_time - CometBFT's weighted median of the timestamps of all who were there, those for nil too: the next header's
+ * time. Go's zero time (year 1) if nobody was. ASSAY_E_COMMIT if a signer is not in set; ASSAY_F_MEMORY. scratch: 64 bytes a sig. */
 ASSAY_MUST_USE assay_err assay_commit_median_time(assay_time *out, const assay_commit *commit, const assay_validator_set *set,
                                                   assay_arena scratch);
 
@@ -193,11 +217,13 @@ typedef struct assay_duplicate_vote {
 /* assay_duplicate_vote_new - orders the votes as CometBFT does. */
 assay_duplicate_vote assay_duplicate_vote_new(const assay_vote *one, const assay_vote *other, uint64_t total_power,
                                               uint64_t validator_power, assay_time timestamp);
+/* assay_duplicate_vote_encode, _decode - tendermint.types.DuplicateVoteEvidence; the leaf of evidence_hash. decode checks the form of both
+ * votes and their order, no signature. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
+ASSAY_MUST_USE assay_err assay_duplicate_vote_encode(assay_buf *out, const assay_duplicate_vote *evidence);
+ASSAY_MUST_USE assay_err assay_duplicate_vote_decode(assay_duplicate_vote *out, assay_bytes input);
 /* assay_duplicate_vote_check - ASSAY_E_EVIDENCE unless both are signed by key (address included) and conflict: the same height, round, type,
  * validator, and different block ids. Powers are not checked here. */
 ASSAY_MUST_USE assay_err assay_duplicate_vote_check(const assay_duplicate_vote *evidence, assay_bytes chain_id, assay_public_key key);
-ASSAY_MUST_USE assay_err assay_duplicate_vote_encode(assay_buf *out, const assay_duplicate_vote *evidence);
-ASSAY_MUST_USE assay_err assay_duplicate_vote_decode(assay_duplicate_vote *out, assay_bytes input);
 
 typedef struct assay_block {
     assay_header header;
@@ -209,7 +235,9 @@ typedef struct assay_block {
 } assay_block;
 #define ASSAY_BLOCK_EVIDENCE_MAX 64
 /* assay_block_encode, _decode - tendermint.types.Block. decode checks form and that data, commit and evidence hash to what the header says
- * (ASSAY_E_BLOCK if not). Txs point into input. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
+ * (ASSAY_E_BLOCK if not). Txs point into input. ASSAY_E_SIZE beyond ASSAY_BLOCK_LEN_MAX (both); ASSAY_E_ENCODING,
+ * ASSAY_E_RANGE, ASSAY_E_FORMAT, ASSAY_F_MEMORY. Evidence of light client attacks is ASSAY_E_ENCODING: the embedded engine
+ * makes none, and CometBFT's blocks are not read here. */
 ASSAY_MUST_USE assay_err assay_block_encode(assay_buf *out, const assay_block *block);
 ASSAY_MUST_USE assay_err assay_block_decode(assay_block *out, assay_arena *keep, assay_bytes input, assay_arena scratch);
 /* assay_block_size_max - an upper bound of a block's encoding with these counts, to size buffers. */
@@ -236,7 +264,11 @@ assay_hash assay_consensus_hash(int64_t block_max_bytes, int64_t block_max_gas);
 
 /* ==== ours: transactions (strict profile) ============================================================================= */
 
-/* assay_types_sign_hashable - appends what is signed for anything that is not a vote: "assay/1/" kind, 0, chain id, 0, payload. ASSAY_F_MEMORY. */
+/* assay_types_format_check - the first field of all that is ours is its format number: ASSAY_E_FORMAT if encoded begins with a number
+ * other than known, so that what a newer program wrote is "cannot decide" and not "wrong". ASSAY_E_ENCODING if it begins with
+ * something else. Ask before decoding. */
+ASSAY_MUST_USE assay_err assay_types_format_check(assay_bytes encoded, uint32_t known);
+/* assay_types_sign_bytes - appends what is signed for anything that is not a vote: "assay/1/" kind, 0, chain id, 0, payload. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_types_sign_bytes(assay_buf *out, const char *kind, assay_bytes chain_id, assay_bytes payload);
 
 typedef struct assay_version_ref {
@@ -370,12 +402,18 @@ typedef struct assay_tx {
     assay_public_key public_key;
     assay_signature signature; /* over sign_bytes("tx", chain id, body) */
 } assay_tx;
-extern const assay_codec_message assay_tx_message, assay_tx_body_message;
+extern const assay_codec_message assay_tx_message, assay_tx_body_message, assay_version_ref_message;
+/* Each message's own table, by the name of its struct. */
+extern const assay_codec_message assay_msg_send_message, assay_msg_validator_create_message, assay_msg_delegate_message,
+    assay_msg_undelegate_message, assay_msg_unjail_message, assay_msg_register_message, assay_msg_status_message,
+    assay_msg_maintainers_message, assay_msg_check_message, assay_opening_entry_message, assay_msg_opening_message,
+    assay_msg_report_message, assay_msg_evidence_message;
 
 /* assay_tx_decode - decodes a transaction and its body, checks the format number (ASSAY_E_FORMAT), the size, and that exactly one message is
  * there. No signature, no state. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_SIZE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_tx_decode(assay_tx *tx, assay_tx_body *body, assay_arena *keep, assay_bytes input);
-/* assay_tx_verify - true if signed by its public key for chain_id. */
+/* assay_tx_verify - true if signed by its public key for chain_id. scratch holds the body and 128 bytes, asserted (a decoded body is at
+ * most ASSAY_TX_LEN_MAX). One signature, about 33 us. */
 bool assay_tx_verify(const assay_tx *tx, assay_bytes chain_id, assay_arena scratch);
 /* assay_tx_sign - encodes body, signs it and appends the encoded transaction to out. ASSAY_F_MEMORY, ASSAY_E_RANGE. */
 ASSAY_MUST_USE assay_err assay_tx_sign(assay_buf *out, const assay_tx_body *body, const assay_key_secret *secret, assay_arena scratch);
@@ -412,13 +450,15 @@ int assay_path_cmp(assay_bytes a, assay_bytes b);
 ASSAY_MUST_USE assay_err assay_path_check(assay_bytes path);
 /* assay_file_chunks - 1 KiB chunks of a file: max(1, ceil(size/1024)). */
 uint64_t assay_file_chunks(uint64_t size);
-/* assay_manifest_root, _tensor_root - RFC 6962 roots over the encoded leaves. ASSAY_F_MEMORY. */
+/* assay_manifest_root, _tensor_root - RFC 6962 roots over the encoded leaves. scratch: 4 KiB, whatever the number of leaves.
+ * ASSAY_E_RANGE (a leaf exceeds its table's bounds), ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_manifest_root(assay_hash *out, const assay_manifest *manifest, assay_arena scratch);
 ASSAY_MUST_USE assay_err assay_manifest_tensor_root(assay_hash *out, const assay_manifest *manifest, assay_arena scratch);
-/* assay_manifest_check - form: at least one file, paths valid, strictly ordered, chunks_before right, tensors ordered and inside their files.
- * ASSAY_E_EMPTY, ASSAY_E_NAME, ASSAY_E_RANGE, ASSAY_E_ENCODING (order). */
+/* assay_manifest_check - form: format 1, at least one file, paths valid and strictly ordered, no file that is also a folder, chunks_before
+ * right, tensors strictly ordered and inside their files. ASSAY_E_FORMAT, ASSAY_E_EMPTY, ASSAY_E_NAME, ASSAY_E_RANGE,
+ * ASSAY_E_OVERFLOW, ASSAY_E_ENCODING (order). O(files + tensors). */
 ASSAY_MUST_USE assay_err assay_manifest_check(const assay_manifest *manifest);
-/* assay_manifest_size, _chunks - totals. ASSAY_E_OVERFLOW. */
+/* assay_manifest_totals - bytes and chunks of all files. ASSAY_E_OVERFLOW. */
 ASSAY_MUST_USE assay_err assay_manifest_totals(uint64_t *size, uint64_t *chunks, const assay_manifest *manifest);
 
 /* assay_custody_key - BLAKE3(attestation key || hash of the block that recorded the version). */
@@ -521,8 +561,11 @@ typedef struct assay_smt_neighbour {
 /* assay_state_proof_encode_absent - CommitmentProof{nonexist} of key with its left and right neighbours (by hashed key). ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_state_proof_encode_absent(assay_buf *out, assay_bytes key, const assay_smt_neighbour *left,
                                                          const assay_smt_neighbour *right);
-/* assay_state_proof_check - verifies a CommitmentProof protobuf under root. value.ptr == NULL asks for absence.
- * ASSAY_E_PROOF if it does not hold or is malformed; ASSAY_F_MEMORY. */
+/* assay_state_proof_check - verifies a CommitmentProof protobuf under root. value.ptr == NULL asks for absence. Accepts exactly the encoding
+ * that the two above write (a subset of what stock ics23 accepts: no batches, no compression, no unknown fields, and every
+ * step turns as the hashed key's bit says). An empty tree has no proofs: ICS 23 knows none, so its root, 32 zero bytes,
+ * answers ASSAY_E_PROOF to everything, and who asks must know that root by itself.
+ * ASSAY_E_PROOF if it does not hold or is malformed; ASSAY_F_MEMORY. scratch: 24 KiB. */
 ASSAY_MUST_USE assay_err assay_state_proof_check(assay_hash root, assay_bytes key, assay_bytes value, assay_bytes proof,
                                                  assay_arena scratch);
 
@@ -573,10 +616,12 @@ typedef struct assay_genesis {
     assay_genesis_validator *validators;
     uint32_t validators_count;
 } assay_genesis;
-extern const assay_codec_message assay_params_message, assay_genesis_message;
+extern const assay_codec_message assay_params_message, assay_genesis_account_message, assay_genesis_validator_message,
+    assay_genesis_message;
 /* assay_genesis_hash - SHA-256 of the encoded genesis (which never contains the chain id). */
 assay_hash assay_genesis_hash(assay_bytes encoded);
-/* assay_genesis_chain_id - name, '-', the first 12 hex digits of the hash; writes at most 45 chars and a zero. */
+/* assay_genesis_chain_id - name, '-', the first 12 hex digits of the hash; writes at most 45 chars and a zero. name is at most
+ * ASSAY_GENESIS_NAME_LEN_MAX, asserted (the table bounds what was decoded). */
 void assay_genesis_chain_id(char out[ASSAY_CHAIN_ID_LEN_MAX + 1], assay_bytes name, assay_hash genesis_hash);
 
 #endif

@@ -15,7 +15,7 @@
  *   ASSAY_F_STORAGE     any other failure; assay_os_reason says which
  * Interrupted calls are repeated. Paths are zero-terminated, as the system wants them; files are opened close-on-exec.
  *
- * Reading order: os.h, os_time.c, os_thread.c, os_memory.c, os_file.c, os_dir.c, os_process.c.    Spec: POSIX.1-2017; Linux.
+ * Reading order: os.h, os_time.c, os_thread.c, os_memory.c, os_map.c, os_file.c, os_dir.c, os_process.c.    Spec: POSIX.1-2017; Linux.
  */
 #ifndef ASSAY_OS_H
 #define ASSAY_OS_H
@@ -165,11 +165,23 @@ ASSAY_MUST_USE assay_err assay_os_file_truncate(const assay_os_file *file, uint6
 /* assay_os_file_read_ahead - tells the system that length bytes from offset will be read in order soon. A hint only. */
 void assay_os_file_read_ahead(const assay_os_file *file, uint64_t offset, uint64_t length);
 
-/* assay_os_file_map - the file's bytes as read-only memory, for as long as the map lives; empty files map to empty bytes.
- * If somebody shortens the file meanwhile, touching what is gone stops the process: map only what is ours. */
-ASSAY_MUST_USE assay_err assay_os_file_map(assay_bytes *out, const assay_os_file *file);
-/* assay_os_file_unmap - ends a map; safe on empty bytes. */
-void assay_os_file_unmap(assay_bytes *map);
+/* A file's bytes as read-only memory. */
+typedef struct assay_os_map {
+    assay_bytes bytes;
+    uint32_t slot_plus_one;
+} assay_os_map;
+#define ASSAY_OS_MAPS_MAX 1024
+/* assay_os_map_open - maps the whole file as it is now; an empty file maps to empty bytes. The file may be closed afterwards.
+ * Safe against a file that shrinks or a disk that fails while it is read: what is gone reads as zeros, and assay_os_map_torn
+ * tells. (For that every opening makes the process's SIGBUS handler ours; a SIGBUS elsewhere still kills.)
+ * ASSAY_F_MEMORY if ASSAY_OS_MAPS_MAX are open, or addresses are short. */
+ASSAY_MUST_USE assay_err assay_os_map_open(assay_os_map *out, const assay_os_file *file);
+/* assay_os_map_torn - true if some bytes were not there when they were touched: nothing computed from the map counts. */
+bool assay_os_map_torn(const assay_os_map *map);
+/* assay_os_map_read_ahead - asks the system to have these bytes in memory soon. A hint. */
+void assay_os_map_read_ahead(const assay_os_map *map, uint64_t offset, uint64_t length);
+/* assay_os_map_close - safe on a zeroed one. */
+void assay_os_map_close(assay_os_map *map);
 
 /* assay_os_read_whole - the content of the regular file path, at most size_max bytes, into keep; followed by a zero byte
  * that is not counted. ASSAY_E_SIZE if it is longer. */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -146,23 +145,6 @@ void assay_os_file_read_ahead(const assay_os_file *file, uint64_t offset, uint64
     if (offset > INT64_MAX || length > INT64_MAX) return;
     (void)posix_fadvise(os_fd(file), (off_t)offset, (off_t)length, POSIX_FADV_SEQUENTIAL);
     (void)posix_fadvise(os_fd(file), (off_t)offset, (off_t)length, POSIX_FADV_WILLNEED);
-}
-
-assay_err assay_os_file_map(assay_bytes *out, const assay_os_file *file) {
-    *out = (assay_bytes){0};
-    struct stat st;
-    if (fstat(os_fd(file), &st) != 0) return os_error();
-    if (st.st_size == 0) return ASSAY_OK;
-    if ((uint64_t)st.st_size > SIZE_MAX) return ASSAY_F_MEMORY;
-    void *base = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, os_fd(file), 0);
-    if (base == MAP_FAILED) return os_error();
-    *out = (assay_bytes){base, (size_t)st.st_size};
-    return ASSAY_OK;
-}
-
-void assay_os_file_unmap(assay_bytes *map) {
-    if (map->len) munmap((void *)(uintptr_t)map->ptr, map->len);
-    *map = (assay_bytes){0};
 }
 
 assay_err assay_os_read_whole(assay_bytes *out, assay_arena *keep, const char *path, size_t size_max) {

@@ -16,6 +16,9 @@ static inline assay_os_file os_file_of(int fd) { return (assay_os_file){fd + 1};
 /* stat(2)'s answer in our words. */
 assay_os_info os_info_of(const struct stat *st);
 
+/* Bytes of a page of memory. */
+size_t os_page_size(void);
+
 /* Syncs the directory that holds path, so that a rename or creation in it survives a crash. */
 assay_err os_sync_parent(const char *path);
 

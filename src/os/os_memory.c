@@ -6,11 +6,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static size_t page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
+size_t os_page_size(void) { return (size_t)sysconf(_SC_PAGESIZE); }
 
 assay_err assay_os_reserve(assay_os_region *out, size_t size) {
     *out = (assay_os_region){0};
-    size_t page = page_size();
+    size_t page = os_page_size();
     if (size == 0 || size > SIZE_MAX - page) return ASSAY_F_MEMORY;
     size = (size + page - 1) & ~(page - 1);
     void *base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -26,7 +26,7 @@ assay_arena assay_os_region_arena(const assay_os_region *region) {
 void assay_os_release_pages(const assay_os_region *region, const void *from) {
     const uint8_t *at = from;
     ASSAY_ASSERT(at >= region->base && at <= region->base + region->size);
-    size_t page = page_size();
+    size_t page = os_page_size();
     size_t used = ((size_t)(at - region->base) + page - 1) & ~(page - 1);
     if (used < region->size) madvise(region->base + used, region->size - used, MADV_DONTNEED);
 }
@@ -47,5 +47,5 @@ uint64_t assay_os_resident(void) {
     ssize_t i = 0;
     while (i < len && text[i] != ' ') i++;
     for (i++; i < len && text[i] >= '0' && text[i] <= '9'; i++) pages = pages * 10 + (uint64_t)(text[i] - '0');
-    return pages * page_size();
+    return pages * os_page_size();
 }

@@ -35,6 +35,9 @@ assay_err assay_os_thread_start(assay_os_thread *thread, const char *name, size_
     /* Signals go to the main thread, whose handler sets the stop flag: a worker is never interrupted. */
     sigset_t all, old;
     sigfillset(&all);
+    /* A fault is delivered to the thread that made it: blocked, it would kill (os_map.c handles SIGBUS). */
+    static const int faults[] = {SIGBUS, SIGSEGV, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) sigdelset(&all, faults[i]);
     pthread_t handle;
     int failed = pthread_attr_setstacksize(&attr, (stack_size + 4095) & ~(size_t)4095);
     if (!failed) {

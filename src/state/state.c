@@ -43,14 +43,17 @@ assay_err assay_state_head_read(assay_state_head *out, assay_state_reader reader
     if (!found) return ASSAY_OK;
     head_row row;
     if (assay_codec_decode(&row, &keep, &assay_state_head_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
-    if (row.format != 1 || row.peaks_count != (uint32_t)__builtin_popcountll(row.log_size)) return ASSAY_F_CORRUPT;
+    if (row.format != 1) return ASSAY_F_CORRUPT;
     out->height = row.height;
     out->root = row.root;
     out->log.size = row.log_size;
-    for (unsigned i = 0, peak = 0; i < 64; i++) {
-        if (row.log_size >> i & 1) memcpy(out->log.peaks[i].b, row.peaks[peak++], ASSAY_HASH_LEN);
+    uint32_t peaks = 0;
+    for (unsigned i = 0; i < 64; i++) {
+        if (!(row.log_size >> i & 1)) continue;
+        if (peaks == row.peaks_count) return ASSAY_F_CORRUPT;
+        memcpy(out->log.peaks[i].b, row.peaks[peaks++], ASSAY_HASH_LEN);
     }
-    return ASSAY_OK;
+    return peaks == row.peaks_count ? ASSAY_OK : ASSAY_F_CORRUPT;
 }
 
 /* ---- opening ---------------------------------------------------------------------------------------------------------- */

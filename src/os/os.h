@@ -22,6 +22,8 @@
 
 #include "base/base.h"
 
+#include <stdarg.h>
+
 /* assay_os_reason - the system's sentence for this thread's latest failed call ("Permission denied"), at most cap-1 bytes
  * and a zero. Call it right after the failure. */
 void assay_os_reason(char *out, size_t cap);
@@ -264,6 +266,8 @@ assay_err assay_os_print(assay_os_stream stream, assay_bytes bytes);
 __attribute__((format(printf, 2, 3))) assay_err assay_os_printf(assay_os_stream stream, const char *format, ...);
 /* assay_os_format - formats into out, at most cap-1 bytes and a zero; the length that fits. */
 __attribute__((format(printf, 3, 4))) size_t assay_os_format(char *out, size_t cap, const char *format, ...);
+/* assay_os_format_list - the same for a caller that was itself given `...`. */
+__attribute__((format(printf, 3, 0))) size_t assay_os_format_list(char *out, size_t cap, const char *format, va_list args);
 /* assay_os_read_stdin - all of standard input, at most size_max bytes (ASSAY_E_SIZE beyond), into keep. */
 ASSAY_MUST_USE assay_err assay_os_read_stdin(assay_bytes *out, assay_arena *keep, size_t size_max);
 /* assay_os_is_tty - true if a person's terminal is there. */

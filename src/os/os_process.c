@@ -71,14 +71,19 @@ assay_err assay_os_printf(assay_os_stream stream, const char *format, ...) {
     return err;
 }
 
-size_t assay_os_format(char *out, size_t cap, const char *format, ...) {
+size_t assay_os_format_list(char *out, size_t cap, const char *format, va_list args) {
     if (cap == 0) return 0;
-    va_list args;
-    va_start(args, format);
     int len = vsnprintf(out, cap, format, args);
-    va_end(args);
     if (len < 0) out[0] = 0, len = 0;
     return (size_t)len < cap ? (size_t)len : cap - 1;
+}
+
+size_t assay_os_format(char *out, size_t cap, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    size_t len = assay_os_format_list(out, cap, format, args);
+    va_end(args);
+    return len;
 }
 
 assay_err assay_os_read_stdin(assay_bytes *out, assay_arena *keep, size_t size_max) {

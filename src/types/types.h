@@ -236,7 +236,8 @@ typedef struct assay_block {
 #define ASSAY_BLOCK_EVIDENCE_MAX 64
 /* assay_block_encode, _decode - tendermint.types.Block. decode checks form and that data, commit and evidence hash to what the header says
  * (ASSAY_E_BLOCK if not). Txs point into input. ASSAY_E_SIZE beyond ASSAY_BLOCK_LEN_MAX (both); ASSAY_E_ENCODING,
- * ASSAY_E_RANGE, ASSAY_E_FORMAT, ASSAY_F_MEMORY. Evidence of light client attacks is ASSAY_E_ENCODING: the embedded engine
+ * ASSAY_E_RANGE, ASSAY_E_FORMAT, ASSAY_F_MEMORY. keep and scratch are different memory (so everywhere where both are asked).
+ * Evidence of light client attacks is ASSAY_E_ENCODING: the embedded engine
  * makes none, and CometBFT's blocks are not read here. */
 ASSAY_MUST_USE assay_err assay_block_encode(assay_buf *out, const assay_block *block);
 ASSAY_MUST_USE assay_err assay_block_decode(assay_block *out, assay_arena *keep, assay_bytes input, assay_arena scratch);

@@ -76,10 +76,9 @@ static void *load_ptr(const uint8_t *member) {
     return v;
 }
 
+/* A first zero, and every byte like the one before it. */
 static bool is_zero(const uint8_t *bytes, size_t len) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++) any |= bytes[i];
-    return any == 0;
+    return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
 /* ---- measuring -------------------------------------------------------------------------------------------------- */
@@ -674,6 +673,35 @@ assay_err assay_codec_decode(void *value, assay_arena *keep, const assay_codec_m
     static const uint8_t nothing[1] = {0};
     const uint8_t *start = input.len ? input.ptr : nothing;
     return decode_message((reader){start, start + input.len, profile}, keep, message, value, 1);
+}
+
+/* The most memory that two bytes of input can cost. Every element and every optional message has a key and a length of
+ * its own, two bytes at least; packed numbers have one byte each. Alignment may cost an array align-1 bytes more. */
+static size_t pair_cost(const assay_codec_message *message) {
+    const assay_codec_message *tables[ASSAY_CODEC_TABLES_MAX] = {message};
+    uint32_t count = 1;
+    size_t most = 2 * sizeof(uint64_t);
+    for (uint32_t t = 0; t < count; t++) {
+        for (uint32_t i = 0; i < tables[t]->field_count; i++) {
+            const assay_codec_field *row = &tables[t]->fields[i];
+            size_t cost = row->kind == ASSAY_CODEC_REPEATED_BYTES ? sizeof(assay_bytes) + _Alignof(assay_bytes) : 0;
+            if (row->sub) {
+                if (row->kind != ASSAY_CODEC_MESSAGE) cost = (size_t)row->sub->struct_size + row->sub->struct_align;
+                uint32_t seen = 0;
+                while (seen < count && tables[seen] != row->sub) seen++;
+                ASSAY_ASSERT(seen < ASSAY_CODEC_TABLES_MAX);
+                if (seen == count) tables[count++] = row->sub;
+            }
+            if (cost > most) most = cost;
+        }
+    }
+    return most;
+}
+
+size_t assay_codec_decode_footprint(const assay_codec_message *message, size_t len) {
+    uint64_t bytes;
+    if (assay_base_mul_u64(&bytes, len / 2 + 1, pair_cost(message)) != ASSAY_OK || bytes > SIZE_MAX) return SIZE_MAX;
+    return (size_t)bytes;
 }
 
 /* ---- tables ------------------------------------------------------------------------------------------------------ */

@@ -24,6 +24,7 @@
 
 #define ASSAY_CODEC_DEPTH_MAX 12                /* messages inside messages, the outermost included */
 #define ASSAY_CODEC_FIELDS_MAX 128              /* rows of a table */
+#define ASSAY_CODEC_TABLES_MAX 256              /* tables that one table leads to, for its footprint */
 #define ASSAY_CODEC_NUMBER_MAX ((1u << 29) - 1) /* protobuf's own bound of a field's number */
 
 typedef enum assay_codec_profile { ASSAY_CODEC_STRICT, ASSAY_CODEC_COMET } assay_codec_profile;
@@ -124,6 +125,12 @@ ASSAY_MUST_USE assay_err assay_codec_encode_new(assay_bytes *out, assay_arena *k
  *   ASSAY_F_MEMORY    keep is too small */
 ASSAY_MUST_USE assay_err assay_codec_decode(void *value, assay_arena *keep, const assay_codec_message *message,
                                             assay_bytes input, assay_codec_profile profile);
+
+/* assay_codec_decode_footprint - an arena of this many bytes suffices to decode any input of len bytes, however
+ * hostile, so that it gets a verdict and not ASSAY_F_MEMORY. It is about len/2 times the largest struct that an array
+ * or a pointer of the table leads to: small bounds (max) on input and arrays keep it small. SIZE_MAX if it does not fit
+ * a size_t. Walks the whole tree of tables: call it once, not for every message. */
+size_t assay_codec_decode_footprint(const assay_codec_message *message, size_t len);
 
 /* assay_codec_put_varint - appends a minimal unsigned varint (at most 10 bytes). ASSAY_F_MEMORY if it does not fit. */
 ASSAY_MUST_USE assay_err assay_codec_put_varint(assay_buf *out, uint64_t value);

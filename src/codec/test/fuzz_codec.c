@@ -16,12 +16,14 @@ enum { INPUT_MAX = 1 << 12, ROOM = 1 << 20 };
 static const assay_codec_message *const tables[] = {&golden_message, &scalars_message, &fixed_message, &node_message,
                                                     &leaf_message};
 
-/* Each value has an arena of its own. 4 KiB of input hold at most 2,048 elements of at most 80 bytes. */
+/* Each value has an arena of its own. */
 static _Alignas(16) uint8_t room[3][ROOM];
 static _Alignas(16) uint8_t values[3][sizeof(golden)];
 
 static bool decode(int slot, const assay_codec_message *table, assay_bytes input, assay_codec_profile profile) {
-    assay_arena arena = assay_base_arena(room[slot], ROOM);
+    size_t footprint = assay_codec_decode_footprint(table, input.len);
+    ASSAY_ASSERT(footprint < ROOM);
+    assay_arena arena = assay_base_arena(room[slot] + 1, footprint); /* the worst alignment */
     assay_err err = assay_codec_decode(values[slot], &arena, table, input, profile);
     ASSAY_ASSERT(err == ASSAY_OK || err == ASSAY_E_ENCODING || err == ASSAY_E_RANGE);
     return err == ASSAY_OK;

@@ -291,6 +291,40 @@ static void lengths_without_bytes_take_no_memory(void **state) {
     assert_int_equal(arena.at - memory, 50000 * sizeof(node));
 }
 
+/* The worst of every kind fits its footprint: small elements, one-byte numbers, pointers in pointers. */
+static void the_footprint_suffices(void **state) {
+    (void)state;
+    static const assay_codec_field all_fields[] = {
+        ASSAY_FIELD_REPEATED(3, REPEATED_MESSAGE, golden, leaves, 0, &leaf_message),
+        ASSAY_FIELD_REPEATED_SIZED(4, REPEATED_BYTES, golden, chunks, 0, 0),
+        ASSAY_FIELD_REPEATED_SIZED(5, REPEATED_FIXED, golden, digests, 0, 4),
+        ASSAY_FIELD_REPEATED(6, REPEATED_U64, golden, numbers, 0, NULL),
+        ASSAY_FIELD_MESSAGE(20, MESSAGE_OPTIONAL, golden, tree, &node_message),
+    };
+    static const assay_codec_message all = ASSAY_MESSAGE("Unbounded", golden, all_fields);
+    static uint8_t input[1024];
+    golden value;
+    for (size_t n = 1; n <= 120; n++) {
+        for (uint32_t kind = 0; kind < 6; kind++) {
+            size_t len = 0;
+            if (kind == 3) input[len++] = 0x32, input[len++] = (uint8_t)n;
+            for (size_t i = 0; i < n; i++) {
+                if (kind == 0) input[len++] = 0x1a, input[len++] = 0;
+                if (kind == 1) input[len++] = 0x22, input[len++] = 0;
+                if (kind == 2) memcpy(input + len, "\x2a\x04wxyz", 6), len += 6;
+                if (kind == 3) input[len++] = 1;
+                if (kind == 4) input[len++] = 0x30, input[len++] = 1;
+            }
+            if (kind == 5) memcpy(input, "\xa2\x01\x04\x12\x02\x12\x00", len = 7);
+            size_t room = assay_codec_decode_footprint(&all, len);
+            assay_arena arena = assay_base_arena(memory + 1, room);
+            assert_int_equal(assay_codec_decode(&value, &arena, &all, (assay_bytes){input, len}, COMET), ASSAY_OK);
+        }
+    }
+    assert_true(assay_codec_decode_footprint(&all, SIZE_MAX) == SIZE_MAX);
+    assert_true(assay_codec_decode_footprint(&scalars_message, 0) > 0);
+}
+
 static void bytes_point_into_the_input(void **state) {
     (void)state;
     static const uint8_t bytes[] = {0x12, 2, 'h', 'i'};
@@ -385,6 +419,7 @@ int main(void) {
         cmocka_unit_test(an_empty_message_takes_nothing),
         cmocka_unit_test(decode_without_memory_is_a_fault),
         cmocka_unit_test(lengths_without_bytes_take_no_memory),
+        cmocka_unit_test(the_footprint_suffices),
         cmocka_unit_test(bytes_point_into_the_input),
         cmocka_unit_test(varints),
         cmocka_unit_test(tables_are_checked),

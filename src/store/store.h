@@ -133,8 +133,8 @@ ASSAY_MUST_USE assay_err assay_store_get(assay_store_snapshot *snapshot, assay_s
 ASSAY_MUST_USE assay_err assay_store_next(assay_store_snapshot *snapshot, assay_store_table table, assay_bytes prefix, assay_bytes after,
                                           assay_bytes *key, assay_bytes *value, bool *found);
 
-/* assay_store_get_block - the block of a height. ids are a copy in keep. ASSAY_E_NOT_FOUND (not yet, or pruned). */
-ASSAY_MUST_USE assay_err assay_store_get_block(assay_store_block *out, assay_arena *keep, assay_store_snapshot *snapshot, uint64_t height);
+/* assay_store_get_block - the block of a height; all its fields point into the snapshot. ASSAY_E_NOT_FOUND (not yet, or pruned). */
+ASSAY_MUST_USE assay_err assay_store_get_block(assay_store_block *out, assay_store_snapshot *snapshot, uint64_t height);
 /* assay_store_heights - the lowest and highest block that are here; both 0 if there is none. */
 ASSAY_MUST_USE assay_err assay_store_heights(uint64_t *first, uint64_t *last, assay_store_snapshot *snapshot);
 /* assay_store_get_validators - the set in force at height, and from which height on it is. ASSAY_E_NOT_FOUND. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * BLAKE3 as a tree of 1 KiB chunks: subtrees, groups of 1 MiB, and paths from either to the digest. The shape is that of
- * RFC 6962 (pairs from the left, an odd last node carried up); only the node that is the whole text is marked as root. */
+ * BLAKE3 as a tree of 1 KiB chunks: subtrees, groups of 1 MiB, and paths from either to the digest. The shape is
+ * that of RFC 6962 (pairs from the left, an odd last node carried up); only the node that is the whole text is
+ * marked as root. */
 #include "crypto_internal.h"
 
 _Static_assert(sizeof(assay_blake3) == ASSAY_BLAKE3_STATE_LEN, "rust/src/hash.rs checks the same length");
@@ -57,8 +58,9 @@ uint64_t assay_crypto_blake3_left_len(uint64_t len) {
 assay_hash assay_crypto_blake3_root_from_groups(const assay_hash *key, const assay_hash *groups, size_t count,
                                                 uint64_t len) {
     ASSAY_ASSERT(count == unit_count(len, ASSAY_BLAKE3_GROUP_LEN));
-    /* stack holds the full subtrees so far, one for each bit of their number: before node i come as many merges as i has
-     * zero bits at its end. A merge waits until another node follows, for only then is it known not to be the root. */
+    /* stack holds the full subtrees so far, one for each bit of their number: before node i come as many merges as i
+     * has zero bits at its end. A merge waits until another node follows, for only then is it known not to be the
+     * root. */
     assay_hash stack[ASSAY_BLAKE3_PATH_MAX];
     size_t depth = 0;
     for (size_t i = 0; i < count; i++) {
@@ -98,7 +100,8 @@ assay_err assay_crypto_blake3_group_path(assay_blake3_path *out, const assay_has
     return ASSAY_OK;
 }
 
-/* The path of unit idx (bytes) in a text of len bytes made of units of unit_len. All numbers are checked before any hashing. */
+/* The path of unit idx (bytes) in a text of len bytes made of units of unit_len. All numbers are checked before any
+ * hashing. */
 static assay_err unit_path_root(assay_hash *out, const assay_hash *key, assay_bytes bytes, uint64_t idx, uint64_t len,
                                 uint64_t unit_len, const assay_hash *siblings, size_t count) {
     uint64_t n = unit_count(len, unit_len);

@@ -5,7 +5,8 @@
  * So node i of a level of n nodes has a sibling exactly if (i ^ 1) < n. */
 #include "crypto_internal.h"
 
-/* Subtree of 2^level leaves number idx, which sticks out over the tree's end (or ends with it): its hash from full nodes. */
+/* Subtree of 2^level leaves number idx, which sticks out over the tree's end (or ends with it): its hash from full
+ * nodes. */
 static assay_err ragged(assay_hash *out, uint32_t level, uint64_t idx, uint64_t size, assay_merkle_node_get get,
                         void *context) {
     uint64_t rest = size - (idx << level), end = size;

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Builds src/crypto/rust once for all build folders (build/cargo; cargo locks it) and gives each its own copy of the
 # archive, as the imported target assay_crypto_rs.
 find_program(ASSAY_CARGO cargo HINTS $ENV{CARGO_HOME}/bin $ENV{HOME}/.cargo/bin /usr/lib/rust-web/bin)
@@ -27,4 +28,14 @@ add_custom_target(assay_crypto_rs_build DEPENDS ${archive})
 add_library(assay_crypto_rs STATIC IMPORTED GLOBAL)
 set_target_properties(assay_crypto_rs PROPERTIES IMPORTED_LOCATION ${archive})
 add_dependencies(assay_crypto_rs assay_crypto_rs_build)
+
+# The module's own purity test stops at the archive's door; this one goes through it.
+add_test(NAME pure_crypto_rs COMMAND ${CMAKE_CURRENT_LIST_DIR}/test/check_rust.sh ${archive} ${CMAKE_C_COMPILER})
+set_tests_properties(pure_crypto_rs PROPERTIES LABELS purity)
+
+# Constant time under valgrind, where there is one; a sanitizer and valgrind exclude each other.
+find_program(ASSAY_VALGRIND valgrind)
+if(ASSAY_VALGRIND AND NOT ASSAY_SANITIZE AND NOT ASSAY_FUZZ)
+  add_test(NAME ct_crypto COMMAND ${ASSAY_VALGRIND} -q $<TARGET_FILE:test_crypto_ct>)
+endif()
 endblock()

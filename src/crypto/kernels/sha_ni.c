@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256's compression function with the SHA extensions, for one to four independent streams. One stream leaves the unit
- * idle most of the time, since every sha256rnds2 waits for the one before; other streams fill the gaps.
+ * SHA-256's compression function with the SHA extensions, for one to four independent streams. One stream leaves the
+ * unit idle a third of the time, since every sha256rnds2 waits for the one before; other streams fill the gaps.
  *
- * The shape is the usual one of the instruction set's white paper (Gulley et al., Intel, 2013): the state is held as ABEF
- * and CDGH, four rounds take four words, and the schedule is made with sha256msg1, an add, and sha256msg2. Compared bit for
- * bit with crate sha2 (rust/src/hash.rs) by test_crypto_sha256. */
+ * The shape is the usual one of the instruction set's white paper (Gulley et al., Intel, 2013): the state is held as
+ * ABEF and CDGH, four rounds take four words, and the schedule is made with sha256msg1, an add, and sha256msg2.
+ * Compared bit for bit with crate sha2 (rust/src/hash.rs) by test_crypto_sha256. */
 #ifdef __x86_64__
 #include "../crypto_internal.h"
 
@@ -48,7 +48,8 @@ INLINE void compress(__m128i (*state)[2], const uint8_t *const *blocks, size_t o
             /* Words 4(r+4).. replace words 4r.., which nothing needs any more. */
             if (r < 12) {
                 __m128i next = w[(r + 1) & 3], last = w[(r + 3) & 3];
-                __m128i older = _mm_add_epi32(_mm_sha256msg1_epu32(now, next), _mm_alignr_epi8(last, w[(r + 2) & 3], 4));
+                __m128i older =
+                    _mm_add_epi32(_mm_sha256msg1_epu32(now, next), _mm_alignr_epi8(last, w[(r + 2) & 3], 4));
                 w[r & 3] = _mm_sha256msg2_epu32(older, last);
             }
         }

@@ -5,10 +5,20 @@
 #define GROUP ((uint64_t)ASSAY_BLAKE3_GROUP_LEN)
 
 /* Lengths on both sides of every edge: chunks, powers of two of them, groups, and powers of two of those. */
-static const uint64_t lengths[] = {0,         1,         63,        64,        65,         1023,         1024,
-                                   1025,      2047,      2048,      2049,      3072,       3073,         4096,
-                                   5121,      8192,      8193,      31744,     65536,      65537,        102400,
-                                   GROUP - 1, GROUP,     GROUP + 1, GROUP * 2, GROUP * 2 + 1025, GROUP * 3, GROUP * 7 / 2,
+static const uint64_t lengths[] = {0,         1,
+                                   63,        64,
+                                   65,        1023,
+                                   1024,      1025,
+                                   2047,      2048,
+                                   2049,      3072,
+                                   3073,      4096,
+                                   5121,      8192,
+                                   8193,      31744,
+                                   65536,     65537,
+                                   102400,    GROUP - 1,
+                                   GROUP,     GROUP + 1,
+                                   GROUP * 2, GROUP * 2 + 1025,
+                                   GROUP * 3, GROUP * 7 / 2,
                                    GROUP * 4, GROUP * 5 + 1};
 #define LENGTHS (sizeof lengths / sizeof lengths[0])
 #define TEXT_MAX (GROUP * 5 + 1)
@@ -186,8 +196,9 @@ static void refuse_variants(path_root root, assay_hash want, const assay_hash *k
     assert_true(refused(root, want, key, unit, count, len, path));
     assert_true(refused(root, want, key, unit, UINT64_MAX, len, path));
     if (count > 1) assert_true(refused(root, want, key, unit, idx ? idx - 1 : idx + 1, len, path));
-    /* Longer or shorter by a unit: another place for the last one, or another number of siblings. A path that is the same in
-     * both trees and whose unit is full may stand, which is why the digest's length is always known by other means. */
+    /* Longer or shorter by a unit: another place for the last one, or another number of siblings. A path that is the
+     * same in both trees and whose unit is full may stand, which is why the digest's length is always known by other
+     * means. */
     assert_true(refused(root, want, key, (assay_bytes){unit.ptr, unit.len + 1}, idx, len, path));
     if (unit.len) {
         assert_true(refused(root, want, key, (assay_bytes){unit.ptr, unit.len - 1}, idx, len, path));
@@ -203,7 +214,8 @@ static void refuse_variants(path_root root, assay_hash want, const assay_hash *k
 
 static void chunk_paths(void **state) {
     (void)state;
-    assay_hash *cvs = calloc(units(TEXT_MAX, CHUNK), sizeof *cvs), *scratch = calloc(units(TEXT_MAX, CHUNK), sizeof *cvs);
+    assay_hash *cvs = calloc(units(TEXT_MAX, CHUNK), sizeof *cvs),
+               *scratch = calloc(units(TEXT_MAX, CHUNK), sizeof *cvs);
     assert_true(cvs && scratch);
     for (size_t i = 0; i < LENGTHS; i++) {
         for (size_t k = 0; k < 2; k++) {
@@ -265,8 +277,8 @@ static void a_chunk_path_is_two_paths(void **state) {
             assert_int_equal(assay_crypto_blake3_group_path(&upper, &some_key, groups, count, len, g), ASSAY_OK);
             memcpy(path.siblings + path.count, upper.siblings, upper.count * sizeof upper.siblings[0]);
             path.count += upper.count;
-            assert_false(refused(assay_crypto_blake3_path_root, want, &some_key, unit_of(chunk, len, CHUNK), chunk, len,
-                                 &path));
+            assert_false(
+                refused(assay_crypto_blake3_path_root, want, &some_key, unit_of(chunk, len, CHUNK), chunk, len, &path));
         }
     }
 }

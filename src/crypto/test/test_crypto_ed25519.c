@@ -48,7 +48,8 @@ static void item_of(assay_crypto_batch_item *out, json_t *c) {
     out->message = hex_member(c, "message");
 }
 
-/* 196 pairs of small-order points, malleability, bit flips, torsion: alone and in a batch of one it is the same verdict. */
+/* 196 pairs of small-order points, malleability, bit flips, torsion: alone and in a batch of one it is the same
+ * verdict. */
 static void verdicts_of_zip_215(void **state) {
     (void)state;
     json_t *root = vectors("ed25519.json"), *c;
@@ -60,8 +61,10 @@ static void verdicts_of_zip_215(void **state) {
         bool want = json_is_true(json_object_get(c, "valid"));
         if (assay_crypto_ed25519_verify(item.key, item.message, item.signature) != want || batch_of(&item, 1) != want)
             fail_msg("case %zu: %s", i, json_string_value(json_object_get(c, "comment")));
-        if (want) good[valid++] = item;
-        else free_bytes(item.message);
+        if (want)
+            good[valid++] = item;
+        else
+            free_bytes(item.message);
     }
     assert_true(i > 400 && valid > 196);
     /* All the valid ones make one valid batch; any invalid one spoils it. */
@@ -160,9 +163,12 @@ static void secrets_are_wiped_and_compared(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(signatures_of_rfc_8032),   cmocka_unit_test(signatures_of_gen_py),
-        cmocka_unit_test(verdicts_of_zip_215),      cmocka_unit_test(keys_that_are_not_keys),
-        cmocka_unit_test(batches_find_the_bad_one), cmocka_unit_test(addresses),
+        cmocka_unit_test(signatures_of_rfc_8032),
+        cmocka_unit_test(signatures_of_gen_py),
+        cmocka_unit_test(verdicts_of_zip_215),
+        cmocka_unit_test(keys_that_are_not_keys),
+        cmocka_unit_test(batches_find_the_bad_one),
+        cmocka_unit_test(addresses),
         cmocka_unit_test(secrets_are_wiped_and_compared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,8 +35,10 @@ static void rfc_path(assay_merkle_path *out, const assay_hash *d, size_t n, size
         return;
     }
     size_t k = split(n);
-    if (m < k) rfc_path(out, d, k, m);
-    else rfc_path(out, d + k, n - k, m - k);
+    if (m < k)
+        rfc_path(out, d, k, m);
+    else
+        rfc_path(out, d + k, n - k, m - k);
     out->hashes[out->count++] = m < k ? mth(d + k, n - k) : mth(d, k);
 }
 
@@ -47,8 +49,10 @@ static void rfc_subproof(assay_merkle_path *out, const assay_hash *d, size_t n, 
         return;
     }
     size_t k = split(n);
-    if (m <= k) rfc_subproof(out, d, k, m, whole);
-    else rfc_subproof(out, d + k, n - k, m - k, false);
+    if (m <= k)
+        rfc_subproof(out, d, k, m, whole);
+    else
+        rfc_subproof(out, d + k, n - k, m - k, false);
     out->hashes[out->count++] = m <= k ? mth(d + k, n - k) : mth(d, k);
 }
 
@@ -196,8 +200,7 @@ static void consistency_of_every_pair(void **state) {
             assay_merkle_path bad = proof;
             bad.hashes[bad.count] = new_root;
             assert_int_equal(CHECK(m, old_root, n, new_root, bad, bad.count + 1), ASSAY_E_PROOF);
-            if (proof.count)
-                assert_int_equal(CHECK(m, old_root, n, new_root, bad, bad.count - 1), ASSAY_E_PROOF);
+            if (proof.count) assert_int_equal(CHECK(m, old_root, n, new_root, bad, bad.count - 1), ASSAY_E_PROOF);
             for (uint32_t h = 0; h < proof.count; h++) {
                 bad.hashes[h].b[0] ^= 1;
                 assert_int_equal(CHECK(m, old_root, n, new_root, bad, bad.count), ASSAY_E_PROOF);
@@ -267,10 +270,10 @@ static void huge_sizes(void **state) {
             assert_int_equal(assay_merkle_log_path(&path, idxs[j], sizes[i], anything, NULL), ASSAY_OK);
             assert_true(path.count <= ASSAY_MERKLE_PATH_MAX);
             leaf = hash_of_number(idxs[j] * 64);
-            assert_int_equal(
-                assay_merkle_path_root(&roots[j], leaf, idxs[j], sizes[i], path.hashes, path.count), ASSAY_OK);
-            assert_int_equal(
-                assay_merkle_path_root(&roots[j], leaf, idxs[j], sizes[i], path.hashes, path.count - 1), ASSAY_E_PROOF);
+            assert_int_equal(assay_merkle_path_root(&roots[j], leaf, idxs[j], sizes[i], path.hashes, path.count),
+                             ASSAY_OK);
+            assert_int_equal(assay_merkle_path_root(&roots[j], leaf, idxs[j], sizes[i], path.hashes, path.count - 1),
+                             ASSAY_E_PROOF);
         }
     }
     assay_merkle_path proof;
@@ -284,9 +287,9 @@ static void huge_sizes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(vectors_of_gen_py),         cmocka_unit_test(nodes_are_prefixed),
-        cmocka_unit_test(inclusion_of_every_leaf),   cmocka_unit_test(consistency_of_every_pair),
-        cmocka_unit_test(a_log_is_the_same_tree),    cmocka_unit_test(huge_sizes),
+        cmocka_unit_test(vectors_of_gen_py),       cmocka_unit_test(nodes_are_prefixed),
+        cmocka_unit_test(inclusion_of_every_leaf), cmocka_unit_test(consistency_of_every_pair),
+        cmocka_unit_test(a_log_is_the_same_tree),  cmocka_unit_test(huge_sizes),
     };
     return cmocka_run_group_tests(tests, make_leaves, NULL);
 }

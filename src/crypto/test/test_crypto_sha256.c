@@ -188,7 +188,9 @@ static void lengths_beyond_32_bits(void **state) {
     for (int i = 0; i < 513; i++) assay_crypto_sha256_update_many(hashes, texts, 2, sizeof zeroes);
     assay_hash want;
     /* head -c 537919488 /dev/zero | sha256sum */
-    assert_int_equal(assay_base_unhex(want.b, 32, ASSAY_STR("a3e2acbb469e4e59dde406f912e754c933c1ac0fb0092a3634d61d5073309c0c")), ASSAY_OK);
+    assert_int_equal(
+        assay_base_unhex(want.b, 32, ASSAY_STR("a3e2acbb469e4e59dde406f912e754c933c1ac0fb0092a3634d61d5073309c0c")),
+        ASSAY_OK);
     assert_hash_equal(assay_crypto_sha256_final(&a), want);
     assert_hash_equal(assay_crypto_sha256_final(&b), want);
 }

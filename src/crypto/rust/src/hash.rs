@@ -41,8 +41,8 @@ pub unsafe extern "C" fn assay_rs_sha256(out: *mut u8, ptr: *const u8, len: usiz
 const STATE_LEN: usize = 1920;
 const STATE_ALIGN: usize = 64;
 const _: () = assert!(size_of::<Hasher>() <= STATE_LEN && align_of::<Hasher>() <= STATE_ALIGN);
-// C copies and forgets a context without ceremony. A Hasher owns no memory: its stack of chaining values is an ArrayVec of
-// plain bytes inside it, and the arrays of the type are all it has.
+// C copies and forgets a context without ceremony. A Hasher owns no memory: its stack of chaining values is an ArrayVec
+// of plain bytes inside it, and the arrays of the type are all it has.
 
 /// # Safety
 /// `key` is NULL or 32 readable bytes.
@@ -112,10 +112,7 @@ pub unsafe extern "C" fn assay_rs_blake3_parent(
 ) {
     let mode = unsafe { key_of(key) }.map_or(Mode::Hash, Mode::KeyedHash);
     let (left, right) = unsafe { (&*left.cast::<[u8; 32]>(), &*right.cast::<[u8; 32]>()) };
-    let value = if root {
-        merge_subtrees_root(left, right, mode).into()
-    } else {
-        merge_subtrees_non_root(left, right, mode)
-    };
+    let value =
+        if root { merge_subtrees_root(left, right, mode).into() } else { merge_subtrees_non_root(left, right, mode) };
     unsafe { *out.cast::<[u8; 32]>() = value };
 }

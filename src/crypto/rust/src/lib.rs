@@ -2,9 +2,10 @@
 //
 // assay_crypto_rs - the crypto crates behind a flat C interface, for src/crypto alone (crypto_internal.h declares it).
 //
-// no_std, so that what this library may do can be read off its undefined symbols: memory primitives, malloc and free
-// for the tables of a batch verification, and abort. There is no clock, file, thread or source of randomness to call.
-// Its only writable data are the caches of "which instructions has this CPU", written with the same value by everybody.
+// no_std, so that what this library may do can be read off its undefined symbols: memory primitives, the C heap for
+// the tables of a batch verification, and abort. There is no clock, file, thread or source of randomness to call.
+// Its only writable data are the caches of "which instructions has this CPU", written with the same value by everybody,
+// and the seed of the hash map inside a batch (made of addresses; see sign.rs). test/check_rust.sh lists both.
 #![no_std]
 #![deny(unsafe_op_in_unsafe_fn)]
 

@@ -266,6 +266,10 @@ def refuse_wire():
     bad("unknown group", "Scalars", key(9, 3) + key(9, 4))
     bad("end of a group", "Scalars", key(9, 4))
     bad("known field as a group", "Scalars", key(1, 3) + key(1, 4))
+    bad("start of a group, then four bytes", "Scalars", key(9, 3) + bytes(4))
+    bad("start of a group, then eight bytes", "Scalars", key(9, 3) + bytes(8))
+    bad("end of a group, then four bytes", "Scalars", key(9, 4) + bytes(4))
+    bad("unknown group with a field", "Scalars", key(9, 3) + key(1, 0) + b"\1" + key(9, 4))
     bad("wire type 6", "Scalars", key(9, 6) + b"\1")
     bad("wire type 7", "Scalars", key(9, 7) + b"\1")
     for number, wire, data in ((1, 1, bytes(8)), (1, 2, b"\1x"), (1, 5, bytes(4)), (6, 0, b"\1"), (6, 5, bytes(4)),
@@ -314,6 +318,7 @@ def refuse_structures():
     bad("digest of 5 bytes", "Golden", ld(1, b"") + ld(5, b"abcde"))
     bad("digest empty", "Golden", ld(1, b"") + ld(5, b""))
     bad("leaves beyond the bound", "Golden", ld(1, b"") + ld(3, b"") * 7, "E2", "E2")
+    bad("leaves beyond the bound, then nonsense", "Golden", ld(1, b"") + ld(3, b"") * 7 + b"\xff", "E2", "E2")
     bad("chunks beyond the bound", "Golden", ld(1, b"") + ld(4, b"") * 6, "E2", "E2")
     bad("digests beyond the bound", "Golden", ld(1, b"") + ld(5, b"abcd") * 5, "E2", "E2")
     bad("numbers beyond the bound", "Golden", ld(1, b"") + ld(6, b"\1" * 9), "E2", "E2")

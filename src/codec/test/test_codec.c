@@ -216,6 +216,12 @@ static void encode_needs_exactly_its_size(void **state) {
         assay_bytes made;
         assert_int_equal(assay_codec_encode_new(&made, &arena, &leaf_message, &value, STRICT), ASSAY_F_MEMORY);
     }
+    /* Room counts from where the buffer is filled to. */
+    assay_buf filled = {bytes, 3, 12};
+    assert_int_equal(assay_codec_encode(&filled, &leaf_message, &value, STRICT), ASSAY_F_MEMORY);
+    filled.cap = 13;
+    assert_int_equal(assay_codec_encode(&filled, &leaf_message, &value, STRICT), ASSAY_OK);
+    assert_true(filled.len == 13 && memcmp(bytes + 3, "\x08\xac\x02", 3) == 0);
     assay_buf out = {bytes, 0, 10};
     assert_int_equal(assay_codec_encode(&out, &leaf_message, &value, STRICT), ASSAY_OK);
     assert_memory_equal(bytes, "\x08\xac\x02\x12\x05label", 10);

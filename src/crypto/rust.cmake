@@ -36,6 +36,7 @@ set_tests_properties(pure_crypto_rs PROPERTIES LABELS purity)
 # Constant time under valgrind, where there is one; a sanitizer and valgrind exclude each other.
 find_program(ASSAY_VALGRIND valgrind)
 if(ASSAY_VALGRIND AND NOT ASSAY_SANITIZE AND NOT ASSAY_FUZZ)
-  add_test(NAME ct_crypto COMMAND ${ASSAY_VALGRIND} -q $<TARGET_FILE:test_crypto_ct>)
+  add_test(NAME ct_crypto
+           COMMAND ${CMAKE_CURRENT_LIST_DIR}/test/check_ct.sh ${ASSAY_VALGRIND} $<TARGET_FILE:test_crypto_ct>)
 endif()
 endblock()

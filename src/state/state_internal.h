@@ -69,12 +69,12 @@ ASSAY_MUST_USE assay_err assay_journal_log(state_journal *journal, assay_bytes l
 void assay_journal_rollback(state_journal *journal, size_t ops, size_t logs);
 
 /* ---- the tree (tree.c) -----------------------------------------------------------------------------------------------
- * Four levels are stored as one page: the 16 subtrees that hang below a node whose depth is a multiple of 4. */
+ * Four levels are stored as one page: what hangs below a node whose depth is a multiple of 4. */
 
 #define PAGE_LEVELS 4
 #define PAGE_SLOTS 16
 #define PAGE_DEPTH_MAX (8 * ASSAY_HASH_LEN / PAGE_LEVELS) /* steps of 4 bits in a position */
-#define PAGE_LEN_MAX (4 + PAGE_SLOTS * 2 * ASSAY_HASH_LEN)
+#define PAGE_LEN_MAX (4 + PAGE_SLOTS * 2 * ASSAY_HASH_LEN + (PAGE_SLOTS - 2) * ASSAY_HASH_LEN)
 
 typedef enum node_kind {
     NODE_EMPTY, /* no leaf below: 32 zero bytes */
@@ -88,8 +88,9 @@ typedef struct tree_node {
     assay_hash position; /* of a leaf: SHA-256(key) */
 } tree_node;
 
+/* As a heap: 1 is the page's top, whose hash the page above holds; 2i and 2i + 1 hang below i; 16 .. 31 are the slots. */
 typedef struct tree_page {
-    tree_node slots[PAGE_SLOTS];
+    tree_node nodes[2 * PAGE_SLOTS];
 } tree_page;
 
 /* One key's change on its way into the tree; sorted by position. */

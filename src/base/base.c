@@ -96,6 +96,13 @@ void *assay_base_arena_take(assay_arena *arena, size_t size, size_t count, size_
     return taken;
 }
 
+assay_arena assay_base_arena_split(assay_arena *arena) {
+    ASSAY_ASSERT(arena->at <= arena->end);
+    assay_arena upper = {arena->at + (size_t)(arena->end - arena->at) / 2, arena->end};
+    arena->end = upper.at;
+    return upper;
+}
+
 assay_err assay_base_arena_copy(assay_bytes *out, assay_arena *keep, assay_bytes bytes) {
     uint8_t *copy = ASSAY_NEW(keep, uint8_t, bytes.len);
     if (!copy) return ASSAY_F_MEMORY;

@@ -166,6 +166,9 @@ ASSAY_MUST_USE void *assay_base_arena_take(assay_arena *arena, size_t size, size
 /* ASSAY_NEW - count zeroed objects of a type from an arena (pointer), or NULL, which is ASSAY_F_MEMORY. */
 #define ASSAY_NEW(arena, type, count) ((type *)assay_base_arena_take((arena), sizeof(type), (count), _Alignof(type)))
 
+/* assay_base_arena_split - cuts the upper half off an arena and returns it: for calls that want `keep` and `scratch` in different memory. */
+assay_arena assay_base_arena_split(assay_arena *arena);
+
 /* assay_base_arena_copy - copies bytes into an arena. ASSAY_F_MEMORY if they do not fit. */
 ASSAY_MUST_USE assay_err assay_base_arena_copy(assay_bytes *out, assay_arena *keep, assay_bytes bytes);
 

@@ -36,6 +36,9 @@ static void arena_aligns_zeroes_and_ends(void **state) {
     assert_null(ASSAY_NEW(&arena, uint64_t, SIZE_MAX / 4));
     assert_non_null(ASSAY_NEW(&arena, uint8_t, (size_t)(arena.end - arena.at)));
     assert_null(ASSAY_NEW(&arena, uint8_t, 1));
+    arena = assay_base_arena(memory, 9);
+    assay_arena upper = assay_base_arena_split(&arena);
+    assert_true(arena.at == memory && arena.end == memory + 4 && upper.at == memory + 4 && upper.end == memory + 9);
 }
 
 static void integers_are_checked(void **state) {

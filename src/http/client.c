@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/http.h"
+#include "os/os.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define URL_LEN_MAX 8192
+#define CONNECT_SECONDS_MAX 10
+
+struct assay_http_client {
+    CURL *easy;
+    char *base; /* without a final slash */
+    size_t base_len;
+    char why[CURL_ERROR_SIZE];
+};
+
+/* The reply's body goes where the arena's memory begins, unzeroed; it is taken when all is there. */
+typedef struct sink {
+    assay_buf buf;
+    size_t body_max;
+    assay_err err;
+} sink;
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
+    sink *s = context;
+    size_t len = size * count;
+    if (len > s->body_max - s->buf.len) s->err = ASSAY_E_SIZE;
+    else s->err = assay_base_buf_put(&s->buf, (assay_bytes){(const uint8_t *)bytes, len});
+    return s->err ? 0 : len;
+}
+
+static bool is_loopback(const char *host) {
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0 || strncmp(host, "127.", 4) == 0;
+}
+
+/* A base URL with what a node is reached by, and nothing that would be sent along unseen. */
+static bool url_ok(const char *url, bool *loopback) {
+    CURLU *parts = curl_url();
+    char *scheme = NULL, *host = NULL, *query = NULL, *fragment = NULL;
+    bool ok = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+    ok = ok && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
+         curl_url_get(parts, CURLUPART_QUERY, &query, 0) == CURLUE_NO_QUERY &&
+         curl_url_get(parts, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_NO_FRAGMENT;
+    *loopback = ok && is_loopback(host);
+    curl_free(scheme);
+    curl_free(host);
+    curl_free(query);
+    curl_free(fragment);
+    curl_url_cleanup(parts);
+    return ok;
+}
+
+assay_err assay_http_client_open(assay_http_client **out, const char *base_url, uint32_t timeout_seconds) {
+    *out = NULL;
+    /* Counted and, since 7.84, safe in threads. */
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return ASSAY_F_MEMORY;
+    bool loopback;
+    size_t len = base_url ? strlen(base_url) : 0;
+    if (len == 0 || len > URL_LEN_MAX / 2 || !url_ok(base_url, &loopback)) {
+        curl_global_cleanup();
+        return ASSAY_E_USAGE;
+    }
+    while (base_url[len - 1] == '/') len--;
+    assay_http_client *client = calloc(1, sizeof *client);
+    if (client) client->base = malloc(len + 1);
+    if (client) client->easy = curl_easy_init();
+    if (!client || !client->base || !client->easy) {
+        assay_http_client_close(client);
+        if (!client) curl_global_cleanup();
+        return ASSAY_F_MEMORY;
+    }
+    memcpy(client->base, base_url, len);
+    client->base[len] = 0;
+    client->base_len = len;
+    if (timeout_seconds == 0) timeout_seconds = 30;
+    long connect = timeout_seconds < CONNECT_SECONDS_MAX ? (long)timeout_seconds : CONNECT_SECONDS_MAX;
+    CURL *easy = client->easy;
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->why);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "assay");
+    /* No signal for timeouts; sends carry MSG_NOSIGNAL. */
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)timeout_seconds);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    if (loopback) curl_easy_setopt(easy, CURLOPT_PROXY, "");
+    *out = client;
+    return ASSAY_OK;
+}
+
+void assay_http_client_close(assay_http_client *client) {
+    if (!client) return;
+    if (client->easy) curl_easy_cleanup(client->easy);
+    free(client->base);
+    free(client);
+    curl_global_cleanup();
+}
+
+const char *assay_http_client_why(const assay_http_client *client) { return client->why; }
+
+static bool path_ok(const char *path) {
+    if (path[0] != '/') return false;
+    for (; *path; path++)
+        if ((uint8_t)*path <= 0x20 || *path == 0x7f) return false;
+    return true;
+}
+
+static void set_method(CURL *easy, assay_http_method method, assay_bytes body) {
+    static const char *const names[] = {[ASSAY_HTTP_GET] = "GET", [ASSAY_HTTP_POST] = "POST", [ASSAY_HTTP_PUT] = "PUT",
+                                        [ASSAY_HTTP_HEAD] = "HEAD", [ASSAY_HTTP_DELETE] = "DELETE"};
+    bool has_body = method == ASSAY_HTTP_POST || method == ASSAY_HTTP_PUT;
+    curl_easy_setopt(easy, CURLOPT_NOBODY, method == ASSAY_HTTP_HEAD ? 1L : 0L);
+    if (has_body) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.len ? (const char *)body.ptr : "");
+    } else if (method != ASSAY_HTTP_HEAD) {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[method]);
+}
+
+static assay_err error_of(CURLcode code, const sink *s) {
+    if (s->err) return s->err;
+    if (code == CURLE_OPERATION_TIMEDOUT) return ASSAY_F_TIMEOUT;
+    if (code == CURLE_OUT_OF_MEMORY) return ASSAY_F_MEMORY;
+    if (code == CURLE_FILESIZE_EXCEEDED) return ASSAY_E_SIZE;
+    return ASSAY_F_NETWORK;
+}
+
+/* The Content-Type header, or NULL if it could not be made. "Expect:" without a value keeps curl from waiting a second for a 100. */
+static struct curl_slist *headers_of(const char *content_type) {
+    char line[256];
+    size_t len = assay_os_format(line, sizeof line, "Content-Type: %s", content_type ? content_type : "application/json");
+    if (len + 1 >= sizeof line) return NULL;
+    return curl_slist_append(NULL, line);
+}
+
+static bool is_json(const char *type) {
+    if (!type) return false;
+    size_t len = strcspn(type, "; ");
+    return (len == 16 && strncmp(type, "application/json", 16) == 0) || (len > 5 && strncmp(type + len - 5, "+json", 5) == 0);
+}
+
+assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, assay_arena *keep, assay_http_method method,
+                          const char *path, assay_bytes body, const char *content_type, size_t body_max) {
+    *reply = (assay_http_reply){0};
+    client->why[0] = 0;
+    size_t path_len = strlen(path);
+    char url[URL_LEN_MAX];
+    if (method < ASSAY_HTTP_GET || method > ASSAY_HTTP_DELETE || !path_ok(path)) return ASSAY_E_USAGE;
+    if (client->base_len + path_len >= sizeof url) return ASSAY_E_SIZE;
+    memcpy(url, client->base, client->base_len);
+    memcpy(url + client->base_len, path, path_len + 1);
+    CURL *easy = client->easy;
+    sink s = {.buf = {keep->at, 0, (size_t)(keep->end - keep->at)}, .body_max = body_max};
+    struct curl_slist *headers = headers_of(content_type);
+    if (!headers) return ASSAY_F_MEMORY;
+    set_method(easy, method, body);
+    bool has_body = method == ASSAY_HTTP_POST || method == ASSAY_HTTP_PUT;
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, has_body ? headers : NULL);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &s);
+    CURLcode code = curl_easy_perform(easy);
+    /* Nothing of this call's memory is left in the handle. */
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    curl_slist_free_all(headers);
+    if (code != CURLE_OK) {
+        if (client->why[0] == 0) assay_os_format(client->why, sizeof client->why, "%s", curl_easy_strerror(code));
+        return error_of(code, &s);
+    }
+    long status = 0;
+    const char *type = NULL;
+    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+    keep->at += s.buf.len;
+    *reply = (assay_http_reply){.status = (uint32_t)status, .body = {s.buf.ptr, s.buf.len}, .json = is_json(type)};
+    return ASSAY_OK;
+}
+
+assay_err assay_http_escape(assay_buf *out, assay_bytes text) {
+    size_t before = out->len;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+                     c == '_' || c == '~';
+        static const char digits[] = "0123456789ABCDEF";
+        uint8_t escaped[3] = {'%', (uint8_t)digits[c >> 4], (uint8_t)digits[c & 15]};
+        if (assay_base_buf_put(out, plain ? (assay_bytes){&c, 1} : (assay_bytes){escaped, 3})) {
+            out->len = before;
+            return ASSAY_F_MEMORY;
+        }
+    }
+    return ASSAY_OK;
+}

@@ -455,32 +455,27 @@ static assay_hash finish_row(assay_hash *groups, const assay_hash *key, const as
     return assay_crypto_blake3_root_from_groups(key, groups, (size_t)count, size);
 }
 
-static assay_err new_groups(assay_model_groups *out, assay_arena *keep, const model_plan *plan) {
+static assay_err new_groups(assay_model_groups *out, assay_hash **values, assay_arena *keep, const model_plan *plan) {
     out->first = ASSAY_NEW(keep, uint64_t, (size_t)plan->jobs_count + 1);
     if (!out->first) return ASSAY_F_MEMORY;
     for (uint32_t i = 0; i < plan->jobs_count; i++) out->first[i + 1] = out->first[i] + model_groups_of(plan->jobs[i].size);
     out->count = out->first[plan->jobs_count];
-    out->values = ASSAY_NEW(keep, assay_hash, (size_t)out->count);
-    return out->values || !out->count ? ASSAY_OK : ASSAY_F_MEMORY;
+    out->values = *values = ASSAY_NEW(keep, assay_hash, (size_t)out->count);
+    return *values || !out->count ? ASSAY_OK : ASSAY_F_MEMORY;
 }
 
 static assay_err finish(engine *e, assay_arena *keep, assay_arena scratch) {
     model_plan *plan = e->plan;
-    if (plan->plain) ASSAY_TRY(new_groups(&plan->groups, keep, plan));
-    if (plan->key) ASSAY_TRY(new_groups(&plan->keyed_groups, keep, plan));
+    assay_hash *plain = NULL, *keyed = NULL;
+    if (plan->plain) ASSAY_TRY(new_groups(&plan->groups, &plain, keep, plan));
+    if (plan->key) ASSAY_TRY(new_groups(&plan->keyed_groups, &keyed, keep, plan));
     for (uint32_t i = 0; i < plan->jobs_count; i++) {
         row *r = &e->rows[i];
         model_job *job = &plan->jobs[i];
         job->err = (assay_err)atomic_load(&r->err);
         if (job->err) continue;
-        if (plan->plain) {
-            job->groups = plan->groups.values + plan->groups.first[i];
-            job->blake3 = finish_row(job->groups, NULL, r->plain, job->size);
-        }
-        if (plan->key) {
-            job->keyed_groups = plan->keyed_groups.values + plan->keyed_groups.first[i];
-            job->keyed = finish_row(job->keyed_groups, plan->key, r->keyed, job->size);
-        }
+        if (plan->plain) job->blake3 = finish_row(plain + plan->groups.first[i], NULL, r->plain, job->size);
+        if (plan->key) job->keyed = finish_row(keyed + plan->keyed_groups.first[i], plan->key, r->keyed, job->size);
         assay_hash *values = r->text_values;
         for (uint32_t k = 0; k < job->texts_count; k++) {
             assay_arena inner = scratch;

@@ -71,7 +71,7 @@ typedef struct assay_model_options {
  * of them. That of a file of one group is the file's digest itself. With them a change is narrowed to a MiB, and ranges can be
  * served and checked on arrival. As bytes: count times 32, in this order. */
 typedef struct assay_model_groups {
-    assay_hash *values;
+    const assay_hash *values;
     uint64_t count;
     uint64_t *first; /* files_count + 1 entries */
 } assay_model_groups;

@@ -134,8 +134,6 @@ typedef struct model_job {
     assay_hash sha256;
     assay_hash blake3;
     assay_hash keyed;
-    assay_hash *groups;       /* into the plan's */
-    assay_hash *keyed_groups; /* into the plan's, or NULL */
 } model_job;
 
 typedef struct model_plan {
@@ -155,6 +153,9 @@ assay_err model_hash(model_plan *plan, assay_arena *keep, assay_model_where *whe
 
 /* Chaining value, or digest if root, of `count` left-balanced neighbours of one size (the last may be short). */
 assay_hash model_fold(const assay_hash *key, const assay_hash *values, uint64_t count, bool root);
+
+/* The folder at path, or the one around the file at path. Errors as assay_os_dir_open. */
+assay_err model_base_open(assay_os_file *out, const char *path, assay_arena scratch);
 
 /* Number of 1 MiB groups of a file: max(1, ceil(size / 1 MiB)). */
 uint64_t model_groups_of(uint64_t size);

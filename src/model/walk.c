@@ -126,14 +126,26 @@ static assay_err finish(walk *w, assay_arena scratch) {
     return ASSAY_OK;
 }
 
+/* The folder around the file at path. */
+static assay_err open_parent(assay_os_file *out, const char *path, assay_arena scratch) {
+    const char *slash = strrchr(path, '/'), *parent;
+    if (!slash) return assay_os_dir_open(out, ".");
+    size_t len = (size_t)(slash - path) + (slash == path);
+    ASSAY_TRY(assay_os_path_join(&parent, &scratch, "", (assay_bytes){(const uint8_t *)path, len}));
+    return assay_os_dir_open(out, parent);
+}
+
+assay_err model_base_open(assay_os_file *out, const char *path, assay_arena scratch) {
+    assay_os_info info;
+    ASSAY_TRY(assay_os_info_get(&info, path, true));
+    return info.type == ASSAY_OS_DIR ? assay_os_dir_open(out, path) : open_parent(out, path, scratch);
+}
+
 static assay_err open_single(walk *w, assay_arena *scratch, const char *path, uint64_t size) {
     w->tree->single_file = true;
     const char *slash = strrchr(path, '/');
-    const char *name = slash ? slash + 1 : path, *parent;
-    size_t parent_len = slash ? (size_t)(slash - path) + (slash == path) : 0;
-    ASSAY_TRY(assay_os_path_join(&parent, scratch, "", (assay_bytes){(const uint8_t *)path, parent_len}));
-    ASSAY_TRY(assay_os_dir_open(&w->tree->dir, slash ? parent : "."));
-    assay_os_entry entry = {assay_base_bytes_str(name), ASSAY_OS_FILE, size};
+    ASSAY_TRY(open_parent(&w->tree->dir, path, *scratch));
+    assay_os_entry entry = {assay_base_bytes_str(slash ? slash + 1 : path), ASSAY_OS_FILE, size};
     return add_entry(w, scratch, (assay_bytes){0}, &entry);
 }
 

@@ -175,7 +175,7 @@ typedef struct walk {
     uint64_t legal_count, illegal_count;
 } walk;
 
-/* Behind a refused call the monitor is where it was, so only legal beginnings branch further: these are all sequences. */
+/* Behind a refused call the monitor is where it was, so only legal beginnings branch further: so all is seen. */
 static void extend(walk *w, const char *text, size_t len, assay_engine_monitor monitor, recorder app) {
     for (size_t k = 0; k < sizeof letters - 1; k++) {
         char longer[LENGTH_MAX + 1];

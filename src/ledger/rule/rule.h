@@ -7,7 +7,7 @@
  *
  * A record is a C struct with a strict codec table, kept in the tree or beside it (a running counter) under a key
  * that begins with its rule's name. Rules and queries read through a view: of the journal inside a block, of a
- * snapshot from any other thread. Knows no rule. Reading order: rule.h, context.c, record.c, time.c, chain.c.
+ * snapshot from any other thread. Knows no rule. Reading order: rule.h, record.c, context.c, window.c, chain.c.
  * Spec: spec/ledger.md 2; limits: spec/limits.md.
  */
 #ifndef ASSAY_LEDGER_RULE_H
@@ -149,7 +149,9 @@ typedef struct assay_rule_context {
 } assay_rule_context;
 
 /* assay_rule_view_of - the view of a context's state. */
-static inline assay_rule_view assay_rule_view_of(const assay_rule_context *context) { return assay_rule_view_state(context->state); }
+static inline assay_rule_view assay_rule_view_of(const assay_rule_context *context) {
+    return assay_rule_view_state(context->state);
+}
 
 /* assay_rule_begin - loads the totals into a context whose other members the router has filled. Enough for check_tx.
  * ASSAY_F_*. */
@@ -230,7 +232,9 @@ typedef struct assay_rule_chain {
     uint64_t app_version;
 } assay_rule_chain;
 
-#define ASSAY_RULE_SPAN_MAX ((uint64_t)1 << 40) /* of a parameter that counts blocks or seconds */
+#define ASSAY_RULE_SPAN_MAX ((uint64_t)1 << 40) /* of a parameter that counts blocks or seconds, or is a price */
+#define ASSAY_RULE_UNBONDING_EPOCHS_MAX 10000    /* epochs in an unbonding window: a slash walks over them */
+#define ASSAY_RULE_BOND_LEAST 1000000u           /* of bond_min: a unit of power (staking) */
 /* assay_rule_params_check - ASSAY_E_RANGE for parameters that are out of their ranges or contradict each other
  * (spec/limits.md lists both): evidence is younger than unbonding is long, draws fit an opening, power never exceeds
  * what CometBFT allows, and so on. */

@@ -1,27 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ledger/slashing - what a fault costs, and why: double signatures, false openings, absence. Only evidence slashes;
- * nobody decides.
+ * ledger/slashing - what a fault costs, and why: double signatures, false openings, absence. Only evidence slashes.
  *
- *   two votes, or the engine's misbehavior --> fault (validator, kind, height, round) --> due = max over its faults
- *   of rate * stake counted
- *                                               there --> taken: due minus what was taken --> a penalty record that
- *                                               explains itself
+ *   two votes, or the engine's word --> fault (validator, kind, height, round) --> due = the largest, over its faults,
+ *   of rate * stake counted there --> taken: due minus what was taken before --> a record that explains itself
  *
- *   rate      double signature: max(5 %, min(1, 3 X)), X = share of all validators at fault within the correlation
- *   window of that fault,
- *             itself included; a later offender raises the due of the earlier ones, who are topped up: the order of
- *             evidence is immaterial. False opening: flat 5 % and jail. Liveness (too many missed blocks,
- *             ASSAY_SLASHING_DUTIES_MAX missed duties): jail the first time, then 0.01 %, doubling, at most 1 %;
- *             forgotten after an unbonding window without one.
+ *   rates     double signature: max(5 %, min(1, 3 X)); X = share of all validators at fault within the correlation
+ *             window of that fault, itself included. A later offender raises the due of the earlier ones, who are
+ *             topped up: the order of evidence is immaterial. False opening: flat 5 % and jail. Liveness (too many
+ *             missed blocks, or ASSAY_SLASHING_DUTIES_MAX missed duties): jail the first time, then 0.01 %, doubling,
+ *             at most 1 %; forgotten after an unbonding window without one.
  *   messages  evidence
  *   records   slashing/fault/<height><owner><round>, slashing/offender/<owner>, slashing/penalty/<id>,
- *   slashing/liveness/<owner>;
- *             beside the tree slashing/missed/<owner>, counters that enter the tree at epoch ends
+ *             slashing/liveness/<owner>; beside the tree slashing/missed/<owner>, which enters it at epoch ends
  *   limits    ASSAY_SLASHING_FAULTS_MAX faults of one validator count at a time: they only raise a maximum
  *   errors    ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_EVIDENCE, ASSAY_E_WINDOW, ASSAY_E_DUPLICATE
  *
- * All that is taken is burned; a reporter gets nothing but a free transaction.
+ * All that is taken is burned; a reporter gets nothing but a free transaction. No account can slash or pardon.
  * Reading order: slashing.h, slashing.c, correlation.c, liveness.c, queries.c.      Spec: spec/slashing.md.
  */
 #ifndef ASSAY_LEDGER_SLASHING_H

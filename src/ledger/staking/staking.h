@@ -2,28 +2,31 @@
  *
  * ledger/staking - who validates, with what stake, and with what power: bonds, delegations, unbonding, epochs.
  *
- *   bond, delegate --epoch end--> power in force --two heights--> votes --a fault at height f--> assay_staking_take:
- *   all that counted at f
- *        undelegate --epoch end--> out of force --unbonding window--> paid out
+ *   bond, delegate --epoch end--> power in force --two heights--> votes --a fault there--> assay_staking_take
+ *   undelegate     --epoch end--> out of force   --unbonding window--> paid out
  *
  *   messages  validator-create, delegate, undelegate, unjail
- *   records   staking/validator/<owner>; staking/index/<number>, staking/key/<address> lead to owners;
- *   staking/rank/<~stake><number> of those
- *             who may be in the set; staking/set/<owner> of those who are; staking/power/<owner><~height>,
- *             staking/total/<~height> what counted from when on; staking/delegation/<delegator><validator>;
- *             staking/unbonding/<validator><epoch>, its claims staking/claim/<validator><epoch><delegator> and
- *             staking/leaving/<delegator><validator><epoch>; staking/queue/<epoch><validator>
- *   limits    params.validators_max in the set; params.bond_min; ASSAY_STAKING_PAYOUTS_MAX payouts a block (the rest
- *   follows in the next) errors    ASSAY_E_RANGE, ASSAY_E_FUNDS, ASSAY_E_EXISTS, ASSAY_E_KEY, ASSAY_E_SIGNATURE,
- *   ASSAY_E_DUPLICATE, ASSAY_E_NOT_FOUND,
- *             ASSAY_E_UNAUTHORIZED, ASSAY_E_STATE, ASSAY_E_WINDOW, ASSAY_E_TOMBSTONED
+ *   records   staking/validator/<owner>                          the validator
+ *             staking/index/<number>, staking/key/<address>      lead to owners, for ever
+ *             staking/rank/<~stake><number>                      those who may be in the set, the largest first
+ *             staking/set/<owner>                                those who are
+ *             staking/power/<owner><~height>, staking/total/<~height>    what counted, from that height on
+ *             staking/delegation/<delegator><validator>          shares of a pool
+ *             staking/unbonding/<validator><epoch>               a pool of what left in one epoch
+ *             staking/claim/<validator><epoch><delegator>, staking/leaving/<delegator><validator><epoch>    its shares
+ *             staking/queue/<epoch><validator>                   those pools, in the order in which they are paid out
+ *   limits    params.validators_max in the set; params.bond_min; ASSAY_STAKING_PAYOUTS_MAX payouts a block, the rest
+ *             in the next one
+ *   errors    ASSAY_E_RANGE, ASSAY_E_FUNDS, ASSAY_E_EXISTS, ASSAY_E_KEY, ASSAY_E_SIGNATURE, ASSAY_E_DUPLICATE,
+ *             ASSAY_E_NOT_FOUND, ASSAY_E_UNAUTHORIZED, ASSAY_E_STATE, ASSAY_E_WINDOW, ASSAY_E_TOMBSTONED,
+ *             ASSAY_E_OVERFLOW
  *
  * Power is stake divided by ASSAY_STAKING_POWER_UNIT, so that all units of a 64-bit supply stay below CometBFT's
  * 2^60. *In force* is what the ledger decided last; the engine follows two heights later. Bond changes count from the
  * next epoch's end on; jail and slash at once. The set is never emptied: if nobody would remain, no change is told,
  * and the chain goes on or stops with whom it has.
- * Reading order: staking.h, staking.c, bonds.c, set.c, history.c, unbonding.c, take.c, queries.c.      Spec:
- * spec/staking.md.
+ * Reading order: staking.h, records.c, set.c, history.c, create.c, bonds.c, unbonding.c, take.c, queries.c.
+ * Spec: spec/staking.md.
  */
 #ifndef ASSAY_LEDGER_STAKING_H
 #define ASSAY_LEDGER_STAKING_H
@@ -201,7 +204,7 @@ typedef struct assay_staking_holding {
     uint64_t shares;         /* 0 for a self-bond */
     uint64_t amount;         /* what they are worth now */
     bool unbonding;
-    uint64_t counted_until; /* of unbonding stake: the last height at which it may have voted; its window runs from there */
+    uint64_t counted_until; /* of unbonding stake: the last height at which it may have voted; its window starts there */
 } assay_staking_holding;
 /* assay_staking_holdings - up to max: an account's self-bond, delegations and unbonding stake, in that order; taken
  * from keep. ASSAY_F_*. */

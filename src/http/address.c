@@ -54,8 +54,14 @@ static bool parse_v6(uint8_t out[16], const char *text) {
 
 bool http_address_parse(http_address *out, const char *text, uint16_t port) {
     *out = (http_address){.port = {(uint8_t)(port >> 8), (uint8_t)port}};
-    if (parse_v4(out->of.v4.address, text)) out->family = AF_INET;
-    else if (parse_v6(out->of.v6.address, text)) out->family = AF_INET6;
+    uint8_t v4[4], v6[16];
+    if (parse_v4(v4, text)) {
+        out->family = AF_INET;
+        memcpy(out->of.v4.address, v4, sizeof v4);
+    } else if (parse_v6(v6, text)) {
+        out->family = AF_INET6;
+        memcpy(out->of.v6.address, v6, sizeof v6);
+    }
     return out->family != 0;
 }
 

@@ -34,7 +34,6 @@ typedef enum assay_http_method {
 #define ASSAY_HTTP_TARGET_LEN_MAX 4096     /* path and query as sent; beyond: 414 */
 #define ASSAY_HTTP_SEGMENTS_MAX 64         /* parts of a path; beyond: 404 */
 #define ASSAY_HTTP_HEADERS_LEN_MAX 32768   /* request line and headers, with libmicrohttpd's bookkeeping; beyond: 431 */
-#define ASSAY_HTTP_BYTES_PER_SECOND_MIN 16384 /* a body or an answer that moves more slowly on average is cut */
 
 /* ---- server ------------------------------------------------------------------------------------------------------- */
 
@@ -47,8 +46,9 @@ typedef struct assay_http_request {
     assay_arena *arena;                        /* memory of this request, for the response too */
 } assay_http_request;
 
-/* assay_http_query - a query argument's value, percent-decoded, '+' being a space; false if it is not there (or the request's arena is
- * full). Of several with one name the first counts. Valid during the request. */
+/* assay_http_query - a query argument's value, percent-decoded, '+' being a space; false if it is not there. Of several with one name the
+ * first counts. Valid during the request. Ask for each name once: the values share room for the whole query, then the
+ * request's arena serves, and if that is full the value counts as absent. */
 bool assay_http_query(const assay_http_request *request, const char *name, assay_bytes *value);
 /* assay_http_query_u64 - the same as a decimal number without sign, space or leading zero. *value is unchanged if it is absent.
  * ASSAY_E_ENCODING if it is there and not such a number of 64 bits. */
@@ -86,17 +86,20 @@ typedef struct assay_http_route {
     assay_http_pace pace;
 } assay_http_route;
 
+/* What the server gives to everybody together, and to one client. Each 0 takes the default. */
 typedef struct assay_http_limits {
-    uint32_t connections;             /* at once; 0: default 512. Further ones wait in the kernel's queue. */
-    uint32_t connections_per_address; /* 0: default 256 (loopback is one address); further ones are closed */
-    uint32_t timeout_seconds;         /* for a request's headers, counted from the connection's start or its last answer; and grace before
-                                         ASSAY_HTTP_BYTES_PER_SECOND_MIN counts; 0: default 30 */
-    uint32_t threads;                 /* that move bytes and run QUICK handlers; 0: default 2 */
-    uint32_t requests_in_memory;      /* requests whose body or answer is in memory at once; beyond that 503 with Retry-After; 0: default
-                                         64, at least 8. Three quarters at most may depend on others' pace (bodies that arrive, answers of more
-                                         than 64 KiB that leave, WAITS handlers), half of all for one address: quick
-                                         requests always find a place. */
-    uint32_t workers;                 /* threads for WORKS handlers; 0: default 4 */
+    uint32_t connections;             /* at once; default 512. Further ones wait in the kernel's queue; when seven eighths are
+                                         taken, those that have been silent for 2 s are closed. */
+    uint32_t connections_per_address; /* default 256 (loopback is one address); further ones are closed */
+    uint32_t timeout_seconds;         /* for all headers of a request, from the connection's start or its last answer; also the
+                                         grace of bytes_per_second; default 30 */
+    uint32_t bytes_per_second;        /* a body or an answer that moves more slowly on average is cut; default 16,384 */
+    uint32_t threads;                 /* that move bytes and run QUICK handlers; default 2 */
+    uint32_t workers;                 /* threads for WORKS handlers; default 4 */
+    uint32_t requests_in_memory;      /* requests whose body or answer is in memory at once; beyond that 503 with Retry-After;
+                                         default 64, at least 8. Three quarters at most may depend on others' pace (bodies
+                                         that arrive, answers of more than 64 KiB that leave, WAITS handlers), and half of
+                                         all for one address, so that other requests always find a place. */
 } assay_http_limits;
 
 typedef struct assay_http_server assay_http_server;
@@ -109,7 +112,7 @@ typedef struct assay_http_server assay_http_server;
  *   ASSAY_F_NETWORK   the address cannot be listened on (in use, not this machine's, no IP address)
  *   ASSAY_F_MEMORY    memory or threads
  *   ASSAY_E_USAGE     a route's pattern is malformed: why names it
- *   Cost: threads + 1 threads; address space of requests_in_memory times the largest body_max + arena_max. */
+ *   Cost: threads + 2 threads at first; address space of requests_in_memory times the largest body_max + arena_max. */
 ASSAY_MUST_USE assay_err assay_http_start(assay_http_server **out, uint16_t *port_out, const char **why, const char *address,
                                           uint16_t port, const assay_http_route *routes, size_t routes_count, void *context,
                                           assay_http_limits limits);

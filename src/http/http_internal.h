@@ -104,6 +104,7 @@ typedef struct http_connection {
     http_slot *slot;
     size_t body_len;
     assay_http_request request;
+    assay_arena query_memory; /* for decoded values of the query */
     struct MHD_Response *answer;
     uint32_t status;
     uint64_t answer_len;
@@ -167,7 +168,7 @@ ASSAY_MUST_USE assay_err http_watch_init(assay_http_server *server);
 void http_watch_fini(assay_http_server *server);
 void http_watch_by(assay_http_server *server, uint64_t at_ns); /* the caller holds the lock: look at that time, or before */
 /* http_watch_deadline - when a connection is cut if nothing changes; UINT64_MAX: never. scarce: places run out. */
-uint64_t http_watch_deadline(const http_connection *connection, uint64_t timeout_ns, bool scarce);
+uint64_t http_watch_deadline(const http_connection *connection, bool scarce);
 
 /* request.c: one request from its headers to its answer. */
 enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,

@@ -15,9 +15,16 @@ static http_connection *connection_of(const assay_http_request *request) {
 }
 
 bool assay_http_query(const assay_http_request *request, const char *name, assay_bytes *value) {
+    http_connection *c = connection_of(request);
     assay_bytes raw;
-    if (!http_query_find(&raw, connection_of(request)->target.query, name)) return false;
-    uint8_t *out = ASSAY_NEW(request->arena, uint8_t, raw.len + 1);
+    if (!http_query_find(&raw, c->target.query, name)) return false;
+    if (raw.len == 0 || (!memchr(raw.ptr, '%', raw.len) && !memchr(raw.ptr, '+', raw.len))) {
+        *value = raw;
+        return true;
+    }
+    /* The whole query fits once into this memory of its own, so that a handler that gave its arena to a writer can still ask. */
+    uint8_t *out = ASSAY_NEW(&c->query_memory, uint8_t, raw.len);
+    if (!out) out = ASSAY_NEW(request->arena, uint8_t, raw.len);
     if (!out) return false;
     *value = (assay_bytes){out, http_query_decode(out, raw)};
     return true;
@@ -56,7 +63,7 @@ void http_phase_set(http_connection *c, http_phase phase, uint64_t moved) {
     c->phase = phase;
     c->since_ns = now;
     c->moved = moved;
-    http_watch_by(server, http_watch_deadline(c, server->limits.timeout_seconds * UINT64_C(1000000000), false));
+    http_watch_by(server, http_watch_deadline(c, false));
     assay_os_mutex_unlock(&server->lock);
 }
 
@@ -194,10 +201,9 @@ static enum MHD_Result send_refusal(http_connection *c) {
     return send_answer(c);
 }
 
-static enum MHD_Result send_no_place(http_connection *c) {
+static void refuse_for_want_of_place(http_connection *c) {
     atomic_fetch_add(&c->server->refused, 1);
     refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, ASSAY_F_BUSY, "too many requests are under way");
-    return send_refusal(c);
 }
 
 /* ---- the calls ------------------------------------------------------------------------------------------------------ */
@@ -223,7 +229,10 @@ static enum MHD_Result begin(http_connection *c, const char *method) {
     if (!body) return MHD_YES;
     if (c->refusal) return send_refusal(c);
     c->slot = http_slot_take(server, c->peer, true);
-    if (!c->slot) return send_no_place(c);
+    if (!c->slot) {
+        refuse_for_want_of_place(c);
+        return send_refusal(c);
+    }
     http_phase_set(c, HTTP_BODY, 0);
     return MHD_YES;
 }
@@ -252,29 +261,37 @@ static enum MHD_Result take_body(http_connection *c, const char *upload, size_t 
     return MHD_YES;
 }
 
+/* A request waits for its turn without a slot, or with the held one of its body: so the slots that nobody holds are
+ * those of running handlers, and a few threads cannot run out of them, however many requests stand in line. */
 void http_request_handle(http_connection *c) {
-    assay_http_response response = {0};
-    c->route->handler(c->server->context, &c->request, &response);
-    http_answer(c, &response);
-}
-
-static enum MHD_Result run(http_connection *c) {
     assay_http_server *server = c->server;
     bool waits = c->route->pace == ASSAY_HTTP_WAITS;
     if (!c->slot) c->slot = http_slot_take(server, c->peer, waits);
     else if (!waits) http_slot_unhold(server, c->slot);
-    if (!c->slot) return send_no_place(c);
-    size_t start = (c->body_len + 63) & ~(size_t)63;
-    c->slot->arena = assay_base_arena(c->slot->region.base + start, c->route->arena_max);
+    if (!c->slot) {
+        refuse_for_want_of_place(c);
+        http_answer_refusal(c);
+        return;
+    }
+    uint8_t *after = c->slot->region.base + ((c->body_len + 63) & ~(size_t)63);
     c->request.body = (assay_bytes){c->slot->region.base, c->body_len};
+    c->slot->arena = assay_base_arena(after, c->route->arena_max);
+    /* Where nothing else lies: the region's end. */
+    c->query_memory = assay_base_arena(c->slot->region.base + c->slot->region.size - c->target.query.len, c->target.query.len);
     c->request.arena = &c->slot->arena;
+    assay_http_response response = {0};
+    c->route->handler(server->context, &c->request, &response);
+    http_answer(c, &response);
+}
+
+static enum MHD_Result run(http_connection *c) {
     http_phase_set(c, HTTP_WORK, 0);
     if (c->route->pace == ASSAY_HTTP_QUICK) {
         http_request_handle(c);
         return send_answer(c);
     }
     MHD_suspend_connection(c->mhd); /* before a worker can resume it */
-    http_workers_put(server, c);
+    http_workers_put(c->server, c);
     return MHD_YES;
 }
 
@@ -289,7 +306,7 @@ enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const 
         *upload_size = 0;
         return take_body(c, upload, len);
     }
+    if (c->phase == HTTP_WORK) return send_answer(c); /* resumed */
     if (c->refusal) return send_refusal(c);
-    if (c->phase == HTTP_WORK) return send_answer(c);
     return run(c);
 }

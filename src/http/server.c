@@ -36,7 +36,7 @@ static void connection_start(assay_http_server *server, struct MHD_Connection *m
     server->connections_count++;
     bool scarce = server->connections_count >= server->limits.connections - server->limits.connections / 8;
     if (scarce) http_watch_by(server, c->since_ns);
-    else http_watch_by(server, http_watch_deadline(c, server->limits.timeout_seconds * UINT64_C(1000000000), false));
+    else http_watch_by(server, http_watch_deadline(c, false));
     assay_os_mutex_unlock(&server->lock);
 }
 
@@ -93,6 +93,7 @@ static assay_http_limits limits_of(assay_http_limits wanted) {
     l.connections_per_address = limit(wanted.connections_per_address, 256, 1, CONNECTIONS_MAX);
     l.timeout_seconds = limit(wanted.timeout_seconds, 30, 1, 3600);
     l.requests_in_memory = limit(wanted.requests_in_memory, 64, SLOTS_MIN, SLOTS_MAX);
+    l.bytes_per_second = limit(wanted.bytes_per_second, 16384, 1024, 1u << 30);
     l.workers = limit(wanted.workers, 4, 1, THREADS_MAX);
     return l;
 }

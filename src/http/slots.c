@@ -10,13 +10,13 @@
 #define IDLE_NS 1000000000u
 
 assay_err http_slots_init(assay_http_server *server) {
-    size_t size = HTTP_PROBLEM_LEN_MAX;
+    size_t size = 0;
     for (size_t i = 0; i < server->routes_count; i++) {
         const assay_http_route *route = &server->routes[i];
         if (route->body_max > SIZE_MAX / 4 || route->arena_max > SIZE_MAX / 4) return ASSAY_F_MEMORY;
         if (route->body_max + route->arena_max > size) size = route->body_max + route->arena_max;
     }
-    size += HTTP_PROBLEM_LEN_MAX; /* a problem can always be written, and the arena starts aligned */
+    size += 64 + ASSAY_HTTP_TARGET_LEN_MAX; /* the arena starts aligned; decoded query values lie behind it */
     server->slots = calloc(server->limits.requests_in_memory, sizeof *server->slots);
     if (!server->slots) return ASSAY_F_MEMORY;
     for (uint32_t i = server->limits.requests_in_memory; i-- > 0;) {

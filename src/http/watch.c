@@ -10,8 +10,8 @@
 #define SCARCE_NS 2000000000u
 #define SECOND_NS UINT64_C(1000000000)
 
-uint64_t http_watch_deadline(const http_connection *connection, uint64_t timeout_ns, bool scarce) {
-    uint64_t grace = timeout_ns;
+uint64_t http_watch_deadline(const http_connection *connection, bool scarce) {
+    uint64_t grace = connection->server->limits.timeout_seconds * SECOND_NS;
     switch (connection->phase) {
     case HTTP_OPEN:
         /* When connections run out, those on which nothing goes on make room first. */
@@ -19,8 +19,8 @@ uint64_t http_watch_deadline(const http_connection *connection, uint64_t timeout
         break;
     case HTTP_BODY:
     case HTTP_SEND:
-        /* moved is below 2^50: sizes are bounded by routes, and those by memory. */
-        grace += connection->moved * (SECOND_NS / 1024) / (ASSAY_HTTP_BYTES_PER_SECOND_MIN / 1024);
+        /* Milliseconds are fine enough, and let moved grow to 2^54. */
+        grace += connection->moved * 1000 / connection->server->limits.bytes_per_second * (SECOND_NS / 1000);
         break;
     case HTTP_WORK: return UINT64_MAX;
     }
@@ -43,12 +43,11 @@ static void cut(assay_http_server *server, http_connection *connection) {
 }
 
 static void look(assay_http_server *server, uint64_t now) {
-    uint64_t timeout = server->limits.timeout_seconds * SECOND_NS;
     bool scarce = server->connections_count >= server->limits.connections - server->limits.connections / 8;
     server->watch_at = UINT64_MAX;
     for (http_connection *c = server->connections; c; c = c->next) {
         if (c->cut) continue;
-        uint64_t deadline = http_watch_deadline(c, timeout, scarce);
+        uint64_t deadline = http_watch_deadline(c, scarce);
         if (deadline <= now) cut(server, c);
         else http_watch_by(server, deadline);
     }

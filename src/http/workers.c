@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Threads for handlers that take their time. Their number follows one rule: at least limits.workers of them are never inside
- * a handler that waits. They are started when first needed and stay; there are never more than slots plus limits.workers, and a
- * job needs a slot, so the queue is bounded too. */
+ * a handler that waits. They are started when first needed and stay; there are never more than slots plus limits.workers. The
+ * queue holds at most one request of every connection. */
 #include "http_internal.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
  * Evidence of double votes, blocks and their parts, light blocks. */
 #include "types_internal.h"
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 static const assay_codec_field duplicate_vote_fields[] = {
     ASSAY_FIELD_MESSAGE(1, MESSAGE, assay_duplicate_vote, vote_a, &assay_types_vote_message),
@@ -54,7 +54,7 @@ static const assay_codec_field block_fields[] = {
 };
 static const assay_codec_message block_message = ASSAY_MESSAGE("tendermint.types.Block", wire_block, block_fields);
 
-/* ---- double votes -------------------------------------------------------------------------------------------------- */
+/* ---- double votes ------------------------------------------------------------------------------------------------ */
 
 assay_duplicate_vote assay_duplicate_vote_new(const assay_vote *one, const assay_vote *other, uint64_t total_power,
                                               uint64_t validator_power, assay_time timestamp) {
@@ -96,7 +96,7 @@ assay_err assay_duplicate_vote_decode(assay_duplicate_vote *out, assay_bytes inp
     return assay_types_duplicate_vote_form(out);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 /* The leaves are the hashes of transactions, hashed once more as leaves. */
 static assay_err data_hash(assay_hash *out, const assay_block *block, assay_arena scratch) {
@@ -161,6 +161,18 @@ assay_err assay_block_decode(assay_block *out, assay_arena *keep, assay_bytes in
     return ASSAY_OK;
 }
 
+static size_t at_most(size_t count, size_t max) { return count < max ? count : max; }
+
+/* An element of any list takes two bytes at least on the wire, and each list has its bound. Hashing takes 32 bytes a
+ * transaction, or a copy of the signatures, and one encoded element of at most 512 bytes. */
+size_t assay_block_decode_footprint(size_t len) {
+    size_t txs = at_most(len / 2, ASSAY_BLOCK_TXS_MAX), sigs = at_most(len / 2, ASSAY_VALIDATORS_MAX);
+    size_t kept = txs * sizeof(assay_bytes) + sigs * sizeof(assay_commit_sig) + sizeof(assay_commit) +
+                  at_most(len / 2, ASSAY_BLOCK_EVIDENCE_MAX) * sizeof(assay_duplicate_vote);
+    size_t hashed = txs * sizeof(assay_hash) + sigs * sizeof(assay_commit_sig);
+    return (kept > hashed ? kept : hashed) + 1024;
+}
+
 assay_err assay_block_parts(uint32_t *total, assay_hash *root, assay_bytes encoded, assay_arena scratch) {
     size_t count = (encoded.len + ASSAY_PART_LEN - 1) / ASSAY_PART_LEN;
     ASSAY_ASSERT(count <= UINT32_MAX);
@@ -175,7 +187,7 @@ assay_err assay_block_parts(uint32_t *total, assay_hash *root, assay_bytes encod
     return ASSAY_OK;
 }
 
-/* ---- light blocks --------------------------------------------------------------------------------------------------- */
+/* ---- light blocks ------------------------------------------------------------------------------------------------ */
 
 static size_t varint_size(size_t value) {
     size_t size = 1;
@@ -192,8 +204,7 @@ assay_err assay_light_block_encode(assay_buf *out, const assay_header *header, c
     size_t header_size = assay_codec_size(&assay_types_header_message, &wire, ASSAY_CODEC_COMET);
     size_t commit_size = assay_types_commit_size(commit), start = out->len;
     assay_err err = assay_types_put_head(out, 1, field_size(header_size) + field_size(commit_size));
-    if (err == ASSAY_OK)
-        err = assay_types_put_message(out, 1, &assay_types_header_message, &wire, ASSAY_CODEC_COMET);
+    if (err == ASSAY_OK) err = assay_types_put_message(out, 1, &assay_types_header_message, &wire, ASSAY_CODEC_COMET);
     if (err == ASSAY_OK) err = assay_types_put_head(out, 2, commit_size);
     if (err == ASSAY_OK) err = assay_commit_encode(out, commit);
     if (err == ASSAY_OK) err = assay_types_put_head(out, 2, assay_types_set_size(set));

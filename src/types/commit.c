@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 static const assay_codec_field commit_sig_fields[] = {
     ASSAY_FIELD(1, U32, assay_commit_sig, flag),
@@ -26,10 +26,10 @@ static const assay_codec_field commit_fields[] = {
 };
 const assay_codec_message assay_types_commit_message =
     ASSAY_MESSAGE("tendermint.types.Commit", assay_commit, commit_fields);
-static const assay_codec_message commit_head_message = {
-    "tendermint.types.Commit", sizeof(assay_commit), _Alignof(assay_commit), 3, commit_fields};
+static const assay_codec_message commit_head_message = {"tendermint.types.Commit", sizeof(assay_commit),
+                                                        _Alignof(assay_commit), 3, commit_fields};
 
-/* ---- the wire ----------------------------------------------------------------------------------------------------- */
+/* ---- the wire ---------------------------------------------------------------------------------------------------- */
 
 static assay_commit_sig sig_to_wire(const assay_commit_sig *sig) {
     assay_commit_sig wire = *sig;
@@ -58,16 +58,9 @@ assay_err assay_commit_encode(assay_buf *out, const assay_commit *commit) {
     return err;
 }
 
-static bool is_zero(const void *memory, size_t len) {
-    const uint8_t *bytes = memory;
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++) any |= bytes[i];
-    return any == 0;
-}
-
 static assay_err sig_form(assay_commit_sig *sig) {
-    bool has_validator = !is_zero(&sig->validator, sizeof sig->validator);
-    bool has_signature = !is_zero(&sig->signature, sizeof sig->signature);
+    bool has_validator = !assay_types_is_zero(&sig->validator, sizeof sig->validator);
+    bool has_signature = !assay_types_is_zero(&sig->signature, sizeof sig->signature);
     if (sig->flag == ASSAY_FLAG_ABSENT) {
         bool has_time = sig->timestamp.seconds != ASSAY_TYPES_GO_ZERO_SECONDS || sig->timestamp.nanos != 0;
         if (has_validator || has_signature || has_time) return ASSAY_E_ENCODING;
@@ -103,10 +96,10 @@ assay_err assay_commit_hash(assay_hash *out, const assay_commit *commit, assay_a
     return assay_types_root(out, &commit_sig_message, wire, commit->sigs_count, ASSAY_CODEC_COMET, scratch);
 }
 
-/* ---- what follows from a commit ------------------------------------------------------------------------------------ */
+/* ---- what follows from a commit ---------------------------------------------------------------------------------- */
 
-/* Bytes that a canonical precommit takes at most: length 2, type 2, height and round 9 each, block id 78, time 19, chain
- * id 52. */
+/* Bytes that a canonical precommit takes at most: length 2, type 2, height and round 9 each, block id 78, time 19,
+ * chain id 52. */
 enum { SIGN_BYTES_MAX = 176 };
 
 static assay_err sig_sign_bytes(assay_buf *out, const assay_commit *commit, uint32_t i, assay_bytes chain_id) {
@@ -118,8 +111,9 @@ static assay_err sig_sign_bytes(assay_buf *out, const assay_commit *commit, uint
 }
 
 /* The batch's coefficients must not be known to signers when they choose their signatures, or errors could be made to
- * cancel. There is no randomness in a pure module, so they follow from a hash over every key, signature and message (Fiat
- * and Shamir): changing any signature changes all coefficients, and who searches for a good set searches SHA-256. */
+ * cancel. There is no randomness in a pure module, so they follow from a hash over every key, signature and message
+ * (Fiat and Shamir): changing any signature changes all coefficients, and who searches for a good set searches
+ * SHA-256. */
 static void batch_seed(uint8_t seed[32], const assay_crypto_batch_item *items, uint32_t count) {
     assay_sha256 hash;
     assay_crypto_sha256_init(&hash);
@@ -136,7 +130,8 @@ static void batch_seed(uint8_t seed[32], const assay_crypto_batch_item *items, u
 }
 
 assay_err assay_commit_check(uint64_t *power, const assay_commit *commit, const assay_validator_set *set,
-                             assay_bytes chain_id, const assay_block_id *block_id, int64_t height, assay_arena scratch) {
+                             assay_bytes chain_id, const assay_block_id *block_id, int64_t height,
+                             assay_arena scratch) {
     if (commit->height != height || commit->sigs_count != set->count || !assay_block_id_eq(&commit->block_id, block_id))
         return ASSAY_E_COMMIT;
     /* A vote for nil has the same bytes as one for a block id of zeros. */
@@ -154,8 +149,8 @@ assay_err assay_commit_check(uint64_t *power, const assay_commit *commit, const 
         if (!assay_base_address_eq(sig->validator, set->validators[i].address)) return ASSAY_E_COMMIT;
         assay_buf message = {messages + (size_t)count * SIGN_BYTES_MAX, 0, SIGN_BYTES_MAX};
         ASSAY_ASSERT(sig_sign_bytes(&message, commit, i, chain_id) == ASSAY_OK);
-        items[count++] = (assay_crypto_batch_item){set->validators[i].public_key, sig->signature,
-                                                   {message.ptr, message.len}};
+        items[count++] =
+            (assay_crypto_batch_item){set->validators[i].public_key, sig->signature, {message.ptr, message.len}};
         if (sig->flag == ASSAY_FLAG_COMMIT) signed_power += set->validators[i].power;
     }
     if (set->total_power == 0 || !assay_base_more_than(signed_power, set->total_power, 2, 3)) return ASSAY_E_COMMIT;

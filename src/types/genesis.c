@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Genesis: the rules' constants, who holds what and who validates at the start; and the chain id that follows from it. */
+ * Genesis: the rules' constants, who holds what and who validates at the start; and the chain id that follows from
+ * it. */
 #include "types_internal.h"
 
 #include <string.h>

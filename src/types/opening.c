@@ -19,8 +19,10 @@ assay_hash assay_custody_root(assay_hash *keyed, size_t count) {
 uint64_t assay_draw_chunk(assay_hash block_hash, assay_hash check_id, uint32_t i, uint64_t chunks) {
     ASSAY_ASSERT(chunks > 0);
     const uint8_t number[4] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
-    const assay_bytes pieces[] = {ASSAY_STR("assay/1/draw\0"), assay_base_hash_bytes(&block_hash),
-                                  assay_base_hash_bytes(&check_id), {number, sizeof number}};
+    const assay_bytes pieces[] = {ASSAY_STR("assay/1/draw\0"),
+                                  assay_base_hash_bytes(&block_hash),
+                                  assay_base_hash_bytes(&check_id),
+                                  {number, sizeof number}};
     assay_hash digest = assay_crypto_sha256(pieces, sizeof pieces / sizeof *pieces);
     uint64_t drawn = 0;
     for (size_t k = 0; k < 8; k++) drawn = drawn << 8 | digest.b[k];
@@ -43,7 +45,8 @@ static bool file_fits(uint64_t *local, const assay_opening_entry *entry, uint64_
     *local = drawn_chunk - file->chunks_before;
     if (*local >= assay_file_chunks(file->size)) return false;
 
-    uint8_t memory[ASSAY_PATH_LEN_MAX + 128]; /* path, two numbers of 11 bytes, two hashes of 34, 3 for the path's head */
+    uint8_t
+        memory[ASSAY_PATH_LEN_MAX + 128]; /* path, two numbers of 11 bytes, two hashes of 34, 3 for the path's head */
     assay_buf leaf = {memory, 0, sizeof memory};
     if (assay_codec_encode(&leaf, &assay_file_leaf_message, file, ASSAY_CODEC_STRICT) != ASSAY_OK) return false;
     assay_hash root;
@@ -64,13 +67,13 @@ static bool custody_fits(const assay_opening_entry *entry, uint64_t local, const
     assay_hash keyed, root;
     return assay_crypto_blake3_path_root(&keyed, &claim->custody_key, entry->content, local, entry->file.size,
                                          hashes(entry->keyed_path), entry->keyed_path_count) == ASSAY_OK &&
-           assay_merkle_path_root(&root, assay_merkle_leaf(assay_base_hash_bytes(&keyed)), entry->file_idx, claim->files,
-                                  hashes(entry->custody_path), entry->custody_path_count) == ASSAY_OK &&
+           assay_merkle_path_root(&root, assay_merkle_leaf(assay_base_hash_bytes(&keyed)), entry->file_idx,
+                                  claim->files, hashes(entry->custody_path), entry->custody_path_count) == ASSAY_OK &&
            assay_base_hash_eq(root, claim->custody_root);
 }
 
-/* The order is the rule: only who shows the right bytes, and so had them or someone who did, can be shown to have vouched
- * for others. Anything that fails before is a void opening, not a false one. */
+/* The order is the rule: only who shows the right bytes, and so had them or someone who did, can be shown to have
+ * vouched for others. Anything that fails before is a void opening, not a false one. */
 assay_err assay_opening_entry_check(const assay_opening_entry *entry, uint64_t drawn_chunk,
                                     const assay_opening_claim *claim) {
     uint64_t local;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ICS 23 proofs of the state tree (SmtSpec). A path is written as InnerOps from the leaf up; each carries the other child
- * before or behind the place of this one. What is accepted is the one encoding that is written, so stock verifiers, which
- * accept more, agree. */
+ * ICS 23 proofs of the state tree (SmtSpec). A path is written as InnerOps from the leaf up; each carries the other
+ * child before or behind the place of this one. What is accepted is the one encoding that is written, so stock
+ * verifiers, which accept more, agree. */
 #include "types_internal.h"
 
 #include <string.h>
 
-/* ---- tables: cosmos.ics23.v1 --------------------------------------------------------------------------------------- */
+/* ---- tables: cosmos.ics23.v1 ------------------------------------------------------------------------------------- */
 
 enum { HASH_SHA256 = 1 }; /* HashOp.SHA256; LengthOp.NO_PREFIX is 0 and so not on the wire */
 
@@ -19,10 +19,8 @@ typedef struct leaf_op {
     assay_bytes prefix;
 } leaf_op;
 static const assay_codec_field leaf_op_fields[] = {
-    ASSAY_FIELD(1, U32, leaf_op, hash),
-    ASSAY_FIELD(2, U32, leaf_op, prehash_key),
-    ASSAY_FIELD(3, U32, leaf_op, prehash_value),
-    ASSAY_FIELD(4, U32, leaf_op, length),
+    ASSAY_FIELD(1, U32, leaf_op, hash),          ASSAY_FIELD(2, U32, leaf_op, prehash_key),
+    ASSAY_FIELD(3, U32, leaf_op, prehash_value), ASSAY_FIELD(4, U32, leaf_op, length),
     ASSAY_FIELD_BYTES(5, leaf_op, prefix, 1),
 };
 static const assay_codec_message leaf_op_message = ASSAY_MESSAGE("LeafOp", leaf_op, leaf_op_fields);
@@ -75,10 +73,9 @@ static const assay_codec_field commitment_fields[] = {
     ASSAY_FIELD_MESSAGE(1, MESSAGE_OPTIONAL, commitment, exist, &existence_message),
     ASSAY_FIELD_MESSAGE(2, MESSAGE_OPTIONAL, commitment, nonexist, &nonexistence_message),
 };
-static const assay_codec_message commitment_message =
-    ASSAY_MESSAGE("CommitmentProof", commitment, commitment_fields);
+static const assay_codec_message commitment_message = ASSAY_MESSAGE("CommitmentProof", commitment, commitment_fields);
 
-/* ---- the tree ------------------------------------------------------------------------------------------------------ */
+/* ---- the tree ---------------------------------------------------------------------------------------------------- */
 
 static const uint8_t leaf_prefix[1] = {0}, inner_prefix[1] = {1};
 
@@ -90,9 +87,11 @@ assay_hash assay_smt_leaf(assay_bytes key, assay_bytes value) {
 }
 
 /* Which way the path to a hashed key turns at a depth: bit 0 is the highest of the first byte. */
-static bool turns_right(assay_hash hashed_key, uint32_t depth) { return hashed_key.b[depth / 8] >> (7 - depth % 8) & 1; }
+static bool turns_right(assay_hash hashed_key, uint32_t depth) {
+    return hashed_key.b[depth / 8] >> (7 - depth % 8) & 1;
+}
 
-/* ---- writing ------------------------------------------------------------------------------------------------------- */
+/* ---- writing ----------------------------------------------------------------------------------------------------- */
 
 /* An ExistenceProof with the memory that its path points into: 20 KiB, so that no arena is asked for. */
 typedef struct existence_room {
@@ -122,7 +121,8 @@ static void fill_existence(existence_room *room, assay_bytes key, assay_bytes va
     room->proof = (existence){key, value, leaf, room->ops, path->count};
 }
 
-assay_err assay_state_proof_encode_exist(assay_buf *out, assay_bytes key, assay_bytes value, const assay_smt_path *path) {
+assay_err assay_state_proof_encode_exist(assay_buf *out, assay_bytes key, assay_bytes value,
+                                         const assay_smt_path *path) {
     existence_room room;
     fill_existence(&room, key, value, path);
     commitment proof = {.exist = &room.proof};
@@ -145,7 +145,7 @@ assay_err assay_state_proof_encode_absent(assay_buf *out, assay_bytes key, const
     return assay_codec_encode(out, &commitment_message, &proof, ASSAY_CODEC_STRICT);
 }
 
-/* ---- checking ------------------------------------------------------------------------------------------------------ */
+/* ---- checking ---------------------------------------------------------------------------------------------------- */
 
 /* An operation's place is told by its shape alone: a right child has its left sibling in the prefix. */
 static bool is_right_child(const inner_op *op) { return op->prefix.len != 1; }
@@ -184,8 +184,8 @@ static bool existence_holds(const existence *proof, assay_hash root) {
     return assay_base_hash_eq(node, root);
 }
 
-/* Stock's IsLeftMost (right = false) and IsRightMost (right = true) over the first count steps: at each step the path is
- * the outermost child, or what lies further out is empty. */
+/* Stock's IsLeftMost (right = false) and IsRightMost (right = true) over the first count steps: at each step the path
+ * is the outermost child, or what lies further out is empty. */
 static bool is_outermost(const inner_op *path, uint32_t count, bool right) {
     for (uint32_t i = 0; i < count; i++)
         if (is_right_child(&path[i]) != right && !sibling_is_empty(&path[i])) return false;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the ledger leaves for others to read: the record of a version, the leaf of the log, and the application's hash. */
+ * What the ledger leaves for others to read: the record of a version, the leaf of the log, and the application's
+ * hash. */
 #include "types_internal.h"
 
 static const assay_codec_field version_record_fields[] = {
@@ -60,7 +61,9 @@ assay_err assay_version_key(assay_buf *out, assay_bytes name, assay_bytes versio
 assay_hash assay_app_hash(assay_hash state_root, uint64_t log_size, assay_hash log_root) {
     uint8_t size[8];
     for (size_t i = 0; i < 8; i++) size[i] = (uint8_t)(log_size >> (56 - 8 * i));
-    const assay_bytes pieces[] = {ASSAY_STR("assay/1/app\0"), assay_base_hash_bytes(&state_root), {size, sizeof size},
+    const assay_bytes pieces[] = {ASSAY_STR("assay/1/app\0"),
+                                  assay_base_hash_bytes(&state_root),
+                                  {size, sizeof size},
                                   assay_base_hash_bytes(&log_root)};
     return assay_crypto_sha256(pieces, sizeof pieces / sizeof *pieces);
 }

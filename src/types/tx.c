@@ -5,13 +5,14 @@
 
 #include <string.h>
 
-/* ---- tables: the messages ------------------------------------------------------------------------------------------ */
+/* ---- tables: the messages ---------------------------------------------------------------------------------------- */
 
 static const assay_codec_field version_ref_fields[] = {
     ASSAY_FIELD_BYTES(1, assay_version_ref, name, ASSAY_NAME_LEN_MAX),
     ASSAY_FIELD_BYTES(2, assay_version_ref, version, ASSAY_VERSION_LEN_MAX),
 };
-const assay_codec_message assay_version_ref_message = ASSAY_MESSAGE("VersionRef", assay_version_ref, version_ref_fields);
+const assay_codec_message assay_version_ref_message =
+    ASSAY_MESSAGE("VersionRef", assay_version_ref, version_ref_fields);
 
 static const assay_codec_field send_fields[] = {
     ASSAY_FIELD_FIXED(1, FIXED, assay_msg_send, to),
@@ -52,7 +53,8 @@ const assay_codec_message assay_msg_unjail_message = ASSAY_MESSAGE("Unjail", ass
 static const assay_codec_field register_fields[] = {
     ASSAY_FIELD_BYTES(1, assay_msg_register, name, ASSAY_NAME_LEN_MAX),
     ASSAY_FIELD_BYTES(2, assay_msg_register, version, ASSAY_VERSION_LEN_MAX),
-    ASSAY_FIELD_REPEATED(3, REPEATED_MESSAGE, assay_msg_register, parents, ASSAY_PARENTS_MAX, &assay_version_ref_message),
+    ASSAY_FIELD_REPEATED(3, REPEATED_MESSAGE, assay_msg_register, parents, ASSAY_PARENTS_MAX,
+                         &assay_version_ref_message),
     ASSAY_FIELD_FIXED(4, FIXED, assay_msg_register, root),
     ASSAY_FIELD(5, U64, assay_msg_register, size),
     ASSAY_FIELD(6, U64, assay_msg_register, files),
@@ -95,9 +97,12 @@ static const assay_codec_field opening_entry_fields[] = {
     ASSAY_FIELD_BYTES(2, assay_opening_entry, content, ASSAY_BLAKE3_CHUNK_LEN),
     ASSAY_FIELD(3, U64, assay_opening_entry, file_idx),
     ASSAY_FIELD_MESSAGE(4, MESSAGE, assay_opening_entry, file, &assay_file_leaf_message),
-    ASSAY_FIELD_REPEATED_SIZED(5, REPEATED_FIXED, assay_opening_entry, file_path, ASSAY_MERKLE_PATH_MAX, ASSAY_HASH_LEN),
-    ASSAY_FIELD_REPEATED_SIZED(6, REPEATED_FIXED, assay_opening_entry, plain_path, ASSAY_BLAKE3_PATH_MAX, ASSAY_HASH_LEN),
-    ASSAY_FIELD_REPEATED_SIZED(7, REPEATED_FIXED, assay_opening_entry, keyed_path, ASSAY_BLAKE3_PATH_MAX, ASSAY_HASH_LEN),
+    ASSAY_FIELD_REPEATED_SIZED(5, REPEATED_FIXED, assay_opening_entry, file_path, ASSAY_MERKLE_PATH_MAX,
+                               ASSAY_HASH_LEN),
+    ASSAY_FIELD_REPEATED_SIZED(6, REPEATED_FIXED, assay_opening_entry, plain_path, ASSAY_BLAKE3_PATH_MAX,
+                               ASSAY_HASH_LEN),
+    ASSAY_FIELD_REPEATED_SIZED(7, REPEATED_FIXED, assay_opening_entry, keyed_path, ASSAY_BLAKE3_PATH_MAX,
+                               ASSAY_HASH_LEN),
     ASSAY_FIELD_REPEATED_SIZED(8, REPEATED_FIXED, assay_opening_entry, custody_path, ASSAY_MERKLE_PATH_MAX,
                                ASSAY_HASH_LEN),
 };
@@ -126,7 +131,7 @@ static const assay_codec_field evidence_fields[] = {
 };
 const assay_codec_message assay_msg_evidence_message = ASSAY_MESSAGE("Evidence", assay_msg_evidence, evidence_fields);
 
-/* ---- tables: body and transaction ------------------------------------------------------------------------------------ */
+/* ---- tables: body and transaction -------------------------------------------------------------------------------- */
 
 #define BODY_MESSAGE(number, member, table) ASSAY_FIELD_MESSAGE(number, MESSAGE_OPTIONAL, assay_tx_body, member, table)
 
@@ -159,7 +164,7 @@ static const assay_codec_field tx_fields[] = {
 };
 const assay_codec_message assay_tx_message = ASSAY_MESSAGE("Tx", assay_tx, tx_fields);
 
-/* ---- what is signed -------------------------------------------------------------------------------------------------- */
+/* ---- what is signed ---------------------------------------------------------------------------------------------- */
 
 assay_err assay_types_sign_bytes(assay_buf *out, const char *kind, assay_bytes chain_id, assay_bytes payload) {
     static const uint8_t zero[1] = {0};
@@ -185,7 +190,7 @@ assay_err assay_types_format_check(assay_bytes encoded, uint32_t known) {
     return format == known ? ASSAY_OK : ASSAY_E_FORMAT;
 }
 
-/* ---- transactions ----------------------------------------------------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------------------------------------------------ */
 
 enum { TX_FORMAT = 1 };
 
@@ -234,6 +239,20 @@ assay_err assay_tx_decode(assay_tx *tx, assay_tx_body *body, assay_arena *keep, 
     return count == 1 ? ASSAY_OK : ASSAY_E_ENCODING;
 }
 
+/* Every message of the body at most once; the bounded lists; and the paths, which take less than they do encoded. The
+ * codec's own bound knows nothing of the tables' bounds and is a hundred times as much. Each thing taken may be
+ * aligned. */
+size_t assay_tx_decode_footprint(size_t len) {
+    enum { ALIGN_MAX = 16, PATHS = 4 };
+    const size_t structs = sizeof(assay_msg_send) + sizeof(assay_msg_validator_create) + sizeof(assay_msg_delegate) +
+                           sizeof(assay_msg_undelegate) + sizeof(assay_msg_unjail) + sizeof(assay_msg_register) +
+                           2 * sizeof(assay_msg_status) + sizeof(assay_msg_maintainers) + sizeof(assay_msg_check) +
+                           sizeof(assay_msg_opening) + sizeof(assay_msg_report) + sizeof(assay_msg_evidence);
+    const size_t lists = ASSAY_PARENTS_MAX * sizeof(assay_version_ref) + ASSAY_MAINTAINERS_MAX * ASSAY_ADDRESS_LEN +
+                         ASSAY_OPENING_ENTRIES_MAX * sizeof(assay_opening_entry);
+    return structs + lists + len + (16 + ASSAY_OPENING_ENTRIES_MAX * PATHS) * ALIGN_MAX;
+}
+
 /* "assay/1/tx", a zero, the chain id, a zero. */
 enum { SIGN_HEAD_MAX = 12 + ASSAY_CHAIN_ID_LEN_MAX };
 
@@ -253,7 +272,8 @@ bool assay_tx_verify(const assay_tx *tx, assay_bytes chain_id, assay_arena scrat
     return assay_crypto_ed25519_verify(tx->public_key, message, tx->signature);
 }
 
-assay_err assay_tx_sign(assay_buf *out, const assay_tx_body *body, const assay_key_secret *secret, assay_arena scratch) {
+assay_err assay_tx_sign(assay_buf *out, const assay_tx_body *body, const assay_key_secret *secret,
+                        assay_arena scratch) {
     uint32_t count;
     kind_of(body, &count);
     if (count != 1 || body->format != TX_FORMAT) return ASSAY_E_RANGE;
@@ -268,7 +288,7 @@ assay_err assay_tx_sign(assay_buf *out, const assay_tx_body *body, const assay_k
 
 assay_hash assay_tx_id(assay_bytes encoded) { return assay_crypto_sha256_one(encoded); }
 
-/* ---- names -------------------------------------------------------------------------------------------------------------- */
+/* ---- names ------------------------------------------------------------------------------------------------------- */
 
 static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 static bool is_lower(uint8_t c) { return c >= 'a' && c <= 'z'; }

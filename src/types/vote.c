@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Block ids, votes and proposals. CometBFT's nested messages lie flat in our structs: a submessage's table gives offsets
- * from where its first member lies, so that nothing is copied between a wire struct and ours. */
+ * Block ids, votes and proposals. CometBFT's nested messages lie flat in our structs: a submessage's table gives
+ * offsets from where its first member lies, so that nothing is copied between a wire struct and ours. */
 #include "types_internal.h"
-
-#include <string.h>
 
 /* ---- what every file here uses ----------------------------------------------------------------------------------- */
 
+bool assay_types_is_zero(const void *memory, size_t len) {
+    const uint8_t *bytes = memory;
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++) any |= bytes[i];
+    return any == 0;
+}
+
 bool assay_types_time_ok(assay_time time) {
-    return time.seconds >= ASSAY_TYPES_GO_ZERO_SECONDS && time.seconds < ASSAY_TYPES_GO_END_SECONDS && time.nanos >= 0 &&
-           time.nanos < 1000000000;
+    return time.seconds >= ASSAY_TYPES_GO_ZERO_SECONDS && time.seconds < ASSAY_TYPES_GO_END_SECONDS &&
+           time.nanos >= 0 && time.nanos < 1000000000;
 }
 
 assay_err assay_types_put_head(assay_buf *out, uint32_t number, size_t len) {
@@ -19,8 +24,8 @@ assay_err assay_types_put_head(assay_buf *out, uint32_t number, size_t len) {
     return assay_codec_put_varint(out, len);
 }
 
-assay_err assay_types_put_message(assay_buf *out, uint32_t number, const assay_codec_message *message, const void *value,
-                                  assay_codec_profile profile) {
+assay_err assay_types_put_message(assay_buf *out, uint32_t number, const assay_codec_message *message,
+                                  const void *value, assay_codec_profile profile) {
     ASSAY_TRY(assay_types_put_head(out, number, assay_codec_size(message, value, profile)));
     return assay_codec_encode(out, message, value, profile);
 }
@@ -40,7 +45,7 @@ assay_err assay_types_root(assay_hash *out, const assay_codec_message *message, 
     return ASSAY_OK;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------- */
+/* ---- tables ------------------------------------------------------------------------------------------------------ */
 
 static const assay_codec_field timestamp_fields[] = {
     ASSAY_FIELD(1, I64, assay_time, seconds),
@@ -54,7 +59,8 @@ typedef struct part_set_header {
     uint32_t total;
     assay_hash hash;
 } part_set_header;
-_Static_assert(offsetof(assay_block_id, parts_hash) - offsetof(assay_block_id, parts_total) == offsetof(part_set_header, hash),
+_Static_assert(offsetof(assay_block_id, parts_hash) - offsetof(assay_block_id, parts_total) ==
+                   offsetof(part_set_header, hash),
                "part_set_header lies in assay_block_id");
 
 static const assay_codec_field part_set_header_fields[] = {
@@ -104,7 +110,8 @@ static const assay_codec_field proposal_fields[] = {
 static const assay_codec_message proposal_message =
     ASSAY_MESSAGE("tendermint.types.Proposal", wire_proposal, proposal_fields);
 
-/* What is signed: heights and rounds of fixed width, so that a hardware signer finds them by position; nil is left out. */
+/* What is signed: heights and rounds of fixed width, so that a hardware signer finds them by position; nil is left
+ * out. */
 typedef struct canonical {
     uint32_t type;
     int64_t height;
@@ -138,7 +145,7 @@ static const assay_codec_field canonical_proposal_fields[] = {
 static const assay_codec_message canonical_proposal_message =
     ASSAY_MESSAGE("tendermint.types.CanonicalProposal", canonical, canonical_proposal_fields);
 
-/* ---- block ids ---------------------------------------------------------------------------------------------------- */
+/* ---- block ids --------------------------------------------------------------------------------------------------- */
 
 bool assay_block_id_eq(const assay_block_id *a, const assay_block_id *b) {
     return a->parts_total == b->parts_total && assay_base_hash_eq(a->hash, b->hash) &&
@@ -167,13 +174,7 @@ int assay_types_block_id_cmp(const assay_block_id *a, const assay_block_id *b) {
     return assay_base_bytes_cmp((assay_bytes){key_a, out_a.len}, (assay_bytes){key_b, out_b.len});
 }
 
-static bool is_zero(const uint8_t *bytes, size_t len) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++) any |= bytes[i];
-    return any == 0;
-}
-
-/* ---- votes -------------------------------------------------------------------------------------------------------- */
+/* ---- votes ------------------------------------------------------------------------------------------------------- */
 
 assay_err assay_vote_sign_bytes(assay_buf *out, const assay_vote *vote, assay_bytes chain_id) {
     canonical c = {.type = vote->type,
@@ -196,7 +197,8 @@ assay_err assay_types_vote_form(const assay_vote *vote) {
     if (!assay_block_id_is_nil(&vote->block_id) && !assay_types_block_id_complete(&vote->block_id))
         return ASSAY_E_ENCODING;
     /* Nobody has the address of 20 zero bytes, and no signature is 64 zero bytes: both stand for "not there". */
-    if (is_zero(vote->validator.b, sizeof vote->validator.b) || is_zero(vote->signature.b, sizeof vote->signature.b))
+    if (assay_types_is_zero(&vote->validator, sizeof vote->validator) ||
+        assay_types_is_zero(&vote->signature, sizeof vote->signature))
         return ASSAY_E_ENCODING;
     return ASSAY_OK;
 }
@@ -215,7 +217,7 @@ bool assay_vote_verify(const assay_vote *vote, assay_bytes chain_id, assay_publi
     return assay_crypto_ed25519_verify(key, (assay_bytes){message.ptr, message.len}, vote->signature);
 }
 
-/* ---- proposals ---------------------------------------------------------------------------------------------------- */
+/* ---- proposals --------------------------------------------------------------------------------------------------- */
 
 assay_err assay_proposal_sign_bytes(assay_buf *out, const assay_proposal *proposal, assay_bytes chain_id) {
     canonical c = {.type = SIGNED_PROPOSAL,
@@ -241,7 +243,7 @@ assay_err assay_proposal_decode(assay_proposal *out, assay_bytes input) {
     if (wire.type != SIGNED_PROPOSAL || !assay_types_block_id_complete(&p->block_id)) return ASSAY_E_ENCODING;
     if (p->height < 1 || p->round < 0 || p->pol_round < -1 || p->pol_round >= p->round) return ASSAY_E_RANGE;
     if (!assay_types_time_ok(p->timestamp)) return ASSAY_E_RANGE;
-    if (is_zero(p->signature.b, sizeof p->signature.b)) return ASSAY_E_ENCODING;
+    if (assay_types_is_zero(&p->signature, sizeof p->signature)) return ASSAY_E_ENCODING;
     *out = *p;
     return ASSAY_OK;
 }

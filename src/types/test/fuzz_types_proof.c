@@ -1,8 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * fuzz_types_proof - hostile bytes as a state proof. Byte 0: odd for presence; byte 1 and byte 2: lengths of key and value;
- * then key, value, 32 bytes of root, and the proof.
- *
+/* SPDX-License-Identifier: Apache-2.0 fuzz_types_proof - hostile bytes as a state proof. Byte 0: odd for presence;
+ * byte 1 and byte 2: lengths of key and value; then key, value, 32 bytes of root, and the proof.
  *   always   only verdicts are given, with the scratch that the header asks for; asking twice says the same
  *   holds    what holds under this root, for this key and value, holds for no other */
 #include "types/types.h"

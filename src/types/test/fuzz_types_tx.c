@@ -1,11 +1,8 @@
-/* SPDX-License-Identifier: Apache-2.0
- *
- * fuzz_types_tx - hostile bytes as something of ours. The first byte picks what; the rest is its encoding.
- *
- *   always   what decodes has exactly these bytes as its encoding, and only verdicts are given (the arena is large enough)
- *   tx       a decoded transaction has one kind, and its signature can be asked for
- *   manifest what passes the check has its totals and its roots
- *   opening  an entry is held against a claim that it makes itself, as far as one can
+/* SPDX-License-Identifier: Apache-2.0 fuzz_types_tx - hostile bytes as something of ours. The first byte picks what;
+ * the rest is its encoding.
+ *   always   what decodes has exactly these bytes as its encoding, and only verdicts are given (the arena is large
+ * enough) tx       a decoded transaction has one kind, and its signature can be asked for manifest what passes the
+ * check has its totals and its roots opening  an entry is held against a claim that it makes itself, as far as one can
  *   names    what is a name, version or path stays one when cut in the right place */
 #include "types/types.h"
 
@@ -31,6 +28,10 @@ static void expect_same(const assay_codec_message *message, const void *value, a
 static void try_tx(assay_bytes input, assay_arena keep) {
     assay_tx tx;
     assay_tx_body body;
+    /* What the header says to suffice does. */
+    size_t footprint = assay_tx_decode_footprint(input.len);
+    ASSAY_ASSERT(footprint <= sizeof keep_room);
+    keep.end = keep.at + footprint;
     if (!verdict(assay_tx_decode(&tx, &body, &keep, input))) return;
     expect_same(&assay_tx_message, &tx, input);
     expect_same(&assay_tx_body_message, &body, tx.body);
@@ -70,7 +71,8 @@ static void try_opening(assay_bytes input, assay_arena keep) {
 }
 
 static void try_plain(assay_bytes input, assay_arena keep, const assay_codec_message *message, void *value) {
-    if (verdict(assay_codec_decode(value, &keep, message, input, ASSAY_CODEC_STRICT))) expect_same(message, value, input);
+    if (verdict(assay_codec_decode(value, &keep, message, input, ASSAY_CODEC_STRICT)))
+        expect_same(message, value, input);
 }
 
 static void try_names(assay_bytes input) {

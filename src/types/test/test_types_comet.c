@@ -4,7 +4,7 @@
  * same inputs (spec/vectors/comet). Sets of validators and whole chains are in test_types_comet_sets.c. */
 #include "vectors_internal.h"
 
-/* ---- votes and proposals ------------------------------------------------------------------------------------------ */
+/* ---- votes and proposals ----------------------------------------------------------------------------------------- */
 
 static void check_signing(const json_t *row, assay_bytes sign_bytes, assay_signature signature, assay_public_key key) {
     assay_key_secret secret;
@@ -114,7 +114,7 @@ static void test_block_ids(void **state) {
     json_decref(rows);
 }
 
-/* ---- headers ------------------------------------------------------------------------------------------------------ */
+/* ---- headers ----------------------------------------------------------------------------------------------------- */
 
 static void check_header(const json_t *row, assay_arena keep) {
     assay_header header = header_of(row, &keep), decoded;
@@ -184,7 +184,7 @@ static void test_results(void **state) {
     each("results", check_results);
 }
 
-/* ---- commits ------------------------------------------------------------------------------------------------------ */
+/* ---- commits ----------------------------------------------------------------------------------------------------- */
 
 static void check_commit(const json_t *row, assay_arena keep) {
     assay_commit commit = commit_of(row, &keep), decoded;
@@ -230,7 +230,7 @@ static void test_commits(void **state) {
     each("commit", check_commit);
 }
 
-/* ---- evidence ------------------------------------------------------------------------------------------------------ */
+/* ---- evidence ---------------------------------------------------------------------------------------------------- */
 
 /* The test key with an address: key i has the seed SHA-256("assay test validator <i>"). */
 static assay_public_key key_with(assay_address address) {
@@ -260,7 +260,8 @@ static void check_evidence(const json_t *row, assay_arena keep) {
     assay_buf ours = buf_new(&keep, 1024), again = buf_new(&keep, 1024);
     expect_ok(name_of(row), "encode", assay_duplicate_vote_encode(&ours, &evidence));
     expect_bytes(name_of(row), "evidence", buf_bytes(&ours), proto);
-    expect_hash(name_of(row), "evidence hash", assay_crypto_sha256_one(buf_bytes(&ours)), hash_of(row, "evidence_hash"));
+    expect_hash(name_of(row), "evidence hash", assay_crypto_sha256_one(buf_bytes(&ours)),
+                hash_of(row, "evidence_hash"));
     expect_ok(name_of(row), "decode", assay_duplicate_vote_decode(&decoded, proto));
     expect_ok(name_of(row), "encode again", assay_duplicate_vote_encode(&again, &decoded));
     expect_bytes(name_of(row), "decoded evidence", buf_bytes(&again), proto);
@@ -309,7 +310,8 @@ static assay_duplicate_vote *evidence_of(const json_t *row, assay_arena *keep) {
 }
 
 static void check_evidence_list(const json_t *row, assay_arena keep) {
-    assay_block block = {.evidence = evidence_of(row, &keep), .evidence_count = (uint32_t)count_of(row, "evidence_protos")};
+    assay_block block = {.evidence = evidence_of(row, &keep),
+                         .evidence_count = (uint32_t)count_of(row, "evidence_protos")};
     expect_ok(name_of(row), "hashes", assay_block_fill_hashes(&block, keep));
     expect_hash(name_of(row), "evidence list", block.header.evidence_hash, hash_of(row, "evidence_list_hash"));
 
@@ -331,7 +333,7 @@ static void test_evidence_lists(void **state) {
     each("evidence_list", check_evidence_list);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
 static void check_data_hash(const json_t *row, assay_arena keep) {
     assay_block block = {.txs_count = (uint32_t)count_of(row, "txs")};
@@ -375,7 +377,8 @@ static void check_block(const json_t *row, assay_arena keep) {
     assay_buf out = buf_new(&keep, max);
     expect_ok(name_of(row), "encode", assay_block_encode(&out, &block));
     assert_int_equal(out.len, number_of(row, "block_size"));
-    expect_hash(name_of(row), "block bytes", assay_crypto_sha256_one(buf_bytes(&out)), hash_of(row, "block_proto_sha256"));
+    expect_hash(name_of(row), "block bytes", assay_crypto_sha256_one(buf_bytes(&out)),
+                hash_of(row, "block_proto_sha256"));
     assay_bytes proto = bytes_of(row, "block_proto", &keep);
     if (proto.len) expect_bytes(name_of(row), "block", buf_bytes(&out), proto);
 
@@ -456,7 +459,8 @@ static void check_merkle(const json_t *row, assay_arena keep) {
         assay_merkle_path_of(&path, copy, count, idx);
         assert_int_equal(path.count, count_of(proof, "aunts"));
         for (size_t i = 0; i < path.count; i++)
-            expect_hash(name_of(row), "aunt", path.hashes[i], hash_value(json_string_value(item_of(proof, "aunts", i))));
+            expect_hash(name_of(row), "aunt", path.hashes[i],
+                        hash_value(json_string_value(item_of(proof, "aunts", i))));
     }
 }
 
@@ -467,12 +471,18 @@ static void test_merkle(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_votes),          cmocka_unit_test(test_proposals),
-        cmocka_unit_test(test_block_ids),      cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_consensus_params), cmocka_unit_test(test_results),
-        cmocka_unit_test(test_commits),        cmocka_unit_test(test_evidence),
-        cmocka_unit_test(test_evidence_lists), cmocka_unit_test(test_data_hashes),
-        cmocka_unit_test(test_blocks),         cmocka_unit_test(test_part_sets),
+        cmocka_unit_test(test_votes),
+        cmocka_unit_test(test_proposals),
+        cmocka_unit_test(test_block_ids),
+        cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_consensus_params),
+        cmocka_unit_test(test_results),
+        cmocka_unit_test(test_commits),
+        cmocka_unit_test(test_evidence),
+        cmocka_unit_test(test_evidence_lists),
+        cmocka_unit_test(test_data_hashes),
+        cmocka_unit_test(test_blocks),
+        cmocka_unit_test(test_part_sets),
         cmocka_unit_test(test_merkle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

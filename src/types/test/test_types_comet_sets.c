@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Validator sets, proposers, median times, commits against sets, and whole chains, against what CometBFT's own code makes
- * of the same inputs (spec/vectors/comet). */
+ * Validator sets, proposers, median times, commits against sets, and whole chains, against what CometBFT's own code
+ * makes of the same inputs (spec/vectors/comet). */
 #include "vectors_internal.h"
 
 /* A second arena, for what is scratch. */
@@ -25,7 +25,7 @@ static void expect_set(const char *where, const assay_validator_set *got, const 
     }
 }
 
-/* ---- sets --------------------------------------------------------------------------------------------------------- */
+/* ---- sets -------------------------------------------------------------------------------------------------------- */
 
 static void check_set(const json_t *row, assay_arena keep) {
     assay_validator_set set, wanted = set_of(row, "validators", &keep), decoded;
@@ -35,7 +35,8 @@ static void check_set(const json_t *row, assay_arena keep) {
     expect_set(name_of(row), &set, &wanted);
     assert_int_equal(set.total_power, number_of(row, "total_power"));
     assert_int_equal(assay_validators_proposer(&set), number_of(row, "proposer_index"));
-    for (uint32_t i = 0; i < set.count; i++) assert_int_equal(assay_validators_find(&set, set.validators[i].address), i);
+    for (uint32_t i = 0; i < set.count; i++)
+        assert_int_equal(assay_validators_find(&set, set.validators[i].address), i);
     assert_int_equal(assay_validators_find(&set, (assay_address){{1}}), -1);
 
     assay_hash hash;
@@ -64,7 +65,7 @@ static void test_sets(void **state) {
     each("validator_set", check_set);
 }
 
-/* ---- rotation and updates ------------------------------------------------------------------------------------------ */
+/* ---- rotation and updates ---------------------------------------------------------------------------------------- */
 
 static void check_update(const json_t *row, const json_t *step, assay_validator_set *set, assay_arena *keep) {
     assay_validator_set before, changed, wanted = set_of(step, "validators", keep);
@@ -119,8 +120,8 @@ static void test_proposers(void **state) {
 static void test_refused_sets(void **state) {
     (void)state;
     assay_arena keep = vectors_arena(), scratch = scratch_of(&keep);
-    assay_validator in[3] = {{.public_key = {{1}}, .power = 5}, {.public_key = {{2}}, .power = 5},
-                             {.public_key = {{3}}, .power = 5}};
+    assay_validator in[3] = {
+        {.public_key = {{1}}, .power = 5}, {.public_key = {{2}}, .power = 5}, {.public_key = {{3}}, .power = 5}};
     assay_validator_set set, out;
     expect_err("nobody", assay_validators_new(&out, &keep, in, 0), ASSAY_E_RANGE);
     expect_err("too many", assay_validators_new(&out, &keep, in, ASSAY_VALIDATORS_MAX + 1), ASSAY_E_RANGE);
@@ -156,15 +157,16 @@ static void test_refused_sets(void **state) {
 static void test_refused_encodings(void **state) {
     (void)state;
     assay_arena keep = vectors_arena();
-    assay_validator in[3] = {{.public_key = {{1}}, .power = 7}, {.public_key = {{2}}, .power = 6},
-                             {.public_key = {{3}}, .power = 5}};
+    assay_validator in[3] = {
+        {.public_key = {{1}}, .power = 7}, {.public_key = {{2}}, .power = 6}, {.public_key = {{3}}, .power = 5}};
     assay_validator_set set, bad, out;
     expect_ok("three", "new", assay_validators_new(&set, &keep, in, 3));
     struct {
         const char *what;
         assay_err wanted;
-    } cases[] = {{"as it is", ASSAY_OK},           {"order", ASSAY_E_ENCODING},   {"address", ASSAY_E_ENCODING},
-                 {"the same twice", ASSAY_E_ENCODING}, {"power 0", ASSAY_E_RANGE}, {"sum", ASSAY_E_RANGE},
+    } cases[] = {{"as it is", ASSAY_OK},        {"order", ASSAY_E_ENCODING},
+                 {"address", ASSAY_E_ENCODING}, {"the same twice", ASSAY_E_ENCODING},
+                 {"power 0", ASSAY_E_RANGE},    {"sum", ASSAY_E_RANGE},
                  {"empty", ASSAY_E_ENCODING}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         expect_ok("three", "copy", assay_validators_copy(&bad, &keep, &set));
@@ -185,7 +187,7 @@ static void test_refused_encodings(void **state) {
     expect_err("proposer", assay_validators_decode(&out, &keep, buf_bytes(&encoded)), ASSAY_E_ENCODING);
 }
 
-/* ---- median time ---------------------------------------------------------------------------------------------------- */
+/* ---- median time ------------------------------------------------------------------------------------------------- */
 
 static void check_median(const json_t *row, assay_arena keep) {
     assay_commit commit = commit_of(row, &keep);
@@ -207,7 +209,7 @@ static void test_median_times(void **state) {
     each("median_time", check_median);
 }
 
-/* ---- commits against sets -------------------------------------------------------------------------------------------- */
+/* ---- commits against sets ---------------------------------------------------------------------------------------- */
 
 static void check_commit_verify(const json_t *row, assay_arena keep) {
     assay_validator_set set = set_of(row, "validators", &keep);
@@ -223,7 +225,8 @@ static void check_commit_verify(const json_t *row, assay_arena keep) {
         assert_true(assay_base_more_than(power, set.total_power, 2, 3));
         assert_int_equal(assay_commit_overlap(&commit, &set), power);
     } else {
-        if (err != ASSAY_E_COMMIT && err != ASSAY_E_SIGNATURE) fail_msg("%s: %s", name_of(row), assay_base_err_code(err));
+        if (err != ASSAY_E_COMMIT && err != ASSAY_E_SIGNATURE)
+            fail_msg("%s: %s", name_of(row), assay_base_err_code(err));
         assert_int_equal(power, 77);
     }
     /* The overlap counts power alone; what CometBFT refuses for lack of power, it must be too little for. */
@@ -274,8 +277,10 @@ static void test_commit_errors(void **state) {
     assay_block_id id = commit.block_id;
     expect_err("chain", assay_commit_check(&power, &commit, &set, ASSAY_STR("other"), &id, commit.height, keep),
                ASSAY_E_SIGNATURE);
-    expect_err("memory", assay_commit_check(&power, &commit, &set, chain_id, &id, commit.height,
-                                            assay_base_arena(vectors_memory, 64)), ASSAY_F_MEMORY);
+    expect_err(
+        "memory",
+        assay_commit_check(&power, &commit, &set, chain_id, &id, commit.height, assay_base_arena(vectors_memory, 64)),
+        ASSAY_F_MEMORY);
     /* Somebody who signs twice counts once. */
     uint64_t once = assay_commit_overlap(&commit, &set);
     commit.sigs[1] = commit.sigs[0];
@@ -283,7 +288,7 @@ static void test_commit_errors(void **state) {
     json_decref(rows);
 }
 
-/* ---- chains ---------------------------------------------------------------------------------------------------------- */
+/* ---- chains ------------------------------------------------------------------------------------------------------ */
 
 /* Memory of one height; what lives from height to height is in the arena of the case. */
 static uint8_t height_memory[1 << 23];
@@ -310,8 +315,8 @@ static void check_results_of(const json_t *height, chain *c, assay_arena keep) {
     c->app_hash = hash_of(height, "app_hash_after");
 }
 
-static void check_light_block(const json_t *height, const chain *c, const assay_header *header, assay_bytes commit_proto,
-                              assay_arena keep) {
+static void check_light_block(const json_t *height, const chain *c, const assay_header *header,
+                              assay_bytes commit_proto, assay_arena keep) {
     assay_commit commit;
     uint64_t power;
     expect_ok("chain", "commit", assay_commit_decode(&commit, &keep, commit_proto));
@@ -376,7 +381,8 @@ static void check_height(const json_t *height, chain *c, assay_arena *keep) {
 static void check_chain(const json_t *row, assay_arena keep) {
     chain c = {.chain_id = assay_base_bytes_str(text_of(row, "chain_id"))};
     uint32_t count = (uint32_t)count_of(row, "genesis_validators");
-    expect_ok(name_of(row), "genesis", assay_validators_new(&c.now, &keep, input_of(row, "genesis_validators", &keep), count));
+    expect_ok(name_of(row), "genesis",
+              assay_validators_new(&c.now, &keep, input_of(row, "genesis_validators", &keep), count));
     expect_ok(name_of(row), "genesis", assay_validators_copy(&c.next, &keep, &c.now));
     assay_validators_rotate(&c.next, 1);
     c.last_results_hash = assay_merkle_root(NULL, 0);
@@ -405,9 +411,9 @@ static void test_chains(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sets),         cmocka_unit_test(test_proposers),
-        cmocka_unit_test(test_refused_sets), cmocka_unit_test(test_refused_encodings),
-        cmocka_unit_test(test_median_times), cmocka_unit_test(test_commit_verify),
+        cmocka_unit_test(test_sets),          cmocka_unit_test(test_proposers),
+        cmocka_unit_test(test_refused_sets),  cmocka_unit_test(test_refused_encodings),
+        cmocka_unit_test(test_median_times),  cmocka_unit_test(test_commit_verify),
         cmocka_unit_test(test_commit_errors), cmocka_unit_test(test_chains),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

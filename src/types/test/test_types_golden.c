@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is ours, byte by byte against a second implementation of spec/types.md (golden.py beside this file, which uses none
- * of our code), and each form check's refusals. */
+ * What is ours, byte by byte against a second implementation of spec/types.md (golden.py beside this file, which uses
+ * none of our code), and each form check's refusals. */
 #include "vectors_internal.h"
 
 static json_t *golden(void) {
@@ -32,7 +32,7 @@ static assay_bytes fill_new(size_t len, const char *label, assay_arena *keep) {
 
 static const char *const chain_text = "golden-0123456789ab";
 
-/* ---- transactions --------------------------------------------------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------------------------------------------------ */
 
 typedef struct all_messages {
     assay_msg_send send;
@@ -182,7 +182,8 @@ static void test_transactions(void **state) {
         assert_true(assay_tx_verify(&tx, assay_base_bytes_str(chain_text), keep));
         assert_false(assay_tx_verify(&tx, ASSAY_STR("golden-0123456789ac"), keep));
         assay_bytes again;
-        expect_ok(kind, "encode", assay_codec_encode_new(&again, &keep, &assay_tx_body_message, &decoded_body, ASSAY_CODEC_STRICT));
+        expect_ok(kind, "encode",
+                  assay_codec_encode_new(&again, &keep, &assay_tx_body_message, &decoded_body, ASSAY_CODEC_STRICT));
         expect_bytes(kind, "decoded body", again, tx.body);
     }
     json_decref(root);
@@ -196,15 +197,17 @@ static void test_flipped_bits(void **state) {
         assay_arena keep = vectors_arena();
         assay_bytes wanted = bytes_of(item_of(root, "transactions", i), "tx", &keep);
         uint8_t *flipped = ASSAY_NEW(&keep, uint8_t, wanted.len);
-        for (size_t at = 0; at < wanted.len; at += wanted.len > 1000 ? 61 : 1) {
+        for (size_t at = 0; at<wanted.len; at += wanted.len> 1000 ? 61 : 1) {
             memcpy(flipped, wanted.ptr, wanted.len);
             flipped[at] ^= (uint8_t)(1u << at % 8);
             assay_arena here = keep;
             assay_tx tx;
             assay_tx_body body;
             assay_err err = assay_tx_decode(&tx, &body, &here, (assay_bytes){flipped, wanted.len});
-            if (err == ASSAY_OK) assert_false(assay_tx_verify(&tx, assay_base_bytes_str(chain_text), here));
-            else assert_false(assay_base_err_is_fault(err));
+            if (err == ASSAY_OK)
+                assert_false(assay_tx_verify(&tx, assay_base_bytes_str(chain_text), here));
+            else
+                assert_false(assay_base_err_is_fault(err));
         }
     }
     json_decref(root);
@@ -242,10 +245,11 @@ static void test_refused_transactions(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assay_tx tx = {.body = cases[i].body};
         if (i < 3)
-            expect_ok(cases[i].what, "encode", assay_codec_encode_new(&tx.body, &keep, &assay_tx_body_message, bodies[i],
-                                                                      ASSAY_CODEC_STRICT));
+            expect_ok(cases[i].what, "encode",
+                      assay_codec_encode_new(&tx.body, &keep, &assay_tx_body_message, bodies[i], ASSAY_CODEC_STRICT));
         assay_bytes encoded;
-        expect_ok(cases[i].what, "encode", assay_codec_encode_new(&encoded, &keep, &assay_tx_message, &tx, ASSAY_CODEC_STRICT));
+        expect_ok(cases[i].what, "encode",
+                  assay_codec_encode_new(&encoded, &keep, &assay_tx_message, &tx, ASSAY_CODEC_STRICT));
         expect_err(cases[i].what, assay_tx_decode(&tx, &decoded, &keep, encoded), cases[i].wanted);
     }
     out.len = out.cap;
@@ -259,7 +263,7 @@ static void test_refused_transactions(void **state) {
     json_decref(root);
 }
 
-/* ---- manifests -------------------------------------------------------------------------------------------------------- */
+/* ---- manifests --------------------------------------------------------------------------------------------------- */
 
 static const char *const golden_paths[] = {"a", "b/c", "b/d", "b.x/c", "\xc3\xa9/\xe4\xb8\x96", "\xf0\x9f\x98\x80"};
 static const size_t golden_sizes[] = {0, 1, 1023, 1024, 1025, (1 << 20) + 7};
@@ -284,11 +288,23 @@ static assay_manifest make_manifest(assay_bytes contents[FILES], assay_arena *ke
     uint64_t *shapes = ASSAY_NEW(keep, uint64_t, 4);
     shapes[0] = shapes[1] = 16;
     shapes[3] = 300;
-    m.tensors[0] = (assay_tensor_leaf){4, ASSAY_STR("t"), ASSAY_STR("F32"), shapes, 2, 1, 1024,
+    m.tensors[0] = (assay_tensor_leaf){4,
+                                       ASSAY_STR("t"),
+                                       ASSAY_STR("F32"),
+                                       shapes,
+                                       2,
+                                       1,
+                                       1024,
                                        assay_crypto_blake3(NULL, (assay_bytes){contents[4].ptr + 1, 1024})};
-    m.tensors[1] = (assay_tensor_leaf){5, ASSAY_STR("empty"), ASSAY_STR("BF16"), shapes + 2, 2, 8, 0,
-                                       assay_crypto_blake3(NULL, (assay_bytes){0})};
-    m.tensors[2] = (assay_tensor_leaf){5, ASSAY_STR("scalar"), ASSAY_STR("I64"), NULL, 0, 8, 8,
+    m.tensors[1] = (assay_tensor_leaf){
+        5, ASSAY_STR("empty"), ASSAY_STR("BF16"), shapes + 2, 2, 8, 0, assay_crypto_blake3(NULL, (assay_bytes){0})};
+    m.tensors[2] = (assay_tensor_leaf){5,
+                                       ASSAY_STR("scalar"),
+                                       ASSAY_STR("I64"),
+                                       NULL,
+                                       0,
+                                       8,
+                                       8,
                                        assay_crypto_blake3(NULL, (assay_bytes){contents[5].ptr + 8, 8})};
     return m;
 }
@@ -300,7 +316,8 @@ static void test_manifest(void **state) {
     assay_bytes contents[FILES], encoded;
     assay_manifest m = make_manifest(contents, &keep);
     expect_ok("manifest", "check", assay_manifest_check(&m));
-    expect_ok("manifest", "encode", assay_codec_encode_new(&encoded, &keep, &assay_manifest_message, &m, ASSAY_CODEC_STRICT));
+    expect_ok("manifest", "encode",
+              assay_codec_encode_new(&encoded, &keep, &assay_manifest_message, &m, ASSAY_CODEC_STRICT));
     expect_bytes("manifest", "bytes", encoded, bytes_of(row, "manifest", &keep));
     assay_hash hash;
     expect_ok("manifest", "root", assay_manifest_root(&hash, &m, keep));
@@ -363,7 +380,8 @@ static void test_refused_manifests(void **state) {
         if (i == 5) m.files[1].path = ASSAY_STR("b/../c");
         if (i == 6) m.files[1].path = ASSAY_STR("a/c");
         if (i == 7) m.files[3].chunks_before++;
-        if (i == 8) m.files[4].size = m.files[5].size = UINT64_MAX, m.files[5].chunks_before = 4 + UINT64_MAX / 1024 + 1;
+        if (i == 8)
+            m.files[4].size = m.files[5].size = UINT64_MAX, m.files[5].chunks_before = 4 + UINT64_MAX / 1024 + 1;
         if (i == 9) m.tensors[2].file_idx = FILES;
         if (i == 10) m.tensors[0].length++;
         if (i == 11) m.tensors[2].offset = UINT64_MAX;
@@ -376,19 +394,51 @@ static void test_refused_manifests(void **state) {
     assert_int_equal(assay_file_chunks(UINT64_MAX), (uint64_t)1 << 54);
 }
 
-/* ---- paths and names ---------------------------------------------------------------------------------------------------- */
+/* ---- paths and names --------------------------------------------------------------------------------------------- */
 
 static int sign(int n) { return (n > 0) - (n < 0); }
 
 static void test_paths(void **state) {
     (void)state;
-    static const char *const good[] = {"a", "a/b", "a/b/c.d", "..a", "a..", ".../x", ".git/x", "a b", "\xf0\x90\x80\x80",
-                                       "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80", "\xe0\xa0\x80", "\xc2\x80"};
+    static const char *const good[] = {"a",
+                                       "a/b",
+                                       "a/b/c.d",
+                                       "..a",
+                                       "a..",
+                                       ".../x",
+                                       ".git/x",
+                                       "a b",
+                                       "\xf0\x90\x80\x80",
+                                       "\xf4\x8f\xbf\xbf",
+                                       "\xed\x9f\xbf",
+                                       "\xee\x80\x80",
+                                       "\xe0\xa0\x80",
+                                       "\xc2\x80"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         expect_err(good[i], assay_path_check(assay_base_bytes_str(good[i])), ASSAY_OK);
-    static const char *const bad[] = {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "./a", "a/../b", "a\\b",
-                                      "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                      "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xc3", "a\xe4\xb8", "a/\xc3/b"};
+    static const char *const bad[] = {"",
+                                      "/",
+                                      "/a",
+                                      "a/",
+                                      "a//b",
+                                      ".",
+                                      "..",
+                                      "a/.",
+                                      "./a",
+                                      "a/../b",
+                                      "a\\b",
+                                      "\x80",
+                                      "\xc0\xaf",
+                                      "\xc1\xbf",
+                                      "\xe0\x9f\xbf",
+                                      "\xed\xa0\x80",
+                                      "\xf0\x8f\xbf\xbf",
+                                      "\xf4\x90\x80\x80",
+                                      "\xf5\x80\x80\x80",
+                                      "\xff",
+                                      "\xc3",
+                                      "a\xe4\xb8",
+                                      "a/\xc3/b"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         expect_err(bad[i], assay_path_check(assay_base_bytes_str(bad[i])), ASSAY_E_NAME);
     expect_err("zero byte", assay_path_check(ASSAY_STR("a\0b")), ASSAY_E_NAME);
@@ -398,11 +448,13 @@ static void test_paths(void **state) {
     expect_err("too long", assay_path_check((assay_bytes){lengthy, ASSAY_PATH_LEN_MAX + 1}), ASSAY_E_NAME);
 
     /* Component by component, each bytewise, the shorter first. */
-    static const char *const order[] = {"!", "a", "a/!", "a/b", "a/b/c", "a!/a", "a-b", "a.b/c", "a0", "aa", "b", "\xc3\xa9"};
+    static const char *const order[] = {"!",   "a",     "a/!", "a/b", "a/b/c", "a!/a",
+                                        "a-b", "a.b/c", "a0",  "aa",  "b",     "\xc3\xa9"};
     const int count = sizeof order / sizeof *order;
     for (int i = 0; i < count; i++)
         for (int j = 0; j < count; j++)
-            assert_int_equal(sign(assay_path_cmp(assay_base_bytes_str(order[i]), assay_base_bytes_str(order[j]))), sign(i - j));
+            assert_int_equal(sign(assay_path_cmp(assay_base_bytes_str(order[i]), assay_base_bytes_str(order[j]))),
+                             sign(i - j));
 }
 
 static void test_name_rules(void **state) {
@@ -410,7 +462,7 @@ static void test_name_rules(void **state) {
     static const char *const names[] = {"a/b", "0/0", "acme/ocr", "a-b-/c", "a/b._-", "openai/gpt-4.1_x"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         expect_err(names[i], assay_types_name_check(assay_base_bytes_str(names[i])), ASSAY_OK);
-    static const char *const bad_names[] = {"",    "a",    "/",    "a/",   "/b",     "a/b/c", "A/b", "a/B",
+    static const char *const bad_names[] = {"",     "a",    "/",    "a/",   "/b",    "a/b/c", "A/b",   "a/B",
                                             "-a/b", "a/-b", "a/.b", "a/_b", "a.b/c", "a_b/c", "a b/c", "\xc3\xa9/b"};
     for (size_t i = 0; i < sizeof bad_names / sizeof *bad_names; i++)
         expect_err(bad_names[i], assay_types_name_check(assay_base_bytes_str(bad_names[i])), ASSAY_E_NAME);
@@ -435,14 +487,15 @@ static void test_name_rules(void **state) {
     for (uint32_t c = 0; c < 256; c++) {
         bool low = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'), up = c >= 'A' && c <= 'Z';
         bool dot = c == '.' || c == '_' || c == '-';
-        uint8_t owner[] = {'a', (uint8_t)c, '/', 'm'}, model[] = {'o', '/', 'm', (uint8_t)c}, version[] = {'1', (uint8_t)c};
+        uint8_t owner[] = {'a', (uint8_t)c, '/', 'm'}, model[] = {'o', '/', 'm', (uint8_t)c},
+                version[] = {'1', (uint8_t)c};
         if (c != '/') assert_int_equal(assay_types_name_check((assay_bytes){owner, 4}) == ASSAY_OK, low || c == '-');
         if (c != '/') assert_int_equal(assay_types_name_check((assay_bytes){model, 4}) == ASSAY_OK, low || dot);
         assert_int_equal(assay_types_version_check((assay_bytes){version, 2}) == ASSAY_OK, low || up || dot);
     }
 }
 
-/* ---- records ------------------------------------------------------------------------------------------------------------ */
+/* ---- records ----------------------------------------------------------------------------------------------------- */
 
 static void expect_encoding(const json_t *row, const char *key, const assay_codec_message *message, const void *value,
                             void *again, assay_arena keep) {
@@ -458,10 +511,22 @@ static void test_records(void **state) {
     (void)state;
     json_t *root = golden(), *row = field(root, "records");
     assay_arena keep = vectors_arena();
-    assay_version_record record = {.format = 1, .status = ASSAY_VERSION_ATTESTED, .size = 5, .files = 6, .chunks = 7,
-                                   .tensor_rules = 1, .tensors = 9, .recorded_height = 13, .recorded_seconds = 1795348800,
-                                   .attested_height = 16, .power_checked = 17, .power_total = 18, .log_index = 19,
-                                   .deposit = 20, .ended_height = 21}, again;
+    assay_version_record record = {.format = 1,
+                                   .status = ASSAY_VERSION_ATTESTED,
+                                   .size = 5,
+                                   .files = 6,
+                                   .chunks = 7,
+                                   .tensor_rules = 1,
+                                   .tensors = 9,
+                                   .recorded_height = 13,
+                                   .recorded_seconds = 1795348800,
+                                   .attested_height = 16,
+                                   .power_checked = 17,
+                                   .power_total = 18,
+                                   .log_index = 19,
+                                   .deposit = 20,
+                                   .ended_height = 21},
+                         again;
     FILL(record.root, "root");
     FILL(record.tensor_root, "tr");
     FILL(record.model_signing, "ms");
@@ -474,12 +539,20 @@ static void test_records(void **state) {
     assay_version_record largest = record;
     largest.format = largest.status = largest.tensor_rules = UINT32_MAX;
     largest.recorded_seconds = -1;
-    largest.size = largest.files = largest.chunks = largest.tensors = largest.recorded_height = largest.attested_height =
-        largest.power_checked = largest.power_total = largest.log_index = largest.deposit = largest.ended_height = UINT64_MAX;
-    assert_true(assay_codec_size(&assay_version_record_message, &largest, ASSAY_CODEC_STRICT) <= ASSAY_STATE_VALUE_LEN_MAX);
+    largest.size = largest.files = largest.chunks = largest.tensors = largest.recorded_height =
+        largest.attested_height = largest.power_checked = largest.power_total = largest.log_index = largest.deposit =
+            largest.ended_height = UINT64_MAX;
+    assert_true(assay_codec_size(&assay_version_record_message, &largest, ASSAY_CODEC_STRICT) <=
+                ASSAY_STATE_VALUE_LEN_MAX);
 
-    assay_attestation attestation = {.format = 1, .name = ASSAY_STR("acme/ocr"), .version = ASSAY_STR("1.0"), .size = 5,
-                                     .recorded_height = 7, .attested_height = 8, .power_checked = 9, .power_total = 10},
+    assay_attestation attestation = {.format = 1,
+                                     .name = ASSAY_STR("acme/ocr"),
+                                     .version = ASSAY_STR("1.0"),
+                                     .size = 5,
+                                     .recorded_height = 7,
+                                     .attested_height = 8,
+                                     .power_checked = 9,
+                                     .power_total = 10},
                       attestation_again;
     FILL(attestation.root, "root");
     FILL(attestation.publisher, "pk");
@@ -498,7 +571,8 @@ static void test_records(void **state) {
     expect_hash("app", "hash", assay_app_hash(state_root, ((uint64_t)1 << 33) + 5, log_root), hash_of(row, "app_hash"));
     expect_hash("smt", "leaf", assay_smt_leaf(ASSAY_STR("key"), ASSAY_STR("value")), hash_of(row, "smt_leaf"));
     assay_buf sign_out = buf_new(&keep, 100);
-    expect_ok("sign", "bytes", assay_types_sign_bytes(&sign_out, "check", assay_base_bytes_str(chain_text), ASSAY_STR("payload")));
+    expect_ok("sign", "bytes",
+              assay_types_sign_bytes(&sign_out, "check", assay_base_bytes_str(chain_text), ASSAY_STR("payload")));
     expect_bytes("sign", "bytes", buf_bytes(&sign_out), bytes_of(row, "sign_bytes", &keep));
     json_decref(root);
 }
@@ -515,8 +589,14 @@ static void test_genesis(void **state) {
     FILL(validator.attestation_key, "ak");
     FILL(validator.consensus_proof, "cp");
     FILL(validator.attestation_proof, "ap");
-    assay_genesis genesis = {.format = 1, .name = ASSAY_STR("golden"), .time_seconds = 1795348800, .app_version = 1,
-                             .accounts = &account, .accounts_count = 1, .validators = &validator, .validators_count = 1},
+    assay_genesis genesis = {.format = 1,
+                             .name = ASSAY_STR("golden"),
+                             .time_seconds = 1795348800,
+                             .app_version = 1,
+                             .accounts = &account,
+                             .accounts_count = 1,
+                             .validators = &validator,
+                             .validators_count = 1},
                   again;
     uint64_t params[sizeof genesis.params / 8];
     for (uint64_t i = 0; i < sizeof params / 8; i++) params[i] = (i + 1) * (i + 1);
@@ -554,11 +634,16 @@ static void test_draws(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transactions), cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_refused_transactions), cmocka_unit_test(test_manifest),
-        cmocka_unit_test(test_refused_manifests), cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_name_rules), cmocka_unit_test(test_records),
-        cmocka_unit_test(test_genesis), cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_flipped_bits),
+        cmocka_unit_test(test_refused_transactions),
+        cmocka_unit_test(test_manifest),
+        cmocka_unit_test(test_refused_manifests),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_name_rules),
+        cmocka_unit_test(test_records),
+        cmocka_unit_test(test_genesis),
+        cmocka_unit_test(test_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Openings of real files, built here as a checker builds them, and every way to tamper with one, each refused for what it
- * is: void (ASSAY_E_OPENING) or false (ASSAY_E_EVIDENCE), the difference that decides whether stake is lost. */
+ * Openings of real files, built here as a checker builds them, and every way to tamper with one, each refused for
+ * what it is: void (ASSAY_E_OPENING) or false (ASSAY_E_EVIDENCE), the difference that decides whether stake is lost.
+ * */
 #include "vectors_internal.h"
 
 static const size_t sizes[] = {0, 1, 1023, 1024, 1025, (1 << 20) + 7, 3000};
@@ -79,7 +80,8 @@ static uint8_t (*chunk_path(uint32_t *count, const assay_hash *key, assay_bytes 
 }
 
 /* RFC 6962 path of leaf i among leaf hashes, which it uses up. */
-static uint8_t (*tree_path(uint32_t *count, assay_hash *leaves, uint32_t leaves_count, uint32_t i, assay_arena *keep))[32] {
+static uint8_t (*tree_path(uint32_t *count, assay_hash *leaves, uint32_t leaves_count, uint32_t i,
+                           assay_arena *keep))[32] {
     assay_merkle_path path;
     assay_merkle_path_of(&path, leaves, leaves_count, i);
     *count = path.count;
@@ -98,8 +100,9 @@ static assay_opening_entry open_chunk(const version *v, uint64_t chunk, assay_ar
     assay_hash leaves[FILES_MAX];
     for (uint32_t i = 0; i < v->count; i++) {
         assay_bytes encoded;
-        assert_int_equal(assay_codec_encode_new(&encoded, keep, &assay_file_leaf_message, &v->files[i], ASSAY_CODEC_STRICT),
-                         ASSAY_OK);
+        assert_int_equal(
+            assay_codec_encode_new(&encoded, keep, &assay_file_leaf_message, &v->files[i], ASSAY_CODEC_STRICT),
+            ASSAY_OK);
         leaves[i] = assay_merkle_leaf(encoded);
     }
     e.file_path = tree_path(&e.file_path_count, leaves, v->count, f, keep);
@@ -111,7 +114,7 @@ static assay_opening_entry open_chunk(const version *v, uint64_t chunk, assay_ar
 }
 
 static void expect_opening(const char *what, const assay_opening_entry *entry, uint64_t drawn, const version *v,
-                         assay_err wanted) {
+                           assay_err wanted) {
     expect_err(what, assay_opening_entry_check(entry, drawn, &v->claim), wanted);
 }
 
@@ -122,13 +125,16 @@ static void test_every_chunk(void **state) {
         assay_arena keep = vectors_arena();
         version v = make_version(sizes, count, &keep);
         /* Of the large file, the first, the last and some between. */
-        for (uint64_t chunk = 0; chunk < v.claim.chunks; chunk += chunk > 20 && chunk + 120 < v.claim.chunks ? 97 : 1) {
+        for (uint64_t chunk = 0; chunk<v.claim.chunks; chunk += chunk> 20 && chunk + 120 < v.claim.chunks ? 97 : 1) {
             assay_arena here = keep;
             assay_opening_entry entry = open_chunk(&v, chunk, &here), again;
             expect_opening("entry", &entry, chunk, &v, ASSAY_OK);
             assay_bytes encoded;
-            expect_ok("entry", "encode", assay_codec_encode_new(&encoded, &here, &assay_opening_entry_message, &entry, ASSAY_CODEC_STRICT));
-            expect_ok("entry", "decode", assay_codec_decode(&again, &here, &assay_opening_entry_message, encoded, ASSAY_CODEC_STRICT));
+            expect_ok(
+                "entry", "encode",
+                assay_codec_encode_new(&encoded, &here, &assay_opening_entry_message, &entry, ASSAY_CODEC_STRICT));
+            expect_ok("entry", "decode",
+                      assay_codec_decode(&again, &here, &assay_opening_entry_message, encoded, ASSAY_CODEC_STRICT));
             expect_opening("decoded entry", &again, chunk, &v, ASSAY_OK);
             expect_opening("another draw", &entry, chunk + 1, &v, ASSAY_E_OPENING);
         }
@@ -142,12 +148,14 @@ static void test_every_chunk(void **state) {
     }
 }
 
-/* Whoever tampers with what binds to the manifest gets a void opening; with what binds to custody alone, a false one. */
+/* Whoever tampers with what binds to the manifest gets a void opening; with what binds to custody alone, a false one.
+ * */
 static void test_tampering(void **state) {
     (void)state;
     assay_arena keep = vectors_arena();
     version v = make_version(sizes, FILES_MAX, &keep);
-    const uint64_t chunks[] = {3, 4, 5, 6, 500, 1029, 1030, 1031, 1033}; /* of files d to g; 5, 1030 and 1033 are short */
+    const uint64_t chunks[] = {3,    4,    5,    6,   500,
+                               1029, 1030, 1031, 1033}; /* of files d to g; 5, 1030 and 1033 are short */
     for (size_t k = 0; k < sizeof chunks / sizeof *chunks; k++) {
         assay_arena here = keep;
         const assay_opening_entry good = open_chunk(&v, chunks[k], &here);
@@ -160,7 +168,7 @@ static void test_tampering(void **state) {
     do {                                                                                                               \
         bad = good;                                                                                                    \
         change;                                                                                                        \
-        expect_opening(#change, &bad, drawn, &v, wanted);                                                                \
+        expect_opening(#change, &bad, drawn, &v, wanted);                                                              \
     } while (0)
         TAMPER(bad.chunk++, ASSAY_E_OPENING);
         TAMPER((content[0] ^= 1, bad.content.ptr = content), ASSAY_E_OPENING);
@@ -292,8 +300,8 @@ int main(void) {
     random_state = 20261125;
     print_message("seed %lu\n", (unsigned long)random_state);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_chunk), cmocka_unit_test(test_tampering), cmocka_unit_test(test_claims),
-        cmocka_unit_test(test_liars), cmocka_unit_test(test_draws_spread),
+        cmocka_unit_test(test_every_chunk), cmocka_unit_test(test_tampering),    cmocka_unit_test(test_claims),
+        cmocka_unit_test(test_liars),       cmocka_unit_test(test_draws_spread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * State proofs over small trees that are built here in the plainest way, for every key that is there and for keys that are
- * not; and what is refused. Everything that we accept is then put before the stock verifier (test/peers/ics23check, Go
- * ics23 v0.11.0), which must accept it too; where there is no Go, the C side stands alone and says so. */
+ * State proofs over small trees that are built here in the plainest way, for every key that is there and for keys
+ * that are not; and what is refused. Everything that we accept is then put before the stock verifier
+ * (test/peers/ics23check, Go ics23 v0.11.0), which must accept it too; where there is no Go, the C side stands alone
+ * and says so. */
 #define _POSIX_C_SOURCE 200809L
 #include "vectors_internal.h"
 
@@ -80,8 +81,10 @@ static assay_smt_path path_of(const tree *t, uint32_t i) {
         uint32_t depth = path.count, mid = split(t, from, to, depth);
         bool right = i >= mid;
         path.siblings[path.count++] = right ? root_of(t, from, mid, depth + 1) : root_of(t, mid, to, depth + 1);
-        if (right) from = mid;
-        else to = mid;
+        if (right)
+            from = mid;
+        else
+            to = mid;
     }
     return path;
 }
@@ -113,7 +116,7 @@ static assay_bytes exist_proof(const tree *t, uint32_t i, assay_arena *keep) {
     return buf_bytes(&out);
 }
 
-/* ---- the stock verifier ----------------------------------------------------------------------------------------------- */
+/* ---- the stock verifier ------------------------------------------------------------------------------------------ */
 
 static FILE *questions;
 static uint32_t asked;
@@ -125,8 +128,8 @@ static void put_hex(const char *before, assay_bytes bytes) {
     fputc('"', questions);
 }
 
-/* With ASSAY_SEEDS=FOLDER, some of what was accepted becomes a seed of fuzz_types_proof: its header of lengths, key, value,
- * root, proof. */
+/* With ASSAY_SEEDS=FOLDER, some of what was accepted becomes a seed of fuzz_types_proof: its header of lengths, key,
+ * value, root, proof. */
 static void write_seed(assay_hash root, assay_bytes key, assay_bytes value, assay_bytes proof) {
     const char *folder = getenv("ASSAY_SEEDS");
     if (!folder || asked % 83 != 0 || proof.len > 4096 || key.len > 255 || value.len > 255) return;
@@ -162,14 +165,16 @@ static void test_stock(void **state) {
     fflush(questions);
     assert_true(asked > 1000);
     char command[2048];
-    snprintf(command, sizeof command,
-             "export PATH=\"$PATH:/usr/local/go/bin:%s/build/go/bin\"; cd %s/test/peers && go build -o %s.go ./ics23check",
-             ASSAY_SOURCE_DIR, ASSAY_SOURCE_DIR, questions_path);
+    snprintf(
+        command, sizeof command,
+        "export PATH=\"$PATH:/usr/local/go/bin:%s/build/go/bin\"; cd %s/test/peers && go build -o %s.go ./ics23check",
+        ASSAY_SOURCE_DIR, ASSAY_SOURCE_DIR, questions_path);
     if (system(command) != 0) {
         print_message("ics23check cannot be built here: %u proofs were checked by us alone\n", asked);
         return;
     }
-    snprintf(command, sizeof command, "%s.go <%s | sort | uniq -c; rm %s.go", questions_path, questions_path, questions_path);
+    snprintf(command, sizeof command, "%s.go <%s | sort | uniq -c; rm %s.go", questions_path, questions_path,
+             questions_path);
     FILE *answers = popen(command, "r");
     assert_non_null(answers);
     char line[512];
@@ -177,15 +182,17 @@ static void test_stock(void **state) {
     while (fgets(line, sizeof line, answers)) {
         unsigned count;
         char word[16];
-        if (sscanf(line, "%u %15s", &count, word) == 2 && strcmp(word, "ok") == 0) ok = count;
-        else print_message("stock: %s", line);
+        if (sscanf(line, "%u %15s", &count, word) == 2 && strcmp(word, "ok") == 0)
+            ok = count;
+        else
+            print_message("stock: %s", line);
     }
     pclose(answers);
     if (ok != asked) fail_msg("stock accepts %u of %u", ok, asked);
     print_message("stock accepts all %u\n", asked);
 }
 
-/* ---- proofs that hold --------------------------------------------------------------------------------------------------- */
+/* ---- proofs that hold -------------------------------------------------------------------------------------------- */
 
 static void check_tree(uint32_t count) {
     assay_arena keep = vectors_arena();
@@ -219,8 +226,8 @@ static void check_tree(uint32_t count) {
         assay_bytes other_key = random_bytes(40, &here);
         expect_err("another key", check(root, other_key, (assay_bytes){0}, proof), ASSAY_E_PROOF);
         /* Anything but the two next to it. */
-        const int64_t wrong[][2] = {{at - 2, at}, {at - 1, at + 1}, {at, at + 1}, {at - 2, at - 1}, {at, at - 1}, {-1, at + 1},
-                                    {at - 2, -1}};
+        const int64_t wrong[][2] = {{at - 2, at}, {at - 1, at + 1}, {at, at + 1}, {at - 2, at - 1},
+                                    {at, at - 1}, {-1, at + 1},     {at - 2, -1}};
         for (size_t k = 0; k < sizeof wrong / sizeof *wrong; k++) {
             int64_t left = wrong[k][0], right = wrong[k][1];
             bool same = (left < 0 || left >= count) == (at - 1 < 0) && (right < 0 || right >= count) == (at >= count);
@@ -229,8 +236,10 @@ static void check_tree(uint32_t count) {
             expect_err("not neighbours", check(root, key, (assay_bytes){0}, lie), ASSAY_E_PROOF);
         }
         if (at > 0 && at < count) { /* one side alone, where there are two */
-            expect_err("left alone", check(root, key, (assay_bytes){0}, absent_proof(&t, key, at - 1, -1, &here)), ASSAY_E_PROOF);
-            expect_err("right alone", check(root, key, (assay_bytes){0}, absent_proof(&t, key, -1, at, &here)), ASSAY_E_PROOF);
+            expect_err("left alone", check(root, key, (assay_bytes){0}, absent_proof(&t, key, at - 1, -1, &here)),
+                       ASSAY_E_PROOF);
+            expect_err("right alone", check(root, key, (assay_bytes){0}, absent_proof(&t, key, -1, at, &here)),
+                       ASSAY_E_PROOF);
         }
     }
 }
@@ -241,7 +250,7 @@ static void test_trees(void **state) {
     check_tree(300);
 }
 
-/* ---- proofs that do not ---------------------------------------------------------------------------------------------------- */
+/* ---- proofs that do not ------------------------------------------------------------------------------------------ */
 
 static void test_empty_tree(void **state) {
     (void)state;
@@ -251,7 +260,8 @@ static void test_empty_tree(void **state) {
     expect_err("empty tree", check((assay_hash){0}, key, (assay_bytes){0}, nothing), ASSAY_E_PROOF);
     expect_err("no bytes", check((assay_hash){0}, key, (assay_bytes){0}, (assay_bytes){0}), ASSAY_E_PROOF);
     expect_err("no bytes", check((assay_hash){0}, key, key, (assay_bytes){0}), ASSAY_E_PROOF);
-    expect_err("another's leaf", check((assay_hash){0}, key, (assay_bytes){0}, absent_proof(&t, key, 0, -1, &keep)), ASSAY_E_PROOF);
+    expect_err("another's leaf", check((assay_hash){0}, key, (assay_bytes){0}, absent_proof(&t, key, 0, -1, &keep)),
+               ASSAY_E_PROOF);
 }
 
 /* Every bit of a proof binds. */
@@ -299,16 +309,16 @@ static void test_depth(void **state) {
         sibling->b[0] = (uint8_t)depth;
         sibling->b[1] = 1;
         bool right = hashed.b[depth / 8] >> (7 - depth % 8) & 1;
-        const assay_bytes pieces[] = {{&one, 1}, assay_base_hash_bytes(right ? sibling : &node),
-                                      assay_base_hash_bytes(right ? &node : sibling)};
+        const assay_bytes pieces[] = {
+            {&one, 1}, assay_base_hash_bytes(right ? sibling : &node), assay_base_hash_bytes(right ? &node : sibling)};
         node = assay_crypto_sha256(pieces, 3);
     }
     assay_buf out = buf_new(&keep, 32 << 10);
     expect_ok("deepest", "encode", assay_state_proof_encode_exist(&out, key, value, &path));
     expect_ok("deepest", "check", check(node, key, value, buf_bytes(&out)));
 
-    /* The same, with the first step twice: 257. Steps are 37 or 39 bytes of payload and 2 of key and length; the proof's own
-     * length stands before its content. */
+    /* The same, with the first step twice: 257. Steps are 37 or 39 bytes of payload and 2 of key and length; the
+     * proof's own length stands before its content. */
     assay_bytes proof = buf_bytes(&out), rest = proof;
     uint64_t number, len;
     expect_ok("key", "read", assay_codec_get_varint(&number, &rest, ASSAY_CODEC_STRICT));
@@ -324,7 +334,8 @@ static void test_depth(void **state) {
     expect_err("too deep", check(node, key, value, buf_bytes(&deeper)), ASSAY_E_PROOF);
 
     static uint8_t small[2048];
-    expect_err("memory", assay_state_proof_check(node, key, value, proof, assay_base_arena(small, sizeof small)), ASSAY_F_MEMORY);
+    expect_err("memory", assay_state_proof_check(node, key, value, proof, assay_base_arena(small, sizeof small)),
+               ASSAY_F_MEMORY);
     out.cap = out.len - 1;
     out.len = 0;
     expect_err("memory", assay_state_proof_encode_exist(&out, key, value, &path), ASSAY_F_MEMORY);
@@ -347,7 +358,8 @@ static void test_lengths(void **state) {
             continue;
         }
         expect_ok("length", "encode", err);
-        expect_err("length", check(assay_smt_leaf(key, value), key, value, buf_bytes(&out)), i < 2 ? ASSAY_OK : ASSAY_E_PROOF);
+        expect_err("length", check(assay_smt_leaf(key, value), key, value, buf_bytes(&out)),
+                   i < 2 ? ASSAY_OK : ASSAY_E_PROOF);
     }
 }
 
@@ -359,7 +371,7 @@ int main(void) {
     if (!questions) return 1;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_trees), cmocka_unit_test(test_empty_tree), cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_depth), cmocka_unit_test(test_lengths), cmocka_unit_test(test_stock),
+        cmocka_unit_test(test_depth), cmocka_unit_test(test_lengths),    cmocka_unit_test(test_stock),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     fclose(questions);

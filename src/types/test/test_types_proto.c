@@ -1,20 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * spec/proto/assay.proto and the tables say the same: messages, field numbers in their order, kinds, lengths and bounds;
- * and, since a table knows offsets and no names, the rows as they are written in the sources name the members that the
- * file names. Both are read as text, by parsers that know no more than these files use and refuse the rest. */
+ * spec/proto/assay.proto and the tables say the same: messages, field numbers in their order, kinds, lengths and
+ * bounds; and, since a table knows offsets and no names, the rows as they are written in the sources name the members
+ * that the file names. Both are read as text, by parsers that know no more than these files use and refuse the rest.
+ * */
 #include "vectors_internal.h"
 
 #include <ctype.h>
 
-static const assay_codec_message *const all[] = {
-    &assay_tx_message, &assay_tx_body_message, &assay_version_ref_message, &assay_msg_send_message,
-    &assay_msg_validator_create_message, &assay_msg_delegate_message, &assay_msg_undelegate_message,
-    &assay_msg_unjail_message, &assay_msg_register_message, &assay_msg_status_message, &assay_msg_maintainers_message,
-    &assay_msg_check_message, &assay_msg_opening_message, &assay_opening_entry_message, &assay_msg_report_message,
-    &assay_msg_evidence_message, &assay_file_leaf_message, &assay_tensor_leaf_message, &assay_manifest_message,
-    &assay_version_record_message, &assay_attestation_message, &assay_params_message, &assay_genesis_account_message,
-    &assay_genesis_validator_message, &assay_genesis_message};
+static const assay_codec_message *const all[] = {&assay_tx_message,
+                                                 &assay_tx_body_message,
+                                                 &assay_version_ref_message,
+                                                 &assay_msg_send_message,
+                                                 &assay_msg_validator_create_message,
+                                                 &assay_msg_delegate_message,
+                                                 &assay_msg_undelegate_message,
+                                                 &assay_msg_unjail_message,
+                                                 &assay_msg_register_message,
+                                                 &assay_msg_status_message,
+                                                 &assay_msg_maintainers_message,
+                                                 &assay_msg_check_message,
+                                                 &assay_msg_opening_message,
+                                                 &assay_opening_entry_message,
+                                                 &assay_msg_report_message,
+                                                 &assay_msg_evidence_message,
+                                                 &assay_file_leaf_message,
+                                                 &assay_tensor_leaf_message,
+                                                 &assay_manifest_message,
+                                                 &assay_version_record_message,
+                                                 &assay_attestation_message,
+                                                 &assay_params_message,
+                                                 &assay_genesis_account_message,
+                                                 &assay_genesis_validator_message,
+                                                 &assay_genesis_message};
 enum { ALL_COUNT = sizeof all / sizeof *all };
 
 /* One field as the text says it. */
@@ -84,8 +102,8 @@ static void expect_field(const char *message, const assay_codec_field *row, cons
     case ASSAY_CODEC_REPEATED_U64: type = "uint64", repeated = true, most = row->max; break;
     }
     if (!type) fail_msg("%s.%s: a kind that assay.proto has no words for", message, field->name);
-    bool same_type = strcmp(type, field->type) == 0 ||
-                     (row->kind == ASSAY_CODEC_BYTES && strcmp(field->type, "string") == 0);
+    bool same_type =
+        strcmp(type, field->type) == 0 || (row->kind == ASSAY_CODEC_BYTES && strcmp(field->type, "string") == 0);
     if (!same_type || repeated != field->repeated || row->number != field->number)
         fail_msg("%s.%s: %s%s = %u there, %s%s = %u in the table", message, field->name,
                  field->repeated ? "repeated " : "", field->type, field->number, repeated ? "repeated " : "", type,
@@ -136,7 +154,8 @@ static void test_proto(void **state) {
             row = 0;
         } else if (*line == '}') {
             assert_non_null(message);
-            if (row != message->field_count) fail_msg("%s: %u fields instead of %u", message->name, row, message->field_count);
+            if (row != message->field_count)
+                fail_msg("%s: %u fields instead of %u", message->name, row, message->field_count);
             message = NULL;
         } else {
             assert_non_null(message);
@@ -174,8 +193,9 @@ static void expect_names(size_t which, const char *rows) {
     const struct {
         const char *macro;
         int member; /* which argument names the member */
-    } macros[] = {{"ASSAY_FIELD(", 3},          {"ASSAY_FIELD_BYTES(", 2},          {"ASSAY_FIELD_FIXED(", 3},
-                  {"ASSAY_FIELD_MESSAGE(", 3},  {"ASSAY_FIELD_REPEATED(", 3},       {"ASSAY_FIELD_REPEATED_SIZED(", 3},
+    } macros[] = {{"ASSAY_FIELD(", 3},          {"ASSAY_FIELD_BYTES(", 2},
+                  {"ASSAY_FIELD_FIXED(", 3},    {"ASSAY_FIELD_MESSAGE(", 3},
+                  {"ASSAY_FIELD_REPEATED(", 3}, {"ASSAY_FIELD_REPEATED_SIZED(", 3},
                   {"BODY_MESSAGE(", 1},         {"PARAM(", 1}};
     uint32_t row = 0;
     for (const char *at = rows; at < end;) {
@@ -188,7 +208,8 @@ static void expect_names(size_t which, const char *rows) {
             char member[64];
             argument(member, at + strlen(macros[i].macro), macros[i].member);
             if (strcmp(member, names[which][row]) != 0)
-                fail_msg("%s: row %u is %s here and %s in assay.proto", all[which]->name, row, member, names[which][row]);
+                fail_msg("%s: row %u is %s here and %s in assay.proto", all[which]->name, row, member,
+                         names[which][row]);
         }
         if (!known) fail_msg("%s: row %u is none of the known macros", all[which]->name, row);
         row++;
@@ -239,6 +260,7 @@ static void test_tables(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_proto), cmocka_unit_test(test_names), cmocka_unit_test(test_tables)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_proto), cmocka_unit_test(test_names),
+                                       cmocka_unit_test(test_tables)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,7 +182,7 @@ static assay_err collect(assay_state *state) {
     size_t count = 0, keys = journal->keys[ASSAY_SPACE_VALUE];
     tree_change *changes = ASSAY_NEW(&journal->arena, tree_change, keys);
     if (keys && !changes) return ASSAY_F_MEMORY;
-    const journal_key *key = assay_journal_seek(journal, ASSAY_SPACE_VALUE, (assay_bytes){0}, false);
+    journal_key *key = assay_journal_seek(journal, ASSAY_SPACE_VALUE, (assay_bytes){0}, false);
     for (; key; key = assay_journal_seek(journal, ASSAY_SPACE_VALUE, key->key, true)) {
         tree_change *change = &changes[count++];
         assay_bytes value = key->latest->value;
@@ -196,6 +196,7 @@ static assay_err collect(assay_state *state) {
     void *space = ASSAY_NEW(&scratch, tree_change, keys);
     if (keys && !space) return ASSAY_F_MEMORY;
     assay_base_sort(changes, space, count, sizeof *changes, change_before, NULL);
+    for (size_t i = 0; i < count; i++) changes[i].key->change = &changes[i];
     state->changes = changes;
     state->changes_count = count;
     return ASSAY_OK;
@@ -235,19 +236,24 @@ assay_err assay_state_prepare(assay_state *state, assay_hash *root, uint64_t *lo
 
 /* ---- commit ------------------------------------------------------------------------------------------------------------- */
 
+/* Rows go out in the order of their keys, space by space: storage then finds neighbours where it just was. */
 static assay_err commit_tree(const assay_state *state, assay_state_writer writer) {
+    const journal_key *key = assay_journal_seek(&state->journal, ASSAY_SPACE_VALUE, (assay_bytes){0}, false);
+    for (; key; key = assay_journal_seek(&state->journal, ASSAY_SPACE_VALUE, key->key, true)) {
+        const tree_change *change = key->change;
+        if (change->removed ? !change->existed : change->same) continue;
+        ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_VALUE, key->key, key->latest->value));
+    }
     for (size_t i = 0; i < state->changes_count; i++) {
         const tree_change *change = &state->changes[i];
-        if (change->removed ? !change->existed : change->same) continue;
-        ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_VALUE, change->key->key, change->key->latest->value));
-        if (change->removed != change->existed) continue; /* a new value of a known key */
-        assay_bytes position = assay_base_hash_bytes(&change->position);
-        ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_HASHED, position,
+        if (change->removed != change->existed) continue; /* a new value of a known key, or no key before and after */
+        ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_HASHED, assay_base_hash_bytes(&change->position),
                              change->removed ? (assay_bytes){0} : change->key->key));
     }
     for (const tree_write *page = state->pages.first; page; page = page->next) {
-        uint8_t key[PAGE_KEY_LEN_MAX];
-        ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_NODE, assay_page_key(key, page->position, page->depth), page->bytes));
+        uint8_t key_memory[PAGE_KEY_LEN_MAX];
+        assay_bytes row = assay_page_key(key_memory, page->position, page->depth);
+        ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_NODE, row, page->bytes));
     }
     return ASSAY_OK;
 }

@@ -14,6 +14,7 @@
 
 typedef struct journal_key journal_key;
 typedef struct journal_op journal_op;
+typedef struct tree_change tree_change;
 
 /* Nothing, a key, or the branch that a key brought with it. */
 typedef struct journal_ref {
@@ -27,6 +28,7 @@ struct journal_key {
     journal_ref child[2];
     uint32_t byte; /* where the branch's two sides differ first: this byte of the key, */
     uint32_t mask; /* this bit of its symbol */
+    const tree_change *change; /* what prepare made of it */
 };
 
 /* One put or del. Popping them in reverse is a rollback. */
@@ -94,14 +96,14 @@ typedef struct tree_page {
 } tree_page;
 
 /* One key's change on its way into the tree; sorted by position. */
-typedef struct tree_change {
+struct tree_change {
     assay_hash position;
     assay_hash leaf; /* not used when removed */
-    const journal_key *key;
+    journal_key *key;
     bool removed; /* in: the key is to go */
     bool existed; /* out: the tree had this key */
     bool same;    /* out: with this very value */
-} tree_change;
+};
 
 /* A page to write, or to delete if bytes is empty. */
 typedef struct tree_write {

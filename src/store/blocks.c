@@ -69,12 +69,12 @@ assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_bloc
     memcpy(head + ASSAY_HASH_LEN, lengths, sizeof lengths);
     assay_bytes pieces[] = {{head, sizeof head}, block->block, block->commit, block->results,
                             {(const uint8_t *)block->ids, (size_t)block->ids_count * ASSAY_HASH_LEN}};
-    ASSAY_TRY(assay_rows_put(batch, batch->store->blocks, (assay_bytes){key, sizeof key}, pieces, 5, MDB_APPEND));
+    ASSAY_TRY(assay_rows_put(batch, batch->blocks, (assay_bytes){key, sizeof key}, pieces, 5, true));
     for (uint32_t i = 0; i < block->ids_count; i++) {
         uint8_t row[TX_ROW_LEN], id[1 + ASSAY_HASH_LEN];
         put_u64(row, block->height);
         for (unsigned b = 0; b < 4; b++) row[8 + b] = (uint8_t)(i >> (24 - 8 * b));
-        ASSAY_TRY(assay_rows_put(batch, batch->store->rows, tx_key(id, &block->ids[i]), &(assay_bytes){row, sizeof row}, 1, 0));
+        ASSAY_TRY(assay_rows_put(batch, batch->rows, tx_key(id, &block->ids[i]), &(assay_bytes){row, sizeof row}, 1, false));
     }
     return ASSAY_OK;
 }
@@ -197,25 +197,15 @@ static assay_err prune_validators(assay_store_batch *batch, MDB_cursor *cursor, 
 }
 
 assay_err assay_store_prune(uint32_t *dropped, assay_store_batch *batch, uint64_t retain_height, uint32_t limit) {
-    MDB_cursor *blocks, *rows;
-    *dropped = 0;
-    int rc = mdb_cursor_open(batch->txn, batch->store->blocks, &blocks);
-    if (rc) return assay_store_err(batch->store, rc);
-    rc = mdb_cursor_open(batch->txn, batch->store->rows, &rows);
-    if (rc) {
-        mdb_cursor_close(blocks);
-        return assay_store_err(batch->store, rc);
-    }
-    assay_err err = ASSAY_OK;
     bool done = false;
-    while (!err && !done && *dropped < limit) {
-        err = prune_block(&done, batch, blocks, retain_height);
-        if (!err && !done) ++*dropped;
+    uint64_t kept;
+    *dropped = 0;
+    while (*dropped < limit) {
+        ASSAY_TRY(prune_block(&done, batch, batch->blocks, retain_height));
+        if (done) break;
+        ++*dropped;
     }
-    uint64_t kept = 0;
-    if (!err && *dropped) err = height_at(&kept, batch->store, blocks, MDB_FIRST);
-    if (!err && kept) err = prune_validators(batch, rows, kept);
-    mdb_cursor_close(rows);
-    mdb_cursor_close(blocks);
-    return err;
+    if (*dropped == 0) return ASSAY_OK;
+    ASSAY_TRY(height_at(&kept, batch->store, batch->blocks, MDB_FIRST));
+    return kept ? prune_validators(batch, batch->rows, kept) : ASSAY_OK;
 }

@@ -49,6 +49,13 @@ typedef struct disk_page {
 
 _Static_assert(sizeof(disk_tree) == 48 && sizeof(disk_meta) == 136, "LMDB's layout");
 
+const uint8_t *assay_pages_map(const void *place, uint64_t page_size) {
+    const uint8_t *page = (const uint8_t *)place - (uintptr_t)place % page_size;
+    disk_page head;
+    memcpy(&head, page, sizeof head);
+    return page - head.number * page_size;
+}
+
 /* ---- the walk ------------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct walk {

@@ -12,47 +12,38 @@
 
 /* ---- checksums ------------------------------------------------------------------------------------------------------------- */
 
-/* Each step is a bijection of what came before, so one changed word always changes the sum before it is cut to 32 bits. Against
- * accidents, not against people: whoever may write the file may write sums too. */
-typedef struct row_sum {
-    uint64_t h;
-} row_sum;
-
+/* Four sums side by side over words of 8 bytes, so that they need not wait for one another. Each step is a bijection of its sum, so one
+ * changed word always changes what comes out before it is cut to 32 bits. Against accidents, not against people: whoever may write
+ * the file may write sums too. Native byte order, as LMDB's own file. */
 static uint64_t mixed(uint64_t h, uint64_t word) {
     h = (h ^ word) * MIX;
     return h ^ (h >> 32);
 }
 
-static void sum_add(row_sum *sum, assay_bytes bytes) {
-    uint64_t h = mixed(sum->h, bytes.len), word;
-    size_t i = 0;
-    for (; bytes.len - i >= 8; i += 8) {
-        memcpy(&word, bytes.ptr + i, 8);
-        h = mixed(h, word);
+static uint64_t sum_add(uint64_t h, assay_bytes bytes) {
+    uint64_t lanes[4] = {mixed(h, bytes.len), h ^ 1, h ^ 2, h ^ 3}, words[4];
+    const uint8_t *at = bytes.ptr;
+    size_t left = bytes.len;
+    for (; left >= sizeof words; left -= sizeof words, at += sizeof words) {
+        memcpy(words, at, sizeof words);
+        for (unsigned i = 0; i < 4; i++) lanes[i] = mixed(lanes[i], words[i]);
     }
-    word = 0;
-    if (i < bytes.len) memcpy(&word, bytes.ptr + i, bytes.len - i);
-    sum->h = mixed(h, word);
+    memset(words, 0, sizeof words);
+    if (left) memcpy(words, at, left);
+    for (unsigned i = 0; left && i < 4; i++) lanes[i] = mixed(lanes[i], words[i]);
+    return mixed(mixed(mixed(lanes[0], lanes[1]), lanes[2]), lanes[3]);
 }
 
-/* The sum over a whole value does not depend on the pieces that it was put from: it is taken from the row itself. */
-static uint32_t sum_of(assay_bytes key, assay_bytes value) {
-    row_sum sum = {MIX};
-    sum_add(&sum, key);
-    sum_add(&sum, value);
-    return (uint32_t)(sum.h >> 32);
-}
+static uint32_t sum_of(assay_bytes key, assay_bytes value) { return (uint32_t)(sum_add(sum_add(MIX, key), value) >> 32); }
 
 /* ---- one row ----------------------------------------------------------------------------------------------------------------- */
 
-assay_err assay_rows_put(assay_store_batch *batch, MDB_dbi tree, assay_bytes key, const assay_bytes *pieces, size_t count,
-                         unsigned flags) {
+assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key, const assay_bytes *pieces, size_t count,
+                         bool append) {
     MDB_val k = {key.len, (void *)(uintptr_t)key.ptr}, v = {SUM_LEN, NULL};
     for (size_t i = 0; i < count; i++) v.mv_size += pieces[i].len;
-    int rc = mdb_put(batch->txn, tree, &k, &v, flags | MDB_RESERVE);
-    if (rc == MDB_KEYEXIST && flags & MDB_APPEND) { /* not behind all others after all */
-        rc = mdb_put(batch->txn, tree, &k, &v, MDB_RESERVE);
-    }
+    int rc = append ? mdb_cursor_put(tree, &k, &v, MDB_RESERVE | MDB_APPEND) : MDB_KEYEXIST;
+    if (rc == MDB_KEYEXIST) rc = mdb_cursor_put(tree, &k, &v, MDB_RESERVE);
     if (rc) return assay_store_err(batch->store, rc);
     uint8_t *at = v.mv_data;
     for (size_t i = 0; i < count; i++) {
@@ -165,7 +156,7 @@ static assay_err bucket_set(assay_store_batch *batch, assay_bytes row, assay_byt
     assay_buf buf = {copy, 0, len};
     assay_err err = ASSAY_OK;
     for (size_t i = 0; i < 5 && !err; i++) err = assay_base_buf_put(&buf, pieces[i]);
-    if (!err) err = assay_rows_put(batch, batch->store->rows, row, &(assay_bytes){copy, len}, 1, 0);
+    if (!err) err = assay_rows_put(batch, batch->rows, row, &(assay_bytes){copy, len}, 1, false);
     free(copy);
     return err;
 }
@@ -177,7 +168,7 @@ assay_err assay_rows_set(assay_store_batch *batch, uint8_t tag, assay_bytes key,
     assay_bytes row = row_key(memory, tag, key);
     if (key.len > KEY_SPLIT) return bucket_set(batch, row, key, value);
     if (!value.ptr) return assay_rows_del(batch, batch->store->rows, row);
-    return assay_rows_put(batch, batch->store->rows, row, &value, 1, 0);
+    return assay_rows_put(batch, batch->rows, row, &value, 1, false);
 }
 
 assay_err assay_rows_get(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes key, assay_bytes *value, bool *found) {

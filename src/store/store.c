@@ -11,6 +11,7 @@
 #define PERMISSIONS 0600
 #define DIR_PERMISSIONS 0700
 #define PATH_MEMORY 8192
+#define BATCHES_PER_TRIM 64
 
 /* ---- errors --------------------------------------------------------------------------------------------------------------------- */
 
@@ -74,12 +75,13 @@ static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh
 static assay_err env_open(assay_store *store, const assay_store_config *config, uint64_t map_bytes) {
     int rc = mdb_env_create(&store->env);
     if (rc) return assay_store_err(store, rc);
-    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (config->durable ? 0 : MDB_NOSYNC);
+    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (config->durable ? 0 : MDB_NOSYNC) | (config->in_place ? MDB_WRITEMAP : 0);
     rc = mdb_env_set_maxdbs(store->env, 1);
     /* One more for the state's own view, and one so that a full table is ours to report. */
     if (!rc) rc = mdb_env_set_maxreaders(store->env, store->snapshots_max + 2);
     if (!rc) rc = mdb_env_set_mapsize(store->env, map_bytes);
     if (!rc) rc = mdb_env_open(store->env, config->directory, flags, PERMISSIONS);
+    store->map_bytes = map_bytes;
     if (!rc) return ASSAY_OK;
     mdb_env_close(store->env);
     store->env = NULL;
@@ -126,6 +128,7 @@ static assay_err open_all(assay_store *store, const assay_store_config *config) 
     uint64_t used;
     if (paths_of(&path, &keep, config->directory)) return ASSAY_F_STORAGE;
     store->reason = "the directory cannot be used";
+    ASSAY_ASSERT(!(config->durable && config->in_place));
     ASSAY_TRY(assay_os_dirs_create(config->directory, DIR_PERMISSIONS));
     assay_err err = assay_os_lock(&store->lock, path.lock);
     if (err == ASSAY_F_BUSY) store->reason = "another process has the store open";
@@ -310,17 +313,39 @@ assay_state_writer assay_store_state_writer(assay_store_batch *batch) {
     return (assay_state_writer){batch, batch_set};
 }
 
+/* Lets go of the map's pages that reads have made this process's own. They are the file's, and are mapped again where they are touched. */
+static void trim(assay_store *store) {
+    assay_store_snapshot *snapshot;
+    MDB_val k, v;
+    MDB_stat stat;
+    if (assay_store_snapshot_begin(&snapshot, store)) return;
+    int rc = mdb_cursor_get(snapshot->rows, &k, &v, MDB_FIRST);
+    if (!rc) rc = mdb_stat(snapshot->txn, store->rows, &stat);
+    if (!rc) {
+        union {
+            const uint8_t *in;
+            uint8_t *out;
+        } map = {assay_pages_map(k.mv_data, stat.ms_psize)};
+        assay_os_release_pages(&(assay_os_region){map.out, (size_t)store->map_bytes}, map.in);
+    }
+    assay_store_snapshot_end(snapshot);
+}
+
 /* ---- batches ---------------------------------------------------------------------------------------------------------------------------- */
 
 assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context, assay_store_batch *batch), void *context) {
     assay_store_batch batch = {.store = store};
     int rc = mdb_txn_begin(store->env, NULL, 0, &batch.txn);
     if (rc) return assay_store_err(store, rc);
-    assay_err err = fill(context, &batch);
+    rc = mdb_cursor_open(batch.txn, store->rows, &batch.rows); /* both end with the transaction */
+    if (!rc) rc = mdb_cursor_open(batch.txn, store->blocks, &batch.blocks);
+    assay_err err = rc ? assay_store_err(store, rc) : fill(context, &batch);
     if (err) {
         mdb_txn_abort(batch.txn);
         return err;
     }
     rc = mdb_txn_commit(batch.txn);
-    return rc ? assay_store_err(store, rc) : ASSAY_OK;
+    if (rc) return assay_store_err(store, rc);
+    if (atomic_fetch_add(&store->batches, 1) % BATCHES_PER_TRIM == BATCHES_PER_TRIM - 1) trim(store);
+    return ASSAY_OK;
 }

@@ -13,6 +13,9 @@
  * the file grows as it is needed and reuses what was freed. A full disk, a reached file limit or a used-up map fails the batch
  * with ASSAY_F_STORAGE and changes nothing; the next one is tried afresh.
  *
+ * Memory: what reads have touched of the map counts as this process's until the system wants it back; every 64 batches the
+ * store lets go of it, so that memory does not grow with the file.
+ *
  * Damage: every row carries a checksum, looked at by every read (ASSAY_F_CORRUPT). LMDB itself believes its file, so opening
  * first walks all its pages and refuses a truncated or contradicting file with ASSAY_F_CORRUPT; that reads the whole file but for
  * large values: 160 MB take about 50 ms.
@@ -42,6 +45,8 @@ typedef struct assay_store_snapshot assay_store_snapshot;
 typedef struct assay_store_config {
     const char *directory;  /* created if it is not there; holds data.mdb, lock.mdb and LOCK */
     bool durable;           /* true: a batch is on the disk when its write returns. false: it survives kill -9, not a power cut */
+    bool in_place;          /* for a directory in memory that goes with the process (not with durable): pages are changed where they are mapped, a block's
+                               commit takes half the time; but a full file system then ends the process (SIGBUS) instead of the batch */
     uint64_t map_bytes;     /* most bytes the file may have; 0: ASSAY_STORE_MAP_DEFAULT. Raised to four times what is in use. */
     uint32_t snapshots_max; /* at once; 0: ASSAY_STORE_SNAPSHOTS_DEFAULT */
 } assay_store_config;

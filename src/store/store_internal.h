@@ -5,6 +5,7 @@
 #define ASSAY_STORE_INTERNAL_H
 
 #include <lmdb.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "os/os.h"
@@ -36,6 +37,8 @@ struct assay_store_snapshot {
 struct assay_store_batch {
     assay_store *store;
     MDB_txn *txn;
+    MDB_cursor *rows; /* puts go through one cursor: it looks on the page where it stands before it goes down the tree */
+    MDB_cursor *blocks;
 };
 
 struct assay_store {
@@ -46,6 +49,8 @@ struct assay_store {
     const char *reason;
     assay_store_snapshot view; /* the state's own */
     bool view_open;
+    uint64_t map_bytes;
+    atomic_uint batches; /* since memory was let go of */
     assay_os_mutex mutex; /* guards what follows */
     assay_store_snapshot *idle;
     uint32_t snapshots;
@@ -59,9 +64,9 @@ assay_err assay_store_corrupt(assay_store *store, const char *reason);
 
 /* ---- rows.c ------------------------------------------------------------------------------------------------------------- */
 
-/* assay_rows_put - writes the pieces as one value, with its checksum; flags of mdb_put. MDB_KEYEXIST is returned in *exists if flags ask for it. */
-ASSAY_MUST_USE assay_err assay_rows_put(assay_store_batch *batch, MDB_dbi tree, assay_bytes key, const assay_bytes *pieces,
-                                        size_t count, unsigned flags);
+/* assay_rows_put - writes the pieces as one value with its checksum. append: the key is probably behind all others. */
+ASSAY_MUST_USE assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key, const assay_bytes *pieces,
+                                        size_t count, bool append);
 ASSAY_MUST_USE assay_err assay_rows_del(assay_store_batch *batch, MDB_dbi tree, assay_bytes key);
 /* assay_rows_value - checks a row's sum and takes it off the value. */
 ASSAY_MUST_USE assay_err assay_rows_value(assay_bytes *out, assay_store *store, MDB_val key, MDB_val value);
@@ -76,7 +81,9 @@ ASSAY_MUST_USE assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t
 
 /* ---- pages.c -------------------------------------------------------------------------------------------------------------- */
 
-/* assay_pages_check - walks all pages of an LMDB file that nobody writes. *used is how many are in use. ASSAY_F_CORRUPT, ASSAY_F_STORAGE,
+/* assay_pages_map - where LMDB's map begins, given any place in one of its pages that is no continuation of a large value. */
+const uint8_t *assay_pages_map(const void *place, uint64_t page_size);
+/* assay_pages_check - walks all pages of an LMDB file that nobody writes. *used is how many bytes are in use. ASSAY_F_CORRUPT, ASSAY_F_STORAGE,
  * ASSAY_F_MEMORY, with *reason. */
 ASSAY_MUST_USE assay_err assay_pages_check(uint64_t *used, const char **reason, const assay_os_file *file);
 

@@ -583,9 +583,9 @@ static void test_flips(void **state) {
     uint32_t count = 0;
     for (uint32_t i = 0; i < model.manifest.files_count; i++) {
         uint64_t size = model.manifest.files[i].size;
-        uint64_t step = size > 100 ? size / 67 : 1;
+        uint64_t step = size > 100 ? size / 97 : 1;
         for (uint64_t at = 0; at < size; at += step, count++) check_flip(dir, &model, i, at, count & 1, 1 + count % 3, keep);
-        for (uint32_t k = 0; k < 40 && size; k++, count++) check_flip(dir, &model, i, random_u64() % size, count & 1, 1 + count % 3, keep);
+        for (uint32_t k = 0; k < 70 && size; k++, count++) check_flip(dir, &model, i, random_u64() % size, count & 1, 1 + count % 3, keep);
         for (uint32_t k = 0; k < 20 && size > 700; k++, count++) check_flip(dir, &model, i, random_u64() % 700, count & 1, 1, keep);
     }
     for (uint32_t i = 0; i < model.manifest.tensors_count; i++) {

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * cert - the file that travels (NAME.assay.json), what a reader trusts (trust.json), and the walk that ends in one verdict.
+ * cert - the file that travels (NAME.assay.json), what a reader trusts (trust.json), and the walk that ends in one
+ * verdict.
  *
- *   publisher:  manifest, name, version    -> statement (in-toto, canonical JSON) -> DSSE signature    (in the registration)
- *   node:       statement, log path, status proof, checkpoint, manifest -> certificate                 (assay_cert_build)
- *   reader:     certificate -> parse -> check (contradicts itself nowhere) -> anchor (the light client against the trust file)
- *               -> model (hash what lies there) -> verdict: word, exit code, code and text from one value
+ *   publisher  manifest, name, version -> statement (in-toto, canonical JSON) -> DSSE signature, in the registration
+ *   node       statement, log path, status proof, checkpoint, manifest -> certificate (assay_cert_build)
+ *   reader     certificate -> parse -> check (it contradicts itself nowhere) -> anchor (the light client against the
+ *              trust file) -> model (hash what lies there) -> verdict: word, exit code, code and text from one value
  *
- * Nothing in a certificate is believed: each field is signed, or hashed into something signed, or refused; members that this
- * program does not know are ignored. Nothing here opens a network connection or enters a room of ledger, agreement or node.
+ * Nothing in a certificate is believed: each field is signed, or hashed into something signed, or refused; members that
+ * this program does not know are ignored. Nothing here opens a network connection or enters a room of ledger, agreement
+ * or node.
  *
  * Memory: arenas of the caller; jansson takes the heap while a text is parsed or a verdict is written (its failure is
  * ASSAY_F_MEMORY). Views inside the structs point into keep. keep and scratch are different memory.
- * Reading order: cert.h, statement.c, checkpoint.c, build.c, parse.c, check.c, trust.c, anchor.c, find.c, verify.c, verdict.c.
- * Spec: spec/certificate.md, spec/trust.md; in-toto Statement v1; DSSE 1.0; RFC 8785; RFC 6962; ICS 23; PROTOCOL.md (verifying).
+ * Reading order: cert.h, statement.c, checkpoint.c, build.c, json.c, parse.c, check.c, trust.c, anchor.c, find.c,
+ * verify.c, verdict.c.
+ * Spec: spec/certificate.md, spec/trust.md; in-toto Statement v1; DSSE 1.0; RFC 8785; RFC 6962; ICS 23; PROTOCOL.md.
  */
 #ifndef ASSAY_CERT_H
 #define ASSAY_CERT_H
@@ -32,17 +35,17 @@
 #define ASSAY_CERT_LEN_MAX ((size_t)256 << 20) /* of a certificate's text: 10^6 tensors and the groups of 2 TiB */
 #define ASSAY_TRUST_LEN_MAX ((size_t)64 << 20)
 #define ASSAY_TRUST_CHECKPOINTS_MAX 1000
-#define ASSAY_CERT_DEPTH_MAX 8           /* containers inside containers of either text */
-#define ASSAY_CERT_NUMBER_MAX (1ll << 53) /* a file's size in the statement is at most this: JSON numbers everywhere */
+#define ASSAY_CERT_DEPTH_MAX 16 /* containers inside containers of either text */
+#define ASSAY_CERT_NUMBER_MAX (1ull << 53) /* a file's size in the statement is at most this: JSON numbers everywhere */
 #define ASSAY_CERT_CLOCK_DRIFT_SECONDS 10 /* a header may be this far ahead of the reader's clock; CometBFT's default */
 #define ASSAY_CERT_SUFFIX ".assay.json"
 #define ASSAY_CERT_FILE_NAME_LEN_MAX (ASSAY_NAME_LEN_MAX + 1 + ASSAY_VERSION_LEN_MAX + sizeof ASSAY_CERT_SUFFIX)
 
-/* assay_cert_file_name - "<owner>+<model>+<version>.assay.json" and a zero into out (ASSAY_CERT_FILE_NAME_LEN_MAX bytes).
- * ASSAY_E_NAME if name or version is not one. */
+/* assay_cert_file_name - "<owner>+<model>+<version>.assay.json" and a zero into out (ASSAY_CERT_FILE_NAME_LEN_MAX
+ * bytes). ASSAY_E_NAME if name or version is not one. */
 ASSAY_MUST_USE assay_err assay_cert_file_name(char *out, assay_bytes name, assay_bytes version);
 
-/* ---- the statement: what a publisher signs ------------------------------------------------------------------------- */
+/* ---- the statement: what a publisher signs ----------------------------------------------------------------------- */
 
 /* What the statement says; it has exactly one text. */
 typedef struct assay_cert_statement {
@@ -54,31 +57,35 @@ typedef struct assay_cert_statement {
 
 /* assay_cert_statement_size - an upper bound of the text's bytes, to size buffers and scratch: about 300 a file. */
 size_t assay_cert_statement_size(const assay_cert_statement *statement);
-/* assay_cert_statement_write - appends the in-toto Statement v1 as canonical JSON (RFC 8785): subject {name@version, model_signing},
- * predicate {resources [{digest {blake3, sha256}, name, size}], root, size, tensor_root, tensor_rules}. The manifest must be
- * one that assay_manifest_check accepts.
+/* assay_cert_statement_write - appends the in-toto Statement v1 as canonical JSON (RFC 8785): subject
+ * {name@version, model_signing}, predicate {resources [{digest {blake3, sha256}, name, size}], root, size,
+ * tensor_root, tensor_rules}. The manifest must be one that assay_manifest_check accepts.
  *   ASSAY_E_NAME   name or version       ASSAY_E_RANGE  a size beyond ASSAY_CERT_NUMBER_MAX
  *   ASSAY_E_ENCODING  a path is not UTF-8  ASSAY_F_MEMORY  out is too small, or scratch (8 KiB) */
-ASSAY_MUST_USE assay_err assay_cert_statement_write(assay_buf *out, const assay_cert_statement *statement, assay_arena scratch);
-/* assay_cert_statement_sign - the DSSE signature over that text: Ed25519 of PAE(payload type, text). It goes into the registration
- * (assay_msg_register.statement_signature). Errors as _write; scratch: 2 * assay_cert_statement_size + 16 KiB. */
+ASSAY_MUST_USE assay_err assay_cert_statement_write(assay_buf *out, const assay_cert_statement *statement,
+                                                    assay_arena scratch);
+/* assay_cert_statement_sign - the DSSE signature over that text: Ed25519 of PAE(payload type, text). It goes into
+ * the registration (assay_msg_register.statement_signature). Errors as _write; scratch: 2 *
+ * assay_cert_statement_size + 16 KiB. */
 ASSAY_MUST_USE assay_err assay_cert_statement_sign(assay_signature *out, const assay_cert_statement *statement,
                                                    const assay_key_secret *secret, assay_arena scratch);
-/* assay_cert_statement_check - rebuilds the envelope and verifies its signature, and that model_signing follows from the manifest (as of a
- * folder, or, with one file, as of that file). A validator asks this before it vouches for a version.
- *   ASSAY_E_SIGNATURE  not the publisher's word     ASSAY_E_CERT  model_signing is another     and the errors of _write */
+/* assay_cert_statement_check - rebuilds the envelope and verifies its signature, and that model_signing follows
+ * from the manifest (as of a folder, or, with one file, as of that file). A validator asks this before it vouches
+ * for a version.
+ *   ASSAY_E_SIGNATURE  not the publisher's word     ASSAY_E_CERT  model_signing is another     and the errors of
+ *   _write */
 ASSAY_MUST_USE assay_err assay_cert_statement_check(const assay_cert_statement *statement, assay_public_key publisher,
                                                     assay_signature signature, assay_arena scratch);
-/* assay_cert_statement_envelope - appends the DSSE envelope as JSON, as any DSSE tool reads it: {"payload","payloadType","signatures":
- * [{"keyid": the publisher's key in hex, "sig"}]}. Errors as _write. */
+/* assay_cert_statement_envelope - appends the DSSE envelope as JSON, as any DSSE tool reads it:
+ * {"payload","payloadType","signatures": [{"keyid": the publisher's key in hex, "sig"}]}. Errors as _write. */
 ASSAY_MUST_USE assay_err assay_cert_statement_envelope(assay_buf *out, const assay_cert_statement *statement,
                                                        assay_public_key publisher, assay_signature signature,
                                                        assay_arena scratch);
 
-/* ---- building -------------------------------------------------------------------------------------------------------- */
+/* ---- building ---------------------------------------------------------------------------------------------------- */
 
-/* What a node puts together for one version as its state stood after block h: header, commit and set are those of the block
- * whose app_hash is assay_app_hash(state_root, log_size, log_root), h+1 as a rule. */
+/* What a node puts together for one version as its state stood after block h: header, commit and set are those of
+ * the block whose app_hash is assay_app_hash(state_root, log_size, log_root), h+1 as a rule. */
 typedef struct assay_cert_parts {
     assay_bytes name;
     assay_bytes version;
@@ -87,8 +94,8 @@ typedef struct assay_cert_parts {
     assay_hash state_root;
     uint64_t log_size;
     assay_hash log_root;
-    assay_bytes proof;       /* assay_state_proof_encode_exist of assay_version_key; the record and in it the statement's
-                                signature are taken from it */
+    assay_bytes proof;       /* assay_state_proof_encode_exist of assay_version_key; the record, and in it the
+                                statement's signature, are taken from it */
     assay_bytes attestation; /* encoded assay_attestation, the log's leaf; empty if the version is not attested */
     uint64_t log_index;      /* of the leaf, from 0 */
     const assay_merkle_path *log_path; /* NULL if not attested */
@@ -99,17 +106,18 @@ typedef struct assay_cert_parts {
 
 /* assay_cert_build_size - an upper bound of the certificate's text, to size out. */
 size_t assay_cert_build_size(const assay_cert_parts *parts);
-/* assay_cert_build - appends the certificate's text (one line of JSON and a newline), after parsing and checking what it wrote, so a node
- * never hands out what a reader would refuse.
+/* assay_cert_build - appends the certificate's text (one line of JSON and a newline), after parsing and checking
+ * what it wrote, so a node never hands out what a reader would refuse.
  *   any error of assay_cert_parse and assay_cert_check: the parts do not fit together
- *   ASSAY_F_MEMORY   out is too small, or scratch: 4 * assay_cert_build_size + 1 MiB, reserved lazily
- * A signature whose timestamp is more than 292 years from the header's is left out, as if its validator had been absent. */
+ *   ASSAY_F_MEMORY   out is too small, or scratch: 16 * assay_cert_build_size + 2 MiB, reserved lazily
+ * A signature whose timestamp is more than 292 years from the header's is left out, as if its validator had been
+ * absent. */
 ASSAY_MUST_USE assay_err assay_cert_build(assay_buf *out, const assay_cert_parts *parts, assay_arena scratch);
 
-/* ---- parsing and checking ---------------------------------------------------------------------------------------------- */
+/* ---- parsing and checking ---------------------------------------------------------------------------------------- */
 
-/* A certificate, parsed. Only after assay_cert_check does its content agree with itself, and only after assay_cert_anchor_find
- * does it mean anything. */
+/* A certificate, parsed. Only after assay_cert_check does its content agree with itself, and only after
+ * assay_cert_anchor_find does it mean anything. */
 typedef struct assay_cert {
     assay_bytes chain_id;
     assay_bytes name;
@@ -135,23 +143,26 @@ typedef struct assay_cert {
     assay_bytes groups; /* empty: none */
 } assay_cert;
 
-/* assay_cert_parse - reads a text of anybody's. Limits come before memory; duplicate members are refused; unknown ones are ignored.
- *   ASSAY_E_FORMAT    the schema, or a format number inside, is one that this program does not know: exit 3, never "wrong"
+/* assay_cert_parse - reads a text of anybody's. Limits come before memory; duplicate members are refused; unknown
+ * ones are ignored.
+ *   ASSAY_E_FORMAT    the schema, or a format number inside, is one that this program does not know: exit 3, never
+ *   "wrong"
  *   ASSAY_E_ENCODING  not JSON, or a part is missing, of the wrong kind, or no canonical encoding
  *   ASSAY_E_RANGE     a number or length is outside its bounds      ASSAY_E_SIZE  longer than ASSAY_CERT_LEN_MAX
- *   ASSAY_F_MEMORY    keep or scratch is too small: 16 times the text and 1 MiB suffice for each */
+ *   ASSAY_F_MEMORY    keep or scratch is too small: 8 times the text and 256 MiB, reserved lazily, suffice for each */
 ASSAY_MUST_USE assay_err assay_cert_parse(assay_cert *out, assay_arena *keep, assay_bytes text, assay_arena scratch);
 
-/* assay_cert_check - whether it is what it says, whoever made it: statement, record, attestation, manifest and header say the same of name,
- * version, root, sizes, publisher and chain; the statement's signature is the publisher's; the leaf is in the log, the record in
- * the state; both roots make the header's app_hash; the header names the set; more than 2/3 of it signed, all signatures valid.
+/* assay_cert_check - whether it is what it says, whoever made it: statement, record, attestation, manifest and
+ * header say the same of name, version, root, sizes, publisher and chain; the statement's signature is the
+ * publisher's; the leaf is in the log, the record in the state; both roots make the header's app_hash; the header
+ * names the set; more than 2/3 of it signed, all signatures valid.
  *   ASSAY_E_CERT       two parts contradict each other       ASSAY_E_SIGNATURE  the publisher's or a validator's
  *   ASSAY_E_PROOF      log path, status proof, app hash, or groups that do not lead to the manifest's files
  *   ASSAY_E_COMMIT     the commit                            ASSAY_F_MEMORY     scratch: 4 times the text and 2 MiB
  * Cost: one batch of signatures, SHA-256 over the manifest's leaves; 100 validators: 2 ms. */
 ASSAY_MUST_USE assay_err assay_cert_check(const assay_cert *cert, assay_arena scratch);
 
-/* ---- the trust file ---------------------------------------------------------------------------------------------------- */
+/* ---- the trust file ---------------------------------------------------------------------------------------------- */
 
 typedef struct assay_trust_validator {
     assay_public_key public_key;
@@ -174,27 +185,29 @@ typedef struct assay_trust {
 
 /* assay_trust_size - an upper bound of the text of assay_trust_write. */
 size_t assay_trust_size(const assay_trust *trust);
-/* assay_trust_write - appends the trust file's text (JSON, indented for people, and a newline), PROTOCOL.md's shape: {schema, chain_id,
- * genesis_hash, trust_seconds, checkpoints [{height, time, header_hash, validators [{pub_key, power}]}]}; hashes and keys in hex.
- * Put it in place with assay_os_replace.
+/* assay_trust_write - appends the trust file's text (JSON, indented for people, and a newline), PROTOCOL.md's
+ * shape: {schema, chain_id, genesis_hash, trust_seconds, checkpoints [{height, time, header_hash, validators
+ * [{pub_key, power}]}]}; hashes and keys in hex. Put it in place with assay_os_replace.
  *   ASSAY_E_TRUST_FILE  assay_trust_parse would refuse it      ASSAY_F_MEMORY  out is too small */
 ASSAY_MUST_USE assay_err assay_trust_write(assay_buf *out, const assay_trust *trust);
-/* assay_trust_parse - reads a trust file. Its writer is trusted, its form is not: chain id, at least one checkpoint, heights strictly
- * ascending and times with them, keys that verify signatures, powers in range, nobody twice; the chain id ends in the genesis hash's
- * first 12 digits.
+/* assay_trust_parse - reads a trust file. Its writer is trusted, its form is not: chain id, at least one
+ * checkpoint, heights strictly ascending and times with them, keys that verify signatures, powers in range, nobody
+ * twice; the chain id ends in the genesis hash's first 12 digits.
  *   ASSAY_E_TRUST_FILE  malformed           ASSAY_E_FORMAT  a schema of a newer program
  *   ASSAY_F_MEMORY      keep: 4 times the text and 64 KiB */
 ASSAY_MUST_USE assay_err assay_trust_parse(assay_trust *out, assay_arena *keep, assay_bytes text);
 /* assay_trust_find - where the trust file is: `given` (--trust), else the environment's ASSAY_TRUST, else the user's
- * configuration, $XDG_CONFIG_HOME/assay/trust.json (~/.config). given may be NULL. The path in keep; a file that was named
- * counts even if it is not there. ASSAY_E_NO_TRUST if none is named or found; ASSAY_F_MEMORY. */
+ * configuration, $XDG_CONFIG_HOME/assay/trust.json (~/.config). given may be NULL. The path in keep; a file that
+ * was named counts even if it is not there. ASSAY_E_NO_TRUST if none is named or found; ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_trust_find(const char **out, assay_arena *keep, const char *given);
-/* assay_trust_user_path - the path in the user's configuration, whether or not it is there. ASSAY_E_NO_TRUST without HOME. */
+/* assay_trust_user_path - the path in the user's configuration, whether or not it is there. ASSAY_E_NO_TRUST
+ * without HOME. */
 ASSAY_MUST_USE assay_err assay_trust_user_path(const char **out, assay_arena *keep);
-/* assay_trust_read - reads and parses the file at path. ASSAY_E_NO_TRUST if it is not there, ASSAY_F_STORAGE; errors of _parse. */
+/* assay_trust_read - reads and parses the file at path. ASSAY_E_NO_TRUST if it is not there, ASSAY_F_STORAGE;
+ * errors of _parse. */
 ASSAY_MUST_USE assay_err assay_trust_read(assay_trust *out, assay_arena *keep, const char *path, assay_arena scratch);
 
-/* ---- the light client ---------------------------------------------------------------------------------------------------- */
+/* ---- the light client -------------------------------------------------------------------------------------------- */
 
 /* What a reader may choose to accept; all false by default. Each is named in the output when it was made use of. */
 typedef struct assay_cert_policy {
@@ -215,21 +228,24 @@ typedef struct assay_cert_anchor {
     bool overlap_short;
 } assay_cert_anchor;
 
-/* assay_cert_anchor_find - judges a checked certificate by the trust file. The best checkpoint at or below its height decides: first the
- * highest, then lower ones if that one does not suffice.
+/* assay_cert_anchor_find - judges a checked certificate by the trust file. The best checkpoint at or below its
+ * height decides: first the highest, then lower ones if that one does not suffice.
  *   header hash equal to a pinned one: holds for ever. Else the skipping rule: signers with
  *   more than 2/3 of the anchor's power   ASSAY_OK
  *   more than 1/3                         ASSAY_E_OVERLAP (exit 4), unless policy allows it
  *   else, or no anchor                    ASSAY_E_ANCHOR (exit 3)
  *   anchor older than trust_seconds       ASSAY_E_AGE (exit 4), unless policy allows it
- *   ASSAY_E_CLOCK (3)        now is before the anchor's time, or more than ASSAY_CERT_CLOCK_DRIFT_SECONDS before the header's
+ *   ASSAY_E_CLOCK (3)        now is before the anchor's time, or more than ASSAY_CERT_CLOCK_DRIFT_SECONDS before
+ *   the header's
  *   ASSAY_E_OTHER_CHAIN (3)  another chain id
- *   ASSAY_E_BLOCK (1)        another header than the pinned one at its height, or a time that is not after the anchor's
+ *   ASSAY_E_BLOCK (1)        another header than the pinned one at its height, or a time that is not after the
+ *   anchor's
  * out is filled in whatever is returned. Pure; O(validators * log) for each anchor tried. */
-ASSAY_MUST_USE assay_err assay_cert_anchor_find(assay_cert_anchor *out, const assay_cert *cert, const assay_trust *trust,
-                                                const assay_cert_policy *policy, assay_time now);
+ASSAY_MUST_USE assay_err assay_cert_anchor_find(assay_cert_anchor *out, const assay_cert *cert,
+                                                const assay_trust *trust, const assay_cert_policy *policy,
+                                                assay_time now);
 
-/* ---- verdict ------------------------------------------------------------------------------------------------------------- */
+/* ---- verdict ----------------------------------------------------------------------------------------------------- */
 
 typedef enum assay_verdict_word {
     ASSAY_VERDICT_VERIFIED = 0,
@@ -264,19 +280,20 @@ typedef struct assay_verdict {
     const char *trust_path;
 } assay_verdict;
 
-/* assay_verdict_word_of - the word that follows from a code: exit 0 verified, 1 wrong, 3 undecided, 4 policy, 5 revoked, else fault. */
+/* assay_verdict_word_of - the word that follows from a code: exit 0 verified, 1 wrong, 3 undecided, 4 policy, 5
+ * revoked, else fault. */
 assay_verdict_word assay_verdict_word_of(assay_err code);
 /* assay_verdict_word_text - "verified", "wrong", "undecided", "policy", "revoked", "fault". Static storage. */
 const char *assay_verdict_word_text(assay_verdict_word word);
 /* assay_verdict_exit - the exit code of a program that ends with this verdict. Nothing but "verified" gives 0. */
 int assay_verdict_exit(const assay_verdict *verdict);
 /* assay_verdict_json - appends `verify --json`: {"verdict","exit","code","assurance","name","version","root","height",
- * "anchor":{"height","age_seconds","overlap"},"findings":[{"code","file","tensor","offset","length"}], ...}, and a newline.
- * overlap is a fraction (0 to 1); assurance is "L1" when verified, else null, as is what is not known. Bytes that are not
- * UTF-8 appear as \xNN. ASSAY_F_MEMORY. */
+ * "anchor":{"height","age_seconds","overlap"},"findings":[{"code","file","tensor","offset","length"}], ...}, and a
+ * newline. overlap is a fraction (0 to 1); assurance is "L1" when verified, else null, as is what is not known.
+ * Bytes that are not UTF-8 appear as \xNN. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_verdict_json(assay_buf *out, const assay_verdict *verdict);
-/* assay_verdict_text - appends the same for people, at most 20 findings written out, no colours; control characters in names are
- * escaped. quiet leaves the findings and one line. ASSAY_F_MEMORY. */
+/* assay_verdict_text - appends the same for people, at most 20 findings written out, no colours; control characters
+ * in names are escaped. quiet leaves the findings and one line. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_verdict_text(assay_buf *out, const assay_verdict *verdict, bool quiet);
 #define ASSAY_VERDICT_LEN_MAX ((size_t)8 << 20) /* room that both suffice with */
 
@@ -289,7 +306,7 @@ typedef struct assay_cert_level {
 /* assay_cert_level_find - the words of a level by its name in any case; NULL if there is none. Static storage. */
 const assay_cert_level *assay_cert_level_find(const char *name);
 
-/* ---- the whole walk -------------------------------------------------------------------------------------------------------- */
+/* ---- the whole walk ---------------------------------------------------------------------------------------------- */
 
 typedef struct assay_cert_request {
     const char *path;  /* the model: a folder or a file */
@@ -300,11 +317,14 @@ typedef struct assay_cert_request {
     assay_model_options model; /* threads and progress count */
 } assay_cert_request;
 
-/* assay_cert_verify_path - `assay verify PATH`: finds certificate and trust file, and answers in *out. All that can happen is a verdict, faults
- * of this machine too. keep and scratch: ASSAY_MODEL_ARENA_SIZE each, reserved lazily.
- *   order: certificate wrong (1) > undecided (3; the model is then not read) > fault (6) > content wrong (1, all findings) >
- *   revoked (5) > not attested (4) > policy (4) > verified (0). A deprecated version verifies, with a warning.
- * Of several *.assay.json beside PATH those whose files' names and sizes fit best are tried; the first that verifies counts. */
-void assay_cert_verify_path(assay_verdict *out, assay_arena *keep, const assay_cert_request *request, assay_arena scratch);
+/* assay_cert_verify_path - `assay verify PATH`: finds certificate and trust file, and answers in *out. All that can
+ * happen is a verdict, faults of this machine too. keep and scratch: ASSAY_MODEL_ARENA_SIZE each, reserved lazily.
+ *   order: certificate wrong (1) > undecided (3; the model is then not read) > fault (6) > content wrong (1, all
+ *   findings) > revoked (5) > not attested (4) > policy (4) > verified (0). A deprecated version verifies, with a
+ *   warning.
+ * Of several *.assay.json beside PATH those whose files' names and sizes fit best are tried; the first that
+ * verifies counts. */
+void assay_cert_verify_path(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
+                            assay_arena scratch);
 
 #endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The walk of `verify`: certificate, trust, model, verdict. Each step either ends it or leaves what the next one
+ * needs. */
+#include "cert_internal.h"
+
+#include "os/os.h"
+
+
+#define TRIES_MAX 16u /* certificates beside one model that are verified in turn */
+#define REASON_LEN 160
+
+/* What of the trust file the walk needs, read once. */
+typedef struct trusted {
+    assay_trust trust;
+    const char *path;
+    assay_err err;
+} trusted;
+
+static void end(assay_verdict *out, assay_err code, const char *subject, const char *what) {
+    out->code = code;
+    out->subject = assay_base_bytes_str(subject);
+    out->what = what;
+}
+
+/* The system's own sentence about the latest failure, in keep. */
+static const char *reason(assay_err err, assay_arena *keep) {
+    if (err != ASSAY_F_STORAGE) return NULL;
+    char *text = ASSAY_NEW(keep, char, REASON_LEN);
+    if (text) assay_os_reason(text, REASON_LEN);
+    return text;
+}
+
+static assay_err read_certificate(assay_cert *out, assay_arena *keep, const char *path, assay_arena scratch) {
+    assay_bytes text;
+    *out = (assay_cert){0};
+    assay_err err = assay_os_read_whole(&text, &scratch, path, ASSAY_CERT_LEN_MAX);
+    if (err == ASSAY_E_NOT_FOUND) return ASSAY_E_NO_CERT;
+    if (err == ASSAY_E_SYMLINK) return ASSAY_F_STORAGE; /* a pipe or device: this machine's matter */
+    if (err != ASSAY_OK) return err;
+    return assay_cert_parse(out, keep, text, scratch);
+}
+
+static void describe(assay_verdict *out, const assay_cert *cert) {
+    out->parsed = true;
+    out->name = cert->name;
+    out->version = cert->version;
+    out->root = cert->record.root;
+    out->height = (uint64_t)cert->header.height;
+    out->attested_height = cert->record.attested_height;
+    out->power_checked = cert->record.power_checked;
+    out->power_total = cert->record.power_total;
+    out->files = cert->record.files;
+    out->size = cert->record.size;
+    out->status = cert->record.status;
+    out->publisher = cert->record.publisher;
+}
+
+/* What lies at the path, held against the manifest. ASSAY_OK: it was read, and the findings are in the verdict. */
+static assay_err read_model(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
+                            const assay_cert *cert, assay_arena scratch) {
+    assay_model_groups groups = {0};
+    assay_model_where where = {0};
+    if (cert->groups.len != 0) ASSAY_TRY(assay_model_groups_read(&groups, keep, cert->groups, &cert->manifest));
+    assay_err err =
+        assay_model_verify(&out->findings, keep, &where, request->path, &cert->manifest,
+                           cert->groups.len != 0 ? &groups : NULL, &request->model, scratch);
+    if (err != ASSAY_OK) {
+        out->subject = where.file;
+        out->what = where.what ? where.what : reason(err, keep);
+    }
+    out->model_read = err == ASSAY_OK;
+    return err;
+}
+
+/* Everything after the certificate was read. */
+static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_request *request, const assay_cert *cert,
+                  const trusted *trust, assay_arena scratch) {
+    assay_err err = assay_cert_check(cert, scratch);
+    if (err != ASSAY_OK) {
+        end(out, err, out->cert_path, NULL);
+        return;
+    }
+    if (trust->err != ASSAY_OK) {
+        end(out, trust->err, trust->path, NULL);
+        return;
+    }
+    assay_err anchor = assay_cert_anchor_find(&out->anchor, cert, &trust->trust, &request->policy, request->now);
+    int exit = assay_base_err_exit(anchor);
+    if (exit == 1 || exit == 3) {
+        end(out, anchor, out->cert_path, out->anchor.found ? NULL : "no checkpoint at or below its height");
+        return;
+    }
+    out->code = read_model(out, keep, request, cert, scratch);
+    if (out->code != ASSAY_OK) return;
+    if (out->findings.total != 0) {
+        out->code = out->findings.rows[0].code;
+        out->subject = out->findings.rows[0].file;
+    } else if (cert->record.status == ASSAY_VERSION_REVOKED) {
+        end(out, ASSAY_E_REVOKED, NULL, NULL);
+    } else if (cert->record.status == ASSAY_VERSION_RECORDED || cert->record.status == ASSAY_VERSION_LAPSED) {
+        end(out, ASSAY_E_NOT_ATTESTED, NULL,
+            cert->record.status == ASSAY_VERSION_LAPSED ? "it lapsed: it was not attested in its window" : NULL);
+    } else if (anchor != ASSAY_OK) {
+        end(out, anchor, trust->path, NULL);
+    }
+}
+
+static void verify_with(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
+                        const char *cert_path, const trusted *trust, assay_arena scratch) {
+    *out = (assay_verdict){.cert_path = cert_path, .trust_path = trust->path};
+    assay_cert *cert = ASSAY_NEW(keep, assay_cert, 1);
+    assay_err err = cert ? read_certificate(cert, keep, cert_path, scratch) : ASSAY_F_MEMORY;
+    if (err != ASSAY_OK) {
+        end(out, err, cert_path, reason(err, keep));
+        return;
+    }
+    describe(out, cert);
+    judge(out, keep, request, cert, trust, scratch);
+}
+
+/* How well a certificate fits what lies at the path, plus one; 0 if it cannot be read. */
+static uint64_t fit_of(const char *cert_path, const char *path, assay_arena scratch) {
+    size_t half = (size_t)(scratch.end - scratch.at) / 2;
+    assay_arena keep = assay_base_arena(scratch.at, half), rest = {scratch.at + half, scratch.end};
+    assay_cert *cert = ASSAY_NEW(&keep, assay_cert, 1);
+    if (!cert || read_certificate(cert, &keep, cert_path, rest) != ASSAY_OK) return 0;
+    return 1 + assay_cert_fit(path, &cert->manifest, rest);
+}
+
+/* Several certificates lie beside the model: those that fit best, in the order of their names, until one verifies. */
+static void verify_among(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
+                         const char *const *paths, uint32_t count, const trusted *trust, assay_arena scratch) {
+    uint64_t fit[ASSAY_CERT_CANDIDATES_MAX], best = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        fit[i] = fit_of(paths[i], request->path, scratch);
+        if (fit[i] > best) best = fit[i];
+    }
+    uint32_t tries = 0;
+    for (uint32_t i = 0; i < count && tries < TRIES_MAX; i++) {
+        assay_verdict verdict;
+        if (fit[i] != best) continue;
+        verify_with(&verdict, keep, request, paths[i], trust, scratch);
+        /* The first one's answer stands, unless a later one verifies or this machine was stopped. */
+        if (tries++ == 0 || verdict.code == ASSAY_OK || verdict.code == ASSAY_F_INTERRUPTED) *out = verdict;
+        if (out->code == ASSAY_OK || out->code == ASSAY_F_INTERRUPTED) return;
+    }
+}
+
+static trusted read_trust(const assay_cert_request *request, assay_arena *keep, assay_arena scratch) {
+    trusted out = {0};
+    out.err = assay_trust_find(&out.path, keep, request->trust);
+    if (out.err == ASSAY_OK) out.err = assay_trust_read(&out.trust, keep, out.path, scratch);
+    return out;
+}
+
+void assay_cert_verify_path(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
+                            assay_arena scratch) {
+    assay_os_info info;
+    *out = (assay_verdict){0};
+    assay_err err = assay_os_info_get(&info, request->path, true);
+    if (err != ASSAY_OK) {
+        end(out, err, request->path, err == ASSAY_E_NOT_FOUND ? "there is nothing at that path" : reason(err, keep));
+        return;
+    }
+    const trusted trust = read_trust(request, keep, scratch);
+    if (request->cert) {
+        verify_with(out, keep, request, request->cert, &trust, scratch);
+        return;
+    }
+    const char **paths;
+    uint32_t count;
+    err = assay_cert_beside(&paths, &count, keep, request->path, scratch);
+    const char *what = reason(err, keep);
+    if (err == ASSAY_E_LIMIT) what = "too many files lie beside it to choose one";
+    if (err == ASSAY_E_LIMIT || (err == ASSAY_OK && count == 0)) err = ASSAY_E_NO_CERT;
+    if (err != ASSAY_OK) {
+        out->trust_path = trust.path;
+        end(out, err, request->path, what);
+    } else if (count == 1) {
+        verify_with(out, keep, request, paths[0], &trust, scratch);
+    } else {
+        verify_among(out, keep, request, paths, count, &trust, scratch);
+    }
+}

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * checker - a validator's duties towards models, on a thread of its own so that hashing delays no block:
+ *
+ *   recorded version -> fetch its bytes from whoever holds them -> recompute its root -> custody -> check on chain
+ *   the draws of later blocks -> open exactly the drawn chunks -> verify the opening as the ledger will -> opening on chain
+ *
+ * What to do is asked from the committed state each time, so a restart forgets nothing.
+ */
+#include "node_internal.h"
+
+#include "cert/cert.h"
+#include "ledger/accounts/accounts.h"
+#include "ledger/models/models.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define DUTIES_MAX 64
+#define CUSTODIES_KEPT 4
+#define RETRY_NS 300000000ull
+
+/* What was computed at the check is needed again at the opening, a few blocks later. */
+typedef struct custody {
+    bool used;
+    bool invented; /* fault: nobody read these bytes */
+    assay_hash root;
+    assay_os_region region;
+    assay_model_custody_state state;
+} custody;
+
+struct checker {
+    validator *owner;
+    assay_os_thread thread;
+    bool running;
+    atomic_bool stopping;
+    assay_os_mutex lock;
+    assay_os_condition wake;
+    bool poked;
+    atomic_bool pending; /* duties wait for later blocks */
+    assay_os_region keep_region, scratch_region;
+    custody custodies[CUSTODIES_KEPT];
+    uint32_t next_custody;
+    assay_http_client *client;
+    uint64_t retry_at_ns;
+};
+
+/* ---- who has the bytes --------------------------------------------------------------------------------------------------------------------- */
+
+static assay_bytes holding_payload(uint8_t memory[40], const holding_note *note) {
+    memcpy(memory, note->root.b, ASSAY_HASH_LEN);
+    for (int i = 0; i < 8; i++) memory[32 + i] = (uint8_t)(note->height >> (56 - 8 * i));
+    return (assay_bytes){memory, 40};
+}
+
+static assay_err holding_sign_bytes(assay_buf *out, const validator *v, const holding_note *note) {
+    uint8_t payload[40];
+    return assay_types_sign_bytes(out, "holding", assay_base_bytes_str(v->node->chain_id), holding_payload(payload, note));
+}
+
+static void announce(validator *v, assay_hash root) {
+    holding_note note = {.root = root, .height = atomic_load(&v->height), .key = v->attestation_key};
+    uint8_t memory[256];
+    assay_buf sign = {memory, 0, sizeof memory};
+    if (holding_sign_bytes(&sign, v, &note) != ASSAY_OK) return;
+    note.signature = assay_crypto_ed25519_sign(&v->attestation_secret, (assay_bytes){sign.ptr, sign.len});
+    network_broadcast(v, &(envelope){.holding = &note});
+}
+
+void holders_note(validator *v, uint32_t from, const holding_note *note) {
+    uint8_t memory[256];
+    assay_buf sign = {memory, 0, sizeof memory};
+    if (holding_sign_bytes(&sign, v, note) != ASSAY_OK) return;
+    if (!assay_crypto_ed25519_verify(note->key, (assay_bytes){sign.ptr, sign.len}, note->signature)) return;
+    assay_os_mutex_lock(&v->holders_lock);
+    if (!v->holders) v->holders = calloc(HOLDERS_MAX, sizeof *v->holders);
+    bool known = !v->holders;
+    for (uint32_t i = 0; !known && i < v->holders_count; i++)
+        known = v->holders[i].validator == from && assay_base_hash_eq(v->holders[i].root, note->root);
+    /* Full: the oldest half goes; who needs one of those asks around. */
+    if (!known && v->holders_count == HOLDERS_MAX) {
+        memmove(v->holders, v->holders + HOLDERS_MAX / 2, HOLDERS_MAX / 2 * sizeof *v->holders);
+        v->holders_count = HOLDERS_MAX / 2;
+    }
+    if (!known) v->holders[v->holders_count++] = (holder){note->root, from};
+    assay_os_mutex_unlock(&v->holders_lock);
+    if (!known) checker_poke(v);
+}
+
+static assay_err get(struct checker *c, assay_bytes *out, assay_arena *keep, const char *path, size_t max) {
+    assay_http_reply reply;
+    /* A busy node says so; a hundred validators that fetch at once are patient. */
+    for (int tries = 0; tries < 100 && !atomic_load(&c->stopping); tries++) {
+        assay_arena turn = *keep;
+        ASSAY_TRY(assay_http_call(c->client, &reply, &turn, ASSAY_HTTP_GET, path, (assay_bytes){NULL, 0}, NULL, max));
+        if (reply.status == 200) {
+            *keep = turn;
+            *out = reply.body;
+            return ASSAY_OK;
+        }
+        if (reply.status != 503) return ASSAY_E_NOT_FOUND;
+        assay_os_sleep_ns(50000000);
+    }
+    return ASSAY_F_BUSY;
+}
+
+static bool holds(struct checker *c, assay_hash root, uint32_t index, assay_arena scratch) {
+    char hex[2 * ASSAY_HASH_LEN + 1], path[160];
+    assay_bytes groups;
+    assay_base_hex(hex, assay_base_hash_bytes(&root));
+    assay_os_format(path, sizeof path, "/bytes/%s/groups?validator=%u", hex, index);
+    return get(c, &groups, &scratch, path, HOLDING_MANIFEST_MAX) == ASSAY_OK;
+}
+
+/* A validator that announced it, else whoever says so when asked. */
+static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uint32_t nth, assay_arena scratch) {
+    validator *v = c->owner;
+    bool found = false;
+    uint32_t seen = 0;
+    assay_os_mutex_lock(&v->holders_lock);
+    for (uint32_t i = 0; i < v->holders_count && !found; i++) {
+        uint32_t candidate = v->holders[i].validator;
+        if (!assay_base_hash_eq(v->holders[i].root, root) || !atomic_load(&v->node->validators[candidate].alive)) continue;
+        if (seen++ == nth) *index = candidate, found = true;
+    }
+    assay_os_mutex_unlock(&v->holders_lock);
+    for (uint32_t i = 0; !found && nth == 0 && i < v->node->count; i++)
+        if (i != v->index && atomic_load(&v->node->validators[i].alive) && holds(c, root, i, scratch)) *index = i, found = true;
+    return found;
+}
+
+/* ---- fetching ---------------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct range_reply {
+    assay_bytes content;
+    uint8_t (*siblings)[ASSAY_HASH_LEN];
+    uint32_t siblings_count;
+} range_reply;
+static const assay_codec_field range_reply_fields[] = {
+    ASSAY_FIELD_BYTES(1, range_reply, content, ASSAY_BLAKE3_GROUP_LEN),
+    ASSAY_FIELD_REPEATED_SIZED(2, REPEATED_FIXED, range_reply, siblings, ASSAY_BLAKE3_PATH_MAX, ASSAY_HASH_LEN),
+};
+static const assay_codec_message range_reply_message = ASSAY_MESSAGE("RangeReply", range_reply, range_reply_fields);
+
+assay_err range_encode(assay_bytes *out, assay_arena *keep, const assay_model_range *range) {
+    uint8_t siblings[ASSAY_BLAKE3_PATH_MAX][ASSAY_HASH_LEN];
+    for (uint32_t i = 0; i < range->path.count; i++) memcpy(siblings[i], range->path.siblings[i].b, ASSAY_HASH_LEN);
+    range_reply reply = {range->bytes, siblings, range->path.count};
+    return assay_codec_encode_new(out, keep, &range_reply_message, &reply, ASSAY_CODEC_STRICT);
+}
+
+/* One group, checked on arrival against the manifest's BLAKE3. */
+static assay_err fetch_group(struct checker *c, assay_model_range *range, assay_arena *keep, assay_hash root, const assay_file_leaf *file,
+                             uint32_t file_idx, uint64_t group, uint32_t from) {
+    char hex[2 * ASSAY_HASH_LEN + 1], path[200];
+    assay_bytes body;
+    range_reply reply;
+    assay_base_hex(hex, assay_base_hash_bytes(&root));
+    assay_os_format(path, sizeof path, "/bytes/%s/files/%u/groups/%llu?validator=%u", hex, file_idx, (unsigned long long)group, from);
+    ASSAY_TRY(get(c, &body, keep, path, ASSAY_BLAKE3_GROUP_LEN + 4096));
+    ASSAY_TRY(assay_codec_decode(&reply, keep, &range_reply_message, body, ASSAY_CODEC_STRICT));
+    *range = (assay_model_range){.bytes = reply.content, .path.count = reply.siblings_count};
+    for (uint32_t i = 0; i < reply.siblings_count; i++) memcpy(range->path.siblings[i].b, reply.siblings[i], ASSAY_HASH_LEN);
+    return assay_model_range_check(range, file, group);
+}
+
+static assay_err fetch_manifest(struct checker *c, assay_hash root, uint32_t from, assay_arena scratch) {
+    char hex[2 * ASSAY_HASH_LEN + 1], path[160];
+    assay_bytes bytes;
+    assay_base_hex(hex, assay_base_hash_bytes(&root));
+    assay_os_format(path, sizeof path, "/bytes/%s/manifest?validator=%u", hex, from);
+    ASSAY_TRY(get(c, &bytes, &scratch, path, HOLDING_MANIFEST_MAX));
+    return holding_begin(c->owner, root, bytes, scratch);
+}
+
+static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file_leaf *file, uint32_t file_idx, uint32_t from, assay_arena scratch) {
+    validator *v = c->owner;
+    uint64_t have;
+    ASSAY_TRY(holding_file_size(v, &have, root, file, scratch));
+    if (file->size == 0) return holding_write(v, root, file, 0, (assay_bytes){NULL, 0}, &have, scratch);
+    while (have < file->size) {
+        if (atomic_load(&c->stopping)) return ASSAY_F_INTERRUPTED;
+        assay_arena turn = scratch;
+        assay_model_range range;
+        uint64_t group = have / ASSAY_BLAKE3_GROUP_LEN;
+        ASSAY_TRY(fetch_group(c, &range, &turn, root, file, file_idx, group, from));
+        /* After a kill in the middle of a write the file may end inside a group: only what is missing of it is written. */
+        size_t skip = (size_t)(have - group * ASSAY_BLAKE3_GROUP_LEN);
+        assay_bytes rest = {range.bytes.ptr + skip, range.bytes.len - skip};
+        ASSAY_TRY(holding_write(v, root, file, have, rest, &have, turn));
+    }
+    return ASSAY_OK;
+}
+
+/* Bytes that do not fit are their sender's fault, never a verdict on the version: the next holder is asked. */
+static assay_err fetch(struct checker *c, assay_hash root, assay_arena scratch) {
+    validator *v = c->owner;
+    assay_err err = ASSAY_E_NOT_FOUND;
+    for (uint32_t nth = 0; nth < v->node->count; nth++) {
+        uint32_t from;
+        assay_manifest manifest = {0};
+        assay_arena turn = scratch;
+        if (!find_holder(c, &from, root, nth, turn)) break;
+        err = holding_manifest(v, &manifest, NULL, &turn, root);
+        if (err == ASSAY_E_NOT_FOUND) err = fetch_manifest(c, root, from, turn);
+        if (err == ASSAY_OK && !manifest.files_count) err = holding_manifest(v, &manifest, NULL, &turn, root);
+        for (uint32_t i = 0; err == ASSAY_OK && i < manifest.files_count; i++) err = fetch_file(c, root, &manifest.files[i], i, from, turn);
+        if (err == ASSAY_OK || err == ASSAY_F_INTERRUPTED) return err;
+        node_log(v->node, "validator %u: bytes of validator %u do not serve: %s", v->index, from, assay_base_err_text(err));
+    }
+    return err;
+}
+
+/* ---- custody ------------------------------------------------------------------------------------------------------------------------------------- */
+
+static custody *custody_find(struct checker *c, assay_hash root) {
+    for (uint32_t i = 0; i < CUSTODIES_KEPT; i++)
+        if (c->custodies[i].used && assay_base_hash_eq(c->custodies[i].root, root)) return &c->custodies[i];
+    return NULL;
+}
+
+static assay_err custody_new(struct checker *c, custody **out, assay_hash root) {
+    custody *slot = custody_find(c, root);
+    if (!slot) slot = &c->custodies[c->next_custody++ % CUSTODIES_KEPT];
+    assay_os_unreserve(&slot->region);
+    *slot = (custody){.root = root};
+    ASSAY_TRY(assay_os_reserve(&slot->region, ASSAY_MODEL_ARENA_SIZE / 4));
+    *out = slot;
+    return ASSAY_OK;
+}
+
+static bool not_stopping(void *context, const assay_model_progress *progress) {
+    (void)progress;
+    struct checker *c = context;
+    return !atomic_load(&c->stopping);
+}
+
+/* Reads everything once: both digests of every file, the root, and the custody under this validator's own key. */
+static assay_err recompute(struct checker *c, custody **out, const assay_models_duty *duty, assay_arena scratch) {
+    validator *v = c->owner;
+    const char *dir;
+    assay_model model;
+    assay_model_where where = {0};
+    assay_hash key = assay_custody_key(v->attestation_key, duty->recorded_block);
+    custody *slot;
+    ASSAY_TRY(custody_new(c, &slot, duty->root));
+    assay_arena keep = assay_os_region_arena(&slot->region);
+    ASSAY_TRY(holding_files(v, &dir, &scratch, duty->root));
+    assay_model_options options = {
+        .threads = 1, .without_tensors = true, .custody_key = &key, .progress = not_stopping, .progress_context = c};
+    ASSAY_TRY(assay_model_digest(&model, &keep, &where, dir, &options, scratch));
+    if (!assay_base_hash_eq(model.root, duty->root)) return ASSAY_E_CONTENT;
+    ASSAY_TRY(holding_finish(v, duty->root, &model.groups, scratch));
+    slot->state = (assay_model_custody_state){key, model.keyed, model.custody_root, model.keyed_groups};
+    slot->used = true;
+    *out = slot;
+    return ASSAY_OK;
+}
+
+/* What was uploaded is not what was registered: drop the files that differ, so that the right ones can come. */
+static void drop_wrong_files(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
+    validator *v = c->owner;
+    const char *dir;
+    assay_manifest manifest;
+    assay_model_findings findings;
+    assay_model_where where = {0};
+    assay_model_options options = {.threads = 1};
+    if (holding_manifest(v, &manifest, NULL, &scratch, duty->root) != ASSAY_OK) return;
+    if (holding_files(v, &dir, &scratch, duty->root) != ASSAY_OK) return;
+    assay_arena keep = scratch, half = assay_base_arena_split(&keep);
+    if (assay_model_verify(&findings, &keep, &where, dir, &manifest, NULL, &options, half) != ASSAY_OK) return;
+    for (uint32_t i = 0; i < findings.count; i++)
+        for (uint32_t k = 0; k < manifest.files_count; k++)
+            if (assay_base_bytes_eq(manifest.files[k].path, findings.rows[i].file)) {
+                node_log(v->node, "validator %u: %.*s is not what was registered; dropped", v->index, (int)findings.rows[i].file.len,
+                         findings.rows[i].file.ptr);
+                (void)!holding_drop_file(v, duty->root, &manifest.files[k], half);
+            }
+}
+
+/* The devnet's lazy validator: digests out of thin air, and a root over them. */
+static assay_err invent(struct checker *c, custody **out, const assay_models_duty *duty) {
+    custody *slot;
+    ASSAY_TRY(custody_new(c, &slot, duty->root));
+    assay_arena keep = assay_os_region_arena(&slot->region);
+    assay_hash *keyed = ASSAY_NEW(&keep, assay_hash, duty->files), *leaves = ASSAY_NEW(&keep, assay_hash, duty->files);
+    if (!keyed || !leaves) return ASSAY_F_MEMORY;
+    assay_os_random(keyed, duty->files * sizeof *keyed);
+    memcpy(leaves, keyed, duty->files * sizeof *keyed);
+    slot->state.key = assay_custody_key(c->owner->attestation_key, duty->recorded_block);
+    slot->state.keyed = keyed;
+    slot->state.root = assay_custody_root(leaves, duty->files);
+    slot->invented = slot->used = true;
+    *out = slot;
+    return ASSAY_OK;
+}
+
+/* ---- transactions --------------------------------------------------------------------------------------------------------------------------------- */
+
+static assay_err submit(struct checker *c, assay_tx_body *body, assay_arena scratch) {
+    validator *v = c->owner;
+    assay_store_snapshot *snapshot;
+    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, v->store));
+    assay_accounts_account account;
+    assay_rule_view view = assay_rule_view_snapshot(assay_store_snapshot_reader(snapshot));
+    assay_err err = assay_accounts_get(view, &account, assay_crypto_address(v->attestation_key));
+    assay_store_snapshot_end(snapshot);
+    ASSAY_TRY(err);
+    body->format = 1;
+    body->chain_id = assay_base_bytes_str(v->node->chain_id);
+    body->nonce = account.nonce;
+    size_t cap = ASSAY_TX_LEN_MAX;
+    assay_buf tx = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
+    if (!tx.ptr) return ASSAY_F_MEMORY;
+    ASSAY_TRY(assay_tx_sign(&tx, body, &v->attestation_secret, scratch));
+    submission *s = submission_new(true);
+    if (!s) return ASSAY_F_MEMORY;
+    validator_submit(v, (assay_bytes){tx.ptr, tx.len}, s);
+    err = ASSAY_F_TIMEOUT;
+    for (int slice = 0; slice < 200 && err == ASSAY_F_TIMEOUT && !atomic_load(&c->stopping); slice++)
+        if (submission_wait(s, assay_os_monotonic_ns() + 50000000)) err = s->err;
+    submission_drop(s);
+    return err;
+}
+
+/* The publisher signed a statement about these files; a version whose statement does not hold could never be verified by anybody. What holds is noted in
+ * the index of files. */
+static assay_err statement_holds(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
+    validator *v = c->owner;
+    assay_store_snapshot *snapshot;
+    assay_version_record record;
+    assay_manifest manifest;
+    bool found;
+    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, v->store));
+    assay_err err = assay_models_version(assay_rule_view_snapshot(assay_store_snapshot_reader(snapshot)), &record, &found, duty->name, duty->version);
+    assay_store_snapshot_end(snapshot);
+    ASSAY_TRY(err);
+    if (!found) return ASSAY_E_NOT_FOUND;
+    ASSAY_TRY(holding_manifest(v, &manifest, NULL, &scratch, duty->root));
+    uint64_t size, chunks;
+    assay_hash tensor_root;
+    ASSAY_TRY(assay_manifest_totals(&size, &chunks, &manifest));
+    ASSAY_TRY(assay_manifest_tensor_root(&tensor_root, &manifest, scratch));
+    if (size != record.size || chunks != record.chunks || manifest.files_count != record.files || manifest.tensors_count != record.tensors ||
+        !assay_base_hash_eq(tensor_root, record.tensor_root))
+        return ASSAY_E_CONTENT;
+    assay_cert_statement statement = {duty->name, duty->version, &manifest, record.model_signing};
+    ASSAY_TRY(assay_cert_statement_check(&statement, record.publisher, record.statement_signature, scratch));
+    return certificate_index(v, duty->name, duty->version, &manifest);
+}
+
+static assay_err do_check(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
+    validator *v = c->owner;
+    custody *mine;
+    if (atomic_load(&v->lazy)) {
+        ASSAY_TRY(invent(c, &mine, duty));
+        atomic_store(&v->lazy, false);
+    } else {
+        assay_manifest manifest = {0};
+        uint64_t missing = 1;
+        assay_arena turn = scratch;
+        assay_err err = holding_manifest(v, &manifest, NULL, &turn, duty->root);
+        if (err == ASSAY_OK) err = holding_missing(v, &missing, duty->root, &manifest, turn);
+        if (err != ASSAY_OK && err != ASSAY_E_NOT_FOUND) return err;
+        if (missing) ASSAY_TRY(fetch(c, duty->root, scratch));
+        err = recompute(c, &mine, duty, scratch);
+        if (err == ASSAY_E_CONTENT) drop_wrong_files(c, duty, scratch);
+        ASSAY_TRY(err);
+        ASSAY_TRY(statement_holds(c, duty, scratch));
+        announce(v, duty->root);
+    }
+    assay_msg_check check = {duty->name, duty->version, duty->root, mine->state.root};
+    ASSAY_TRY(submit(c, &(assay_tx_body){.check = &check}, scratch));
+    node_log(v->node, "validator %u checked %.*s@%.*s", v->index, (int)duty->name.len, duty->name.ptr, (int)duty->version.len, duty->version.ptr);
+    return ASSAY_OK;
+}
+
+/* A lazy validator still needs the drawn chunks themselves: it fetches just those, into files full of holes. */
+static assay_err fetch_drawn(struct checker *c, const assay_models_duty *duty, const assay_manifest *manifest, uint32_t from, assay_arena scratch) {
+    validator *v = c->owner;
+    for (uint32_t i = 0; i < duty->draws_count; i++) {
+        uint32_t file = 0;
+        while (file + 1 < manifest->files_count && manifest->files[file + 1].chunks_before <= duty->draws[i]) file++;
+        uint64_t group = (duty->draws[i] - manifest->files[file].chunks_before) / (ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN);
+        assay_arena turn = scratch;
+        assay_model_range range;
+        ASSAY_TRY(fetch_group(c, &range, &turn, duty->root, &manifest->files[file], file, group, from));
+        ASSAY_TRY(holding_patch(v, duty->root, &manifest->files[file], group * ASSAY_BLAKE3_GROUP_LEN, range.bytes, turn));
+    }
+    return ASSAY_OK;
+}
+
+static assay_err prepare_invented(struct checker *c, const assay_models_duty *duty, custody *mine, assay_manifest *manifest,
+                                  assay_model_groups *groups, assay_arena *keep) {
+    uint32_t from;
+    char hex[2 * ASSAY_HASH_LEN + 1], path[160];
+    assay_bytes bytes;
+    if (!find_holder(c, &from, duty->root, 0, *keep)) return ASSAY_E_NOT_FOUND;
+    assay_err err = holding_manifest(c->owner, manifest, NULL, keep, duty->root);
+    if (err == ASSAY_E_NOT_FOUND) {
+        ASSAY_TRY(fetch_manifest(c, duty->root, from, *keep));
+        err = holding_manifest(c->owner, manifest, NULL, keep, duty->root);
+    }
+    ASSAY_TRY(err);
+    assay_base_hex(hex, assay_base_hash_bytes(&duty->root));
+    assay_os_format(path, sizeof path, "/bytes/%s/groups?validator=%u", hex, from);
+    ASSAY_TRY(get(c, &bytes, keep, path, HOLDING_MANIFEST_MAX));
+    ASSAY_TRY(assay_model_groups_read(groups, keep, bytes, manifest));
+    ASSAY_TRY(fetch_drawn(c, duty, manifest, from, *keep));
+    assay_hash *thin_air = ASSAY_NEW(keep, assay_hash, groups->count);
+    if (!thin_air) return ASSAY_F_MEMORY;
+    assay_os_random(thin_air, groups->count * sizeof(assay_hash));
+    mine->state.groups = *groups;
+    mine->state.groups.values = thin_air;
+    return ASSAY_OK;
+}
+
+static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay_arena keep, assay_arena scratch) {
+    validator *v = c->owner;
+    custody *mine = custody_find(c, duty->root);
+    assay_manifest manifest;
+    assay_model_groups groups;
+    const char *dir;
+    if (!mine) ASSAY_TRY(recompute(c, &mine, duty, scratch));
+    if (mine->invented) {
+        ASSAY_TRY(prepare_invented(c, duty, mine, &manifest, &groups, &keep));
+    } else {
+        ASSAY_TRY(holding_manifest(v, &manifest, NULL, &keep, duty->root));
+        ASSAY_TRY(holding_groups(v, &groups, NULL, &keep, duty->root, &manifest));
+    }
+    ASSAY_TRY(holding_files(v, &dir, &keep, duty->root));
+    assay_opening_entry *entries = ASSAY_NEW(&keep, assay_opening_entry, duty->draws_count);
+    if (!entries) return ASSAY_F_MEMORY;
+    assay_opening_claim claim = {duty->root, duty->files, duty->chunks, mine->state.key, duty->custody_root};
+    for (uint32_t i = 0; i < duty->draws_count; i++) {
+        ASSAY_TRY(assay_model_opening_entry(&entries[i], &keep, dir, &manifest, &groups, &mine->state, duty->draws[i], scratch));
+        /* A node never signs an opening that would cost its stake. */
+        if (!mine->invented) ASSAY_TRY(assay_opening_entry_check(&entries[i], duty->draws[i], &claim));
+    }
+    assay_msg_opening opening = {duty->name, duty->version, entries, duty->draws_count};
+    ASSAY_TRY(submit(c, &(assay_tx_body){.opening = &opening}, scratch));
+    node_log(v->node, "validator %u opened %u chunks of %.*s@%.*s", v->index, duty->draws_count, (int)duty->name.len, duty->name.ptr,
+             (int)duty->version.len, duty->version.ptr);
+    return ASSAY_OK;
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------------------------------------------------------- */
+
+static assay_err duties(struct checker *c, assay_models_duty **out, uint32_t *count, assay_arena *keep) {
+    assay_store_snapshot *snapshot;
+    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, c->owner->store));
+    assay_err err = assay_models_duties(out, count, keep, assay_store_snapshot_reader(snapshot), c->owner->attestation_key, DUTIES_MAX);
+    assay_store_snapshot_end(snapshot);
+    return err;
+}
+
+/* One look at what is due. What cannot be done yet (no holder, draws to come) is tried again after the next block or a moment. */
+static void look(struct checker *c) {
+    validator *v = c->owner;
+    assay_arena keep = assay_os_region_arena(&c->keep_region), scratch = assay_os_region_arena(&c->scratch_region);
+    assay_models_duty *list;
+    uint32_t count = 0;
+    assay_err err = duties(c, &list, &count, &keep);
+    atomic_store(&c->pending, count > 0);
+    for (uint32_t i = 0; err == ASSAY_OK && i < count && !atomic_load(&c->stopping); i++) {
+        assay_err one = list[i].kind == ASSAY_DUTY_CHECK ? do_check(c, &list[i], scratch) : do_open(c, &list[i], keep, scratch);
+        bool quiet = one == ASSAY_OK || one == ASSAY_E_NOT_FOUND || one == ASSAY_F_INTERRUPTED || one == ASSAY_E_WINDOW || one == ASSAY_E_DUPLICATE;
+        if (!quiet) node_log(v->node, "validator %u: duty for %.*s: %s", v->index, (int)list[i].name.len, list[i].name.ptr, assay_base_err_text(one));
+    }
+    if (err != ASSAY_OK) node_log(v->node, "validator %u: duties cannot be read: %s", v->index, assay_base_err_text(err));
+    assay_os_release_pages(&c->keep_region, c->keep_region.base);
+    assay_os_release_pages(&c->scratch_region, c->scratch_region.base);
+}
+
+static void run(void *context) {
+    struct checker *c = context;
+    while (!atomic_load(&c->stopping)) {
+        assay_os_mutex_lock(&c->lock);
+        uint64_t deadline = atomic_load(&c->pending) ? assay_os_monotonic_ns() + RETRY_NS : ASSAY_OS_NO_DEADLINE;
+        while (!c->poked && !atomic_load(&c->stopping) && assay_os_condition_wait(&c->wake, &c->lock, deadline)) {}
+        c->poked = false;
+        assay_os_mutex_unlock(&c->lock);
+        if (!atomic_load(&c->stopping)) look(c);
+    }
+}
+
+void checker_poke(validator *v) {
+    struct checker *c = v->checker;
+    if (!c) return;
+    assay_os_mutex_lock(&c->lock);
+    c->poked = true;
+    assay_os_mutex_unlock(&c->lock);
+    assay_os_condition_signal(&c->wake);
+}
+
+void checker_block(validator *v, const assay_ledger_result *result) {
+    if (result->events_count || atomic_load(&v->checker->pending)) checker_poke(v);
+}
+
+assay_err checker_open(validator *v) {
+    struct checker *c = calloc(1, sizeof *c);
+    if (!c) return ASSAY_F_MEMORY;
+    v->checker = c;
+    c->owner = v;
+    c->poked = true;
+    assay_os_mutex_init(&c->lock);
+    assay_os_condition_init(&c->wake);
+    ASSAY_TRY(assay_os_reserve(&c->keep_region, ASSAY_MODEL_ARENA_SIZE));
+    ASSAY_TRY(assay_os_reserve(&c->scratch_region, ASSAY_MODEL_ARENA_SIZE));
+    char url[64];
+    assay_os_format(url, sizeof url, "http://127.0.0.1:%u", v->node->port);
+    return assay_http_client_open(&c->client, url, 30);
+}
+
+assay_err checker_start(validator *v) {
+    char name[16];
+    assay_os_format(name, sizeof name, "checker%u", v->index);
+    ASSAY_TRY(assay_os_thread_start(&v->checker->thread, name, 512 * 1024, run, v->checker));
+    v->checker->running = true;
+    return ASSAY_OK;
+}
+
+void checker_stop(validator *v) {
+    struct checker *c = v->checker;
+    if (!c || !c->running) return;
+    assay_os_mutex_lock(&c->lock);
+    atomic_store(&c->stopping, true);
+    assay_os_mutex_unlock(&c->lock);
+    assay_os_condition_signal(&c->wake);
+    assay_os_thread_join(&c->thread);
+    c->running = false;
+}
+
+void checker_close(validator *v) {
+    struct checker *c = v->checker;
+    if (!c) return;
+    if (c->client) assay_http_client_close(c->client);
+    for (uint32_t i = 0; i < CUSTODIES_KEPT; i++) assay_os_unreserve(&c->custodies[i].region);
+    assay_os_unreserve(&c->keep_region);
+    assay_os_unreserve(&c->scratch_region);
+    assay_os_condition_fini(&c->wake);
+    assay_os_mutex_fini(&c->lock);
+    free(c);
+    v->checker = NULL;
+}

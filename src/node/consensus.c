@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * consensus - carries out what the bft machine asks for: signs, asks the application, sends, waits, and makes decided blocks final.
+ */
+#include "node_internal.h"
+
+#include <string.h>
+
+/* PROTOCOL.md: idle chains make one block a second; a transaction starts one at once. */
+#define IDLE_NS 1000000000
+
+assay_err consensus_begin(validator *v) {
+    assay_arena scratch = v->block_arena;
+    assay_commit commit = {0};
+    if (v->chain->height > 0) ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
+    bool idle = !v->pool.count && !v->busy && !v->evidence_count;
+    ASSAY_TRY(assay_bft_height(v->bft, v->chain, &commit, idle ? IDLE_NS : 0));
+    v->effects_pending = true;
+    return ASSAY_OK;
+}
+
+void consensus_hurry(validator *v) {
+    if (assay_bft_start_now(v->bft) == ASSAY_OK) v->effects_pending = true;
+}
+
+/* Timers are few: one per step of a round. A full table drops the oldest height's. */
+static void schedule(validator *v, const assay_bft_effect *e) {
+    timer *free_slot = NULL;
+    for (size_t i = 0; i < TIMERS_MAX; i++) {
+        timer *t = &v->timers[i];
+        bool stale = t->set && t->height < e->height;
+        if (!free_slot && (!t->set || stale)) free_slot = t;
+    }
+    if (!free_slot) free_slot = &v->timers[0];
+    *free_slot = (timer){true, assay_os_monotonic_ns() + (uint64_t)e->delay_ns, e->height, e->round, e->step};
+}
+
+uint64_t consensus_deadline(const validator *v) {
+    if (v->effects_pending) return 0;
+    uint64_t deadline = ASSAY_OS_NO_DEADLINE;
+    for (size_t i = 0; i < TIMERS_MAX; i++)
+        if (v->timers[i].set && v->timers[i].at_ns < deadline) deadline = v->timers[i].at_ns;
+    return deadline;
+}
+
+assay_err consensus_timers(validator *v, uint64_t now_ns) {
+    for (size_t i = 0; i < TIMERS_MAX; i++) {
+        timer t = v->timers[i];
+        if (!t.set || t.at_ns > now_ns) continue;
+        v->timers[i].set = false;
+        ASSAY_TRY(assay_bft_timeout(v->bft, t.height, t.round, t.step));
+        v->effects_pending = true;
+    }
+    return ASSAY_OK;
+}
+
+/* ---- the application's view of a block --------------------------------------------------------------------------------------------- */
+
+static assay_err engine_block(assay_engine_block *out, assay_arena *keep, const validator *v, const assay_block *block, assay_hash hash) {
+    const assay_validator_set *signers = &v->chain->last_validators;
+    uint32_t sigs = block->last_commit.sigs_count;
+    assay_engine_vote_info *votes = ASSAY_NEW(keep, assay_engine_vote_info, sigs);
+    assay_engine_misbehavior *misbehavior = ASSAY_NEW(keep, assay_engine_misbehavior, block->evidence_count);
+    if (!votes || !misbehavior) return ASSAY_F_MEMORY;
+    for (uint32_t i = 0; i < sigs && i < signers->count; i++)
+        votes[i] = (assay_engine_vote_info){signers->validators[i].address, signers->validators[i].power, block->last_commit.sigs[i].flag};
+    for (uint32_t i = 0; i < block->evidence_count; i++) {
+        const assay_duplicate_vote *e = &block->evidence[i];
+        misbehavior[i] = (assay_engine_misbehavior){e->vote_a.validator, e->validator_power, e->vote_a.height, e->vote_a.round,
+                                                    e->timestamp,        e->total_power};
+    }
+    *out = (assay_engine_block){
+        .height = block->header.height,
+        .time = block->header.time,
+        .hash = hash,
+        .proposer = block->header.proposer,
+        .next_validators_hash = block->header.next_validators_hash,
+        .txs = block->txs,
+        .txs_count = block->txs_count,
+        .misbehavior = misbehavior,
+        .misbehavior_count = block->evidence_count,
+        .last_commit = votes,
+        .last_commit_count = sigs,
+        .last_commit_round = block->last_commit.round,
+    };
+    return ASSAY_OK;
+}
+
+/* ---- evidence ------------------------------------------------------------------------------------------------------------------------ */
+
+static bool same_fault(const assay_vote *a, const assay_vote *b) {
+    return a->height == b->height && a->round == b->round && a->type == b->type && assay_base_address_eq(a->validator, b->validator);
+}
+
+static void evidence_add(validator *v, const assay_duplicate_vote *e) {
+    for (uint32_t i = 0; i < v->evidence_count; i++)
+        if (same_fault(&v->evidence[i].vote_a, &e->vote_a)) return;
+    if (v->evidence_count == PENDING_EVIDENCE_MAX) return;
+    v->evidence[v->evidence_count++] = *e;
+    node_log(v->node, "validator %u saw a double vote at height %lld, round %d", v->index, (long long)e->vote_a.height, e->vote_a.round);
+    consensus_hurry(v);
+}
+
+static void evidence_included(validator *v, const assay_block *block) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < v->evidence_count; i++) {
+        bool included = false;
+        for (uint32_t k = 0; k < block->evidence_count && !included; k++)
+            included = same_fault(&v->evidence[i].vote_a, &block->evidence[k].vote_a);
+        bool old = v->evidence[i].vote_a.height + 100000 < block->header.height;
+        if (!included && !old) v->evidence[kept++] = v->evidence[i];
+    }
+    v->evidence_count = kept;
+}
+
+assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *e) {
+    assay_arena scratch = v->block_arena;
+    int64_t height = e->vote_a.height;
+    if (height < 1 || height > v->chain->height) return ASSAY_E_EVIDENCE;
+    assay_validator_set set;
+    assay_header header;
+    ASSAY_TRY(store_validators_at(v, &set, &scratch, (uint64_t)height));
+    ASSAY_TRY(store_header_at(v, &header, &scratch, (uint64_t)height));
+    int32_t place = assay_validators_find(&set, e->vote_a.validator);
+    if (place < 0) return ASSAY_E_EVIDENCE;
+    if (e->total_power != set.total_power || e->validator_power != set.validators[place].power) return ASSAY_E_EVIDENCE;
+    if (assay_base_time_cmp(e->timestamp, header.time) != 0) return ASSAY_E_EVIDENCE;
+    if (store_evidence_known(v, e)) return ASSAY_E_DUPLICATE;
+    return assay_duplicate_vote_check(e, v->chain->chain_id, set.validators[place].public_key);
+}
+
+/* Only evidence that this node itself can check against its history goes into a proposal; the rest waits or is dropped. */
+static assay_err evidence_choose(validator *v, assay_duplicate_vote **out, uint32_t *count, assay_arena *keep) {
+    *out = ASSAY_NEW(keep, assay_duplicate_vote, v->evidence_count);
+    if (!*out) return ASSAY_F_MEMORY;
+    *count = 0;
+    for (uint32_t i = 0; i < v->evidence_count; i++) {
+        assay_duplicate_vote e = v->evidence[i];
+        if (e.vote_a.height > v->chain->height) continue;
+        assay_arena scratch = *keep;
+        assay_header header;
+        ASSAY_TRY(store_header_at(v, &header, &scratch, (uint64_t)e.vote_a.height));
+        e.timestamp = header.time;
+        assay_err err = consensus_evidence_check(v, &e);
+        if (assay_base_err_is_fault(err)) return err;
+        if (err == ASSAY_OK) (*out)[(*count)++] = e;
+    }
+    return ASSAY_OK;
+}
+
+/* ---- effects ------------------------------------------------------------------------------------------------------------------------- */
+
+static assay_err make_block(validator *v, const assay_bft_effect *e) {
+    assay_arena scratch = v->block_arena;
+    assay_bytes *txs;
+    uint32_t txs_count;
+    ASSAY_TRY(mempool_list(&v->pool, &scratch, &txs, &txs_count, BLOCK_TXS_BYTES_MAX));
+    assay_duplicate_vote *evidence;
+    uint32_t evidence_count;
+    ASSAY_TRY(evidence_choose(v, &evidence, &evidence_count, &scratch));
+    assay_block block = {0};
+    assay_address self = assay_crypto_address(v->consensus_key);
+    assay_commit last = *e->commit;
+    block.last_commit = last;
+    block.header.height = e->height;
+    assay_engine_block request;
+    ASSAY_TRY(engine_block(&request, &scratch, v, &block, (assay_hash){0}));
+    request.proposer = self;
+    request.txs = txs;
+    request.txs_count = txs_count;
+    ASSAY_TRY(v->app.prepare_proposal(v->app.context, &txs, &txs_count, &scratch, &request, BLOCK_TXS_BYTES_MAX));
+    ASSAY_TRY(assay_bft_block_make(&block, v->chain, txs, txs_count, evidence, evidence_count, &last, self, scratch));
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < txs_count; i++) bytes += txs[i].len;
+    size_t size = assay_block_size_max(bytes, txs_count, evidence_count, last.sigs_count);
+    assay_buf out = {ASSAY_NEW(&scratch, uint8_t, size), 0, size};
+    if (!out.ptr) return ASSAY_F_MEMORY;
+    ASSAY_TRY(assay_block_encode(&out, &block));
+    return assay_bft_block_made(v->bft, e->height, e->round, (assay_bytes){out.ptr, out.len});
+}
+
+static assay_err check_block(validator *v, const assay_bft_effect *e) {
+    assay_arena scratch = v->block_arena;
+    const assay_block *block = e->block;
+    assay_err err = assay_bft_block_check(v->chain, block, scratch);
+    for (uint32_t i = 0; err == ASSAY_OK && i < block->evidence_count; i++) {
+        err = consensus_evidence_check(v, &block->evidence[i]);
+        for (uint32_t k = 0; err == ASSAY_OK && k < i; k++)
+            if (same_fault(&block->evidence[i].vote_a, &block->evidence[k].vote_a)) err = ASSAY_E_DUPLICATE;
+    }
+    if (assay_base_err_is_fault(err)) return err;
+    bool accept = err == ASSAY_OK;
+    if (accept) {
+        assay_engine_block request;
+        ASSAY_TRY(engine_block(&request, &scratch, v, block, e->block_id.hash));
+        ASSAY_TRY(v->app.process_proposal(v->app.context, &accept, &request));
+    } else {
+        node_log(v->node, "validator %u refuses a proposed block at height %lld: %s", v->index, (long long)block->header.height,
+                 assay_base_err_text(err));
+    }
+    return assay_bft_block_checked(v->bft, e->block_id, accept);
+}
+
+static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
+    assay_vote vote = e->vote;
+    assay_bytes chain_id = v->chain->chain_id;
+    assay_err err = assay_signer_vote(v->signer, &vote, chain_id, assay_os_now(), assay_bft_vote_time(v->bft));
+    if (assay_base_err_is_fault(err)) return err;
+    bool ok = err == ASSAY_OK;
+    ASSAY_TRY(assay_bft_vote_signed(v->bft, &vote, ok));
+    if (ok && vote.type == ASSAY_PRECOMMIT && !assay_block_id_is_nil(&vote.block_id) && atomic_load(&v->twice))
+        ASSAY_TRY(fault_vote_twice(v, &vote));
+    return ASSAY_OK;
+}
+
+static assay_err carry_out(validator *v, const assay_bft_effect *e) {
+    switch (e->kind) {
+    case ASSAY_BFT_SEND:
+        network_broadcast(v, &(envelope){.consensus = e->bytes});
+        return ASSAY_OK;
+    case ASSAY_BFT_SCHEDULE:
+        schedule(v, e);
+        return ASSAY_OK;
+    case ASSAY_BFT_MAKE_BLOCK:
+        return make_block(v, e);
+    case ASSAY_BFT_CHECK_BLOCK:
+        return check_block(v, e);
+    case ASSAY_BFT_SIGN_VOTE:
+        return sign_vote(v, e);
+    case ASSAY_BFT_SIGN_PROPOSAL: {
+        assay_proposal proposal = e->proposal;
+        assay_err err = assay_signer_proposal(v->signer, &proposal, v->chain->chain_id, assay_os_now());
+        if (assay_base_err_is_fault(err)) return err;
+        return assay_bft_proposal_signed(v->bft, &proposal, err == ASSAY_OK);
+    }
+    case ASSAY_BFT_DECIDE:
+        ASSAY_TRY(consensus_apply(v, e->block, e->bytes, &e->block_id, e->commit));
+        return consensus_begin(v);
+    case ASSAY_BFT_EVIDENCE:
+        evidence_add(v, &e->evidence);
+        return ASSAY_OK;
+    case ASSAY_BFT_BEHIND:
+        if ((uint64_t)e->height > v->tip_seen) v->tip_seen = (uint64_t)e->height;
+        sync_hello(v);
+        return ASSAY_OK;
+    }
+    return ASSAY_F_BUG;
+}
+
+assay_err consensus_drain(validator *v) {
+    assay_bft_effect e;
+    v->effects_pending = false;
+    while (assay_bft_effect_next(v->bft, &e)) {
+        ASSAY_TRY(carry_out(v, &e));
+        /* One decision a turn: a validator that decides alone still hears its inbox between two blocks. */
+        if (e.kind == ASSAY_BFT_DECIDE) break;
+    }
+    return ASSAY_OK;
+}
+
+/* ---- a decided block becomes final ------------------------------------------------------------------------------------------------- */
+
+static bool still_fits(void *context, const mempool_entry *entry) {
+    validator *v = context;
+    uint64_t next = 0;
+    if (entry->admission.expiry_height && entry->admission.expiry_height <= (uint64_t)v->chain->height) return false;
+    if (application_next_nonce(v, &next, entry->admission.sender) != ASSAY_OK) return true;
+    return entry->admission.nonce >= next;
+}
+
+/* A sweep asks the state about every sender; doing it now and then keeps a block's cost at its own transactions. */
+#define SWEEP_EVERY 16
+
+static void settle_pool(validator *v, const assay_block *block) {
+    for (uint32_t i = 0; i < block->txs_count; i++) mempool_remove(&v->pool, assay_tx_id(block->txs[i]));
+    if (v->pool.count && (v->chain->height % SWEEP_EVERY == 0 || v->pool.count < 64)) mempool_sweep(&v->pool, still_fits, v);
+}
+
+static void tell_waiting(validator *v, const assay_block *block, const assay_ledger_result *result) {
+    if (!v->waiting) return;
+    for (uint32_t i = 0; i < block->txs_count; i++) {
+        assay_hash id = assay_tx_id(block->txs[i]);
+        for (submission **link = &v->waiting; *link;) {
+            submission *s = *link;
+            if (!assay_base_hash_eq(s->id, id)) {
+                link = &s->next;
+                continue;
+            }
+            *link = s->next;
+            submission_done(s, (assay_err)result->results[i].code, (uint64_t)block->header.height, &i);
+        }
+    }
+}
+
+assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit) {
+    assay_arena scratch = v->block_arena;
+    assay_engine_block request;
+    assay_engine_finalized finalized;
+    ASSAY_TRY(engine_block(&request, &scratch, v, block, id->hash));
+    ASSAY_TRY(v->app.finalize_block(v->app.context, &finalized, &scratch, &request));
+    uint32_t slot = 1 - v->chain_slot;
+    assay_arena chain_memory = v->chain_arenas[slot];
+    assay_bft_chain *next = &v->chains[slot];
+    ASSAY_TRY(assay_bft_chain_next(next, &chain_memory, v->chain, block, id, &finalized, scratch));
+    v->deciding = (decided){block, encoded, id, commit, next, scratch};
+    uint64_t retain = 0;
+    assay_err err = v->app.commit(v->app.context, &retain);
+    v->deciding = (decided){0};
+    if (err != ASSAY_OK) return err;
+
+    bool changed = !assay_base_hash_eq(v->chain->app_hash, next->app_hash);
+    v->chain_slot = slot;
+    v->chain = next;
+    v->busy = changed || (v->result.recheck_height && v->result.recheck_height <= (uint64_t)next->height + 1);
+    settle_pool(v, block);
+    evidence_included(v, block);
+    tell_waiting(v, block, &v->result);
+    atomic_store(&v->height, (unsigned long long)block->header.height);
+    atomic_fetch_add(&v->blocks, 1);
+    atomic_fetch_add(&v->txs, block->txs_count);
+    atomic_store(&v->waiting_txs, v->pool.count);
+    checker_block(v, &v->result);
+    node_final(v);
+    return ASSAY_OK;
+}

@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * devnet - n whole validators in one process, from an empty directory to a running network, and down again.
+ *
+ *   <data>/genesis            the strict encoding, whose hash names the chain
+ *   <data>/accounts.json      accounts that hold units, each with its key file          <data>/keys/account<i>.key
+ *   <data>/trust.json         what a verifier needs, kept fresh                          <data>/lock      one process at a time
+ *   <data>/validator<i>/      consensus.key, consensus.watermark, attestation.key, owner.key, store/, models/
+ */
+#include "node_internal.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEVNET_ACCOUNTS 4u
+#define DEVNET_BALANCE 1000000000000000ull
+#define DEVNET_BOND 1000000000000ull
+#define DEVNET_OWNER_BALANCE 1000000000000ull
+
+void node_log(const struct assay_node *node, const char *format, ...) {
+    if (!node->config.log) return;
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    assay_os_format_list(line, sizeof line, format, arguments);
+    va_end(arguments);
+    node->config.log(node->config.log_context, line);
+}
+
+void node_final(validator *v) {
+    struct assay_node *node = v->node;
+    assay_os_mutex_lock(&node->final_lock);
+    assay_os_mutex_unlock(&node->final_lock);
+    assay_os_condition_broadcast(&node->final);
+}
+
+validator *node_front(struct assay_node *node) {
+    for (uint32_t i = 0; i < node->count; i++)
+        if (atomic_load(&node->validators[i].alive) && !atomic_load(&node->validators[i].failed)) return &node->validators[i];
+    return &node->validators[0];
+}
+
+/* A devnet's rules: those of a main network where a person would not notice, shorter where one would wait. spec/limits.md lists them. */
+static assay_params devnet_params(void) {
+    return (assay_params){
+        .epoch_blocks = 10,
+        .unbonding_blocks = 20,
+        .unbonding_seconds = 14 * 86400,
+        .evidence_blocks = 20,
+        .evidence_seconds = 14 * 86400,
+        .correlation_blocks = 20,
+        .correlation_seconds = 7 * 86400,
+        .fee_base = 1000,
+        .fee_per_byte = 10,
+        .deposit_per_mib = 1000000,
+        .opening_blocks = 20,
+        .opening_seconds = 30,
+        .attest_blocks = 100,
+        .attest_seconds = 600,
+        .attest_seconds_per_gib = 120,
+        .duty_blocks = 100,
+        .duty_seconds = 600,
+        .downtime_window_blocks = 1000,
+        .downtime_min_signed_percent = 50,
+        .jail_seconds = 10,
+        .bond_min = 1000000,
+        .validators_max = ASSAY_NODE_VALIDATORS_MAX,
+        .draws_per_check = 4,
+        .chunks_per_draw = 2,
+        .model_size_max = (uint64_t)1 << 44,
+    };
+}
+
+static assay_err path_of(const char **out, assay_arena *keep, const char *format, ...) {
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    size_t len = assay_os_format_list(text, sizeof text, format, arguments);
+    va_end(arguments);
+    assay_bytes copy;
+    ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)text, len + 1}));
+    *out = (const char *)copy.ptr;
+    return ASSAY_OK;
+}
+
+static assay_err prove(assay_signature *out, const assay_key_secret *secret, const char *kind, assay_bytes chain, assay_address owner) {
+    uint8_t memory[256];
+    assay_buf sign = {memory, 0, sizeof memory};
+    ASSAY_TRY(assay_types_sign_bytes(&sign, kind, chain, (assay_bytes){owner.b, sizeof owner.b}));
+    *out = assay_crypto_ed25519_sign(secret, (assay_bytes){sign.ptr, sign.len});
+    return ASSAY_OK;
+}
+
+/* Makes one validator's keys and its line in the genesis. */
+static assay_err genesis_validator(struct assay_node *node, assay_genesis_validator *out, assay_address *owner, uint32_t index, assay_bytes chain) {
+    assay_arena scratch = node->keep;
+    const char *dir = node->validators[index].dir, *path;
+    ASSAY_TRY(assay_os_dirs_create(dir, 0700));
+    assay_signer *signer;
+    ASSAY_TRY(assay_signer_open(&signer, &scratch, dir, true, !node->temporary));
+    assay_key_secret owner_key, attestation_key;
+    ASSAY_TRY(path_of(&path, &scratch, "%s/owner.key", dir));
+    ASSAY_TRY(node_key_load(&owner_key, path, true));
+    ASSAY_TRY(path_of(&path, &scratch, "%s/attestation.key", dir));
+    ASSAY_TRY(node_key_load(&attestation_key, path, true));
+    *out = (assay_genesis_validator){
+        .owner = assay_crypto_ed25519_public(&owner_key),
+        .consensus_key = assay_signer_public(signer),
+        .attestation_key = assay_crypto_ed25519_public(&attestation_key),
+        .self_bond = DEVNET_BOND,
+    };
+    *owner = assay_crypto_address(out->owner);
+    ASSAY_TRY(assay_signer_prove(signer, &out->consensus_proof, "consensus-key", chain, *owner));
+    ASSAY_TRY(prove(&out->attestation_proof, &attestation_key, "attestation-key", chain, *owner));
+    assay_signer_close(signer);
+    const char *moniker;
+    ASSAY_TRY(path_of(&moniker, &node->keep, "validator%u", index));
+    out->moniker = assay_base_bytes_str(moniker);
+    assay_crypto_wipe(&owner_key, sizeof owner_key);
+    assay_crypto_wipe(&attestation_key, sizeof attestation_key);
+    return ASSAY_OK;
+}
+
+static int account_order(const assay_genesis_account *a, const assay_genesis_account *b) {
+    return memcmp(a->address.b, b->address.b, sizeof a->address.b);
+}
+
+static bool account_less(const void *context, const void *a, const void *b) {
+    (void)context;
+    return account_order(a, b) < 0;
+}
+
+static assay_err write_accounts(struct assay_node *node, const assay_genesis_account *accounts) {
+    assay_arena scratch = node->keep;
+    size_t cap = 4096 + (DEVNET_ACCOUNTS + node->count) * 1024;
+    assay_buf text = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
+    if (!text.ptr) return ASSAY_F_MEMORY;
+    const char *path;
+    assay_json json = assay_json_begin(&text);
+    assay_json_array(&json, NULL);
+    for (uint32_t i = 0; i < DEVNET_ACCOUNTS + node->count; i++) {
+        if (i < DEVNET_ACCOUNTS) ASSAY_TRY(path_of(&path, &scratch, "%s/keys/account%u.key", node->data, i));
+        else ASSAY_TRY(path_of(&path, &scratch, "%s/owner.key", node->validators[i - DEVNET_ACCOUNTS].dir));
+        assay_json_object(&json, NULL);
+        assay_json_address(&json, "address", accounts[i].address);
+        assay_json_str(&json, "key_file", path);
+        assay_json_amount(&json, "balance", accounts[i].balance);
+        assay_json_close(&json, '}');
+    }
+    assay_json_close(&json, ']');
+    ASSAY_TRY(assay_json_end(&json));
+    ASSAY_TRY(assay_base_buf_put(&text, ASSAY_STR("\n")));
+    ASSAY_TRY(path_of(&path, &scratch, "%s/accounts.json", node->data));
+    return assay_os_replace(path, (assay_bytes){text.ptr, text.len}, 0644);
+}
+
+static assay_err genesis_make(struct assay_node *node) {
+    assay_arena *keep = &node->keep;
+    uint32_t accounts_count = DEVNET_ACCOUNTS + node->count;
+    assay_genesis_account *accounts = ASSAY_NEW(keep, assay_genesis_account, accounts_count);
+    assay_genesis_account *sorted = ASSAY_NEW(keep, assay_genesis_account, accounts_count);
+    assay_genesis_validator *validators = ASSAY_NEW(keep, assay_genesis_validator, node->count);
+    if (!accounts || !sorted || !validators) return ASSAY_F_MEMORY;
+    const char *path;
+    ASSAY_TRY(path_of(&path, keep, "%s/keys", node->data));
+    ASSAY_TRY(assay_os_dirs_create(path, 0700));
+    assay_bytes chain = assay_base_bytes_str(node->config.name ? node->config.name : "devnet");
+    for (uint32_t i = 0; i < DEVNET_ACCOUNTS; i++) {
+        assay_key_secret secret;
+        ASSAY_TRY(path_of(&path, keep, "%s/keys/account%u.key", node->data, i));
+        ASSAY_TRY(node_key_load(&secret, path, true));
+        accounts[i] = (assay_genesis_account){assay_crypto_address(assay_crypto_ed25519_public(&secret)), DEVNET_BALANCE};
+        assay_crypto_wipe(&secret, sizeof secret);
+    }
+    for (uint32_t i = 0; i < node->count; i++) {
+        assay_genesis_account *account = &accounts[DEVNET_ACCOUNTS + i];
+        ASSAY_TRY(genesis_validator(node, &validators[i], &account->address, i, chain));
+        account->balance = DEVNET_OWNER_BALANCE;
+    }
+    ASSAY_TRY(write_accounts(node, accounts));
+    assay_genesis_account *scratch = ASSAY_NEW(keep, assay_genesis_account, accounts_count);
+    if (!scratch) return ASSAY_F_MEMORY;
+    memcpy(sorted, accounts, accounts_count * sizeof *accounts);
+    assay_base_sort(sorted, scratch, accounts_count, sizeof *sorted, account_less, NULL);
+    assay_genesis genesis = {
+        .format = 1,
+        .name = chain,
+        .time_seconds = assay_os_now().seconds,
+        .app_version = 1,
+        .params = devnet_params(),
+        .accounts = sorted,
+        .accounts_count = accounts_count,
+        .validators = validators,
+        .validators_count = node->count,
+    };
+    ASSAY_TRY(assay_codec_encode_new(&node->genesis, keep, &assay_genesis_message, &genesis, ASSAY_CODEC_STRICT));
+    /* Last of all: a directory with a genesis is a network; one without is begun again. */
+    ASSAY_TRY(path_of(&path, keep, "%s/genesis", node->data));
+    return assay_os_replace(path, node->genesis, 0644);
+}
+
+static assay_err validators_prepare(struct assay_node *node) {
+    node->validators = calloc(node->count, sizeof *node->validators);
+    if (!node->validators) return ASSAY_F_MEMORY;
+    for (uint32_t i = 0; i < node->count; i++) {
+        validator *v = &node->validators[i];
+        v->node = node;
+        v->index = i;
+        assay_os_format(v->dir, sizeof v->dir, "%s/validator%u", node->data, i);
+        assay_os_mutex_init(&v->gate);
+        assay_os_condition_init(&v->gate_empty);
+        assay_os_mutex_init(&v->holders_lock);
+        assay_os_mutex_init(&v->holdings_lock);
+        ASSAY_TRY(inbox_init(&v->inbox));
+    }
+    return ASSAY_OK;
+}
+
+static assay_err genesis_open(struct assay_node *node) {
+    const char *path;
+    ASSAY_TRY(path_of(&path, &node->keep, "%s/genesis", node->data));
+    assay_err err = assay_os_read_whole(&node->genesis, &node->keep, path, 16u << 20);
+    if (err == ASSAY_OK) {
+        assay_arena scratch = node->keep;
+        assay_genesis genesis;
+        if (assay_codec_decode(&genesis, &scratch, &assay_genesis_message, node->genesis, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
+        node->count = genesis.validators_count;
+        node->resumed = true;
+        ASSAY_TRY(validators_prepare(node));
+    } else if (err == ASSAY_E_NOT_FOUND) {
+        node->count = node->config.validators;
+        ASSAY_TRY(validators_prepare(node));
+        ASSAY_TRY(genesis_make(node));
+    } else {
+        return err;
+    }
+    assay_arena scratch = node->keep;
+    assay_genesis genesis;
+    ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, node->genesis, ASSAY_CODEC_STRICT));
+    node->genesis_hash = assay_genesis_hash(node->genesis);
+    node->trust_seconds = genesis.params.unbonding_seconds * 2 / 3;
+    assay_genesis_chain_id(node->chain_id, genesis.name, node->genesis_hash);
+    return ASSAY_OK;
+}
+
+static assay_err data_open(struct assay_node *node) {
+    const char *path;
+    if (node->config.data) {
+        assay_os_format(node->data, sizeof node->data, "%s", node->config.data);
+        ASSAY_TRY(assay_os_dirs_create(node->data, 0755));
+    } else {
+        ASSAY_TRY(assay_os_temp_dir(&path, &node->keep, "assay-devnet-", true));
+        assay_os_format(node->data, sizeof node->data, "%s", path);
+        node->temporary = true;
+    }
+    ASSAY_TRY(path_of(&path, &node->keep, "%s/lock", node->data));
+    return assay_os_lock(&node->lock, path);
+}
+
+/* ---- trust.json, kept fresh --------------------------------------------------------------------------------------------------------------- */
+
+static void janitor(void *context) {
+    struct assay_node *node = context;
+    uint64_t written = 0;
+    while (!atomic_load(&node->stopping)) {
+        assay_os_mutex_lock(&node->final_lock);
+        (void)assay_os_condition_wait(&node->final, &node->final_lock, assay_os_monotonic_ns() + 1000000000ull);
+        assay_os_mutex_unlock(&node->final_lock);
+        uint64_t height = atomic_load(&node_front(node)->height);
+        if (height == written) continue;
+        if (trust_write(node) == ASSAY_OK) written = height;
+        /* A busy chain makes hundreds of blocks a second; a trust file a few times a second is fresh enough. */
+        assay_os_sleep_ns(200000000);
+    }
+    if (trust_write(node) != ASSAY_OK) node_log(node, "trust.json could not be written");
+}
+
+static assay_err await_first_block(struct assay_node *node) {
+    uint64_t first = node->resumed ? 1 : 1;
+    uint64_t deadline = assay_os_monotonic_ns() + 120ull * 1000000000;
+    assay_err err = ASSAY_OK;
+    assay_os_mutex_lock(&node->final_lock);
+    for (;;) {
+        bool any = false;
+        for (uint32_t i = 0; i < node->count; i++) {
+            if (atomic_load(&node->validators[i].height) >= first) any = true;
+            assay_err failed = (assay_err)atomic_load(&node->validators[i].failed);
+            if (failed != ASSAY_OK) err = failed;
+        }
+        if (any || err != ASSAY_OK || assay_os_stop_requested()) break;
+        uint64_t slice = assay_os_monotonic_ns() + 50000000;
+        (void)assay_os_condition_wait(&node->final, &node->final_lock, slice < deadline ? slice : deadline);
+        if (assay_os_monotonic_ns() >= deadline) {
+            err = ASSAY_F_TIMEOUT;
+            break;
+        }
+    }
+    assay_os_mutex_unlock(&node->final_lock);
+    return err;
+}
+
+static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
+    assay_os_format(why, why_cap, "the data directory");
+    ASSAY_TRY(assay_os_reserve(&node->region, (size_t)64 << 20));
+    node->keep = assay_os_region_arena(&node->region);
+    ASSAY_TRY(data_open(node));
+    ASSAY_TRY(genesis_open(node));
+    const char *reason = "";
+    assay_os_format(why, why_cap, "the address %s port %u", node->config.address ? node->config.address : "127.0.0.1", node->config.port);
+    assay_err err = routes_start(node, &reason);
+    if (err != ASSAY_OK) {
+        assay_os_format(why, why_cap, "port %u: %s", node->config.port, reason ? reason : "");
+        return err;
+    }
+    for (uint32_t i = 0; i < node->count; i++) {
+        assay_os_format(why, why_cap, "validator %u", i);
+        ASSAY_TRY(validator_open(&node->validators[i]));
+    }
+    for (uint32_t i = 0; i < node->count; i++) ASSAY_TRY(validator_start(&node->validators[i]));
+    assay_os_format(why, why_cap, "the first block");
+    ASSAY_TRY(await_first_block(node));
+    ASSAY_TRY(trust_write(node));
+    ASSAY_TRY(assay_os_thread_start(&node->janitor, "janitor", 0, janitor, node));
+    node->janitor_running = true;
+    why[0] = 0;
+    return ASSAY_OK;
+}
+
+assay_err assay_node_start(assay_node **out, const assay_node_config *config, char *why, size_t why_cap) {
+    if (config->validators < 1 || config->validators > ASSAY_NODE_VALIDATORS_MAX) {
+        assay_os_format(why, why_cap, "%u validators: 1 to %u are possible", config->validators, ASSAY_NODE_VALIDATORS_MAX);
+        return ASSAY_E_RANGE;
+    }
+    struct assay_node *node = calloc(1, sizeof *node);
+    if (!node) return ASSAY_F_MEMORY;
+    node->config = *config;
+    node->started_ns = assay_os_monotonic_ns();
+    assay_os_mutex_init(&node->control);
+    assay_os_mutex_init(&node->final_lock);
+    assay_os_condition_init(&node->final);
+    assay_err err = start(node, why, why_cap);
+    if (err != ASSAY_OK) {
+        assay_node_stop(node);
+        return err;
+    }
+    *out = node;
+    return ASSAY_OK;
+}
+
+assay_node_view assay_node_look(const assay_node *node) {
+    assay_node_view view = {
+        .port = node->port,
+        .validators = node->count,
+        .data = node->data,
+        .chain_id = node->chain_id,
+        .resumed = node->resumed,
+    };
+    for (uint32_t i = 0; i < node->count; i++) {
+        uint64_t height = atomic_load(&node->validators[i].height);
+        if (height > view.height) view.height = height;
+        assay_err failed = (assay_err)atomic_load(&node->validators[i].failed);
+        if (failed != ASSAY_OK) view.failed = failed;
+    }
+    return view;
+}
+
+void assay_node_stop(assay_node *node) {
+    atomic_store(&node->stopping, true);
+    if (node->janitor_running) assay_os_thread_join(&node->janitor);
+    if (node->server) assay_http_stop(node->server);
+    /* All at once first, so that nobody waits for a peer that is already gone. */
+    for (uint32_t i = 0; node->validators && i < node->count; i++) atomic_store(&node->validators[i].stopping, true);
+    for (uint32_t i = 0; node->validators && i < node->count; i++) {
+        validator_stop(&node->validators[i]);
+        inbox_fini(&node->validators[i].inbox);
+        free(node->validators[i].holders);
+    }
+    free(node->validators);
+    if (node->temporary) (void)!assay_os_remove_tree(node->data);
+    assay_os_file_close(&node->lock);
+    assay_os_unreserve(&node->region);
+    free(node);
+}

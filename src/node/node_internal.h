@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * node_internal - what the files of this folder share: packets and inboxes, the mempool, one validator, the network between validators.
+ */
+#ifndef ASSAY_NODE_INTERNAL_H
+#define ASSAY_NODE_INTERNAL_H
+
+#include "bft/bft.h"
+#include "codec/codec.h"
+#include "crypto/crypto.h"
+#include "engine/engine.h"
+#include "http/http.h"
+#include "ledger/ledger.h"
+#include "model/model.h"
+#include "node/node.h"
+#include "os/os.h"
+#include "signer/signer.h"
+#include "state/state.h"
+#include "store/store.h"
+#include "types/types.h"
+
+#include <stdatomic.h>
+
+/* ---- packets and inboxes (inbox.c) ------------------------------------------------------------------------------------------------ */
+
+/* Bytes that several receivers share. */
+typedef struct packet {
+    atomic_uint references;
+    size_t len;
+    uint8_t bytes[];
+} packet;
+packet *packet_new(assay_bytes bytes); /* a copy with one reference; NULL without memory */
+packet *packet_hold(packet *p);
+void packet_drop(packet *p); /* NULL is allowed */
+
+/* A transaction handed in at this node, and whoever waits for what becomes of it. Two references: the waiter's and the validator's. */
+typedef struct submission {
+    atomic_uint references;
+    assay_os_mutex lock;
+    assay_os_condition changed;
+    bool done;
+    bool until_final; /* else done at admission */
+    assay_hash id;
+    assay_err err;    /* the verdict of admission, or of execution */
+    uint64_t height;  /* of the block that has it; 0: none */
+    uint32_t index;   /* in that block */
+    struct submission *next; /* the validator's list of those who wait for a block */
+} submission;
+submission *submission_new(bool until_final);
+/* submission_done - tells the waiter and gives up the validator's reference. */
+void submission_done(submission *s, assay_err err, uint64_t height, const uint32_t *index);
+/* submission_wait - true if done before the deadline. The waiter's reference stays. */
+bool submission_wait(submission *s, uint64_t deadline_ns);
+void submission_drop(submission *s);
+
+typedef enum delivery_kind {
+    DELIVERY_PEER = 1,  /* an encoded envelope of another validator */
+    DELIVERY_PEER_TXS,  /* an envelope that holds transactions */
+    DELIVERY_LOCAL_TX,  /* a transaction from HTTP or from the own checker */
+    DELIVERY_FAULT,     /* a devnet order: code in `from` */
+    DELIVERY_WAKE       /* nothing but a reason to look */
+} delivery_kind;
+typedef struct delivery {
+    delivery_kind kind;
+    uint32_t from; /* index of the sending validator */
+    packet *packet;
+    submission *submission;
+} delivery;
+
+#define INBOX_URGENT_MAX 16384u
+#define INBOX_TXS_MAX 32768u
+typedef struct inbox_lane {
+    delivery *ring;
+    uint32_t first, count, cap;
+} inbox_lane;
+typedef struct inbox {
+    assay_os_mutex lock;
+    assay_os_condition arrived;
+    inbox_lane urgent, txs;
+    bool open, waiting;
+    uint64_t dropped;
+} inbox;
+assay_err inbox_init(inbox *in);
+void inbox_fini(inbox *in);
+/* inbox_push - takes over d's references; false (and they are given up) if the inbox is closed or full. */
+bool inbox_push(inbox *in, delivery d);
+/* inbox_take - up to max deliveries, waiting until the deadline for the first; 0 if there is none or the inbox was closed. */
+size_t inbox_take(inbox *in, delivery *out, size_t max, uint64_t deadline_ns);
+void inbox_open(inbox *in, bool open);
+void inbox_clear(inbox *in);
+
+/* ---- mempool (mempool.c): transactions that wait, of one validator; only its thread touches it ---------------------------------------- */
+
+#define MEMPOOL_TXS_MAX 50000u
+#define MEMPOOL_BYTES_MAX (64u * 1024 * 1024)
+#define MEMPOOL_SENDER_MAX 10000u
+#define MEMPOOL_NONCES_AHEAD 10000u
+typedef struct mempool_entry {
+    assay_hash id;
+    packet *packet;
+    assay_ledger_admission admission;
+    uint32_t next_same_bucket; /* index + 1 */
+    bool used;
+} mempool_entry;
+typedef struct mempool {
+    mempool_entry *entries; /* in order of arrival, holes among them */
+    uint32_t cap, end, count;
+    uint64_t bytes;
+    uint32_t *buckets; /* by id: index + 1 */
+    uint32_t buckets_cap;
+} mempool;
+void mempool_fini(mempool *pool);
+/* mempool_find - true if the transaction waits here. */
+bool mempool_find(const mempool *pool, assay_hash id);
+/* mempool_add - takes a reference to packet. ASSAY_E_FULL, ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
+assay_err mempool_add(mempool *pool, assay_hash id, packet *packet, const assay_ledger_admission *admission);
+void mempool_remove(mempool *pool, assay_hash id);
+/* mempool_list - the waiting transactions, lane by lane, each in order of arrival, until max_bytes; *txs in keep. */
+assay_err mempool_list(const mempool *pool, assay_arena *keep, assay_bytes **txs, uint32_t *count, uint64_t max_bytes);
+/* mempool_sweep - drops what can no longer be included: keep(context, entry) == false. */
+void mempool_sweep(mempool *pool, bool (*keep)(void *context, const mempool_entry *entry), void *context);
+
+/* ---- one validator ------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct timer {
+    bool set;
+    uint64_t at_ns;
+    int64_t height;
+    int32_t round;
+    assay_bft_step step;
+} timer;
+#define TIMERS_MAX 16
+#define PENDING_EVIDENCE_MAX 64
+/* Bytes of transactions that a proposal carries at most: a block stays below ASSAY_BLOCK_LEN_MAX with its commit and evidence. */
+#define BLOCK_TXS_BYTES_MAX (2u * 1024 * 1024)
+
+/* A block that is being made final: application.c stores it between finalize and commit. */
+typedef struct decided {
+    const assay_block *block;
+    assay_bytes encoded;
+    const assay_block_id *id;
+    const assay_commit *commit;
+    const assay_bft_chain *next;
+    assay_arena scratch;
+} decided;
+
+enum { REGION_KEEP, REGION_JOURNAL, REGION_LEDGER, REGION_HEIGHT, REGION_BLOCK, REGION_APP, REGION_INTAKE, REGION_CHAIN_A, REGION_CHAIN_B,
+       REGION_COUNT };
+
+/* Who announced that it holds a version's bytes. */
+typedef struct holder {
+    assay_hash root;
+    uint32_t validator;
+} holder;
+#define HOLDERS_MAX 4096
+
+typedef struct validator {
+    struct assay_node *node;
+    uint32_t index;
+    char dir[512];
+    assay_os_thread thread;
+    bool thread_running;
+    atomic_bool stopping; /* the thread leaves at once: nothing is flushed, as after a kill */
+    atomic_int failed;    /* assay_err: it stopped for a fault */
+
+    inbox inbox;
+    assay_os_region regions[REGION_COUNT];
+    assay_arena keep;
+    assay_arena block_arena;  /* one block's work; used by value */
+    assay_arena app_arena;    /* the application's own, while block_arena is in use */
+    assay_arena intake_arena; /* one turn's messages */
+    assay_arena chain_arenas[2];
+    assay_bft_chain chains[2];
+    const assay_bft_chain *chain; /* one of both */
+    uint32_t chain_slot;
+
+    assay_signer *signer;
+    assay_public_key consensus_key;
+    assay_key_secret attestation_secret;
+    assay_public_key attestation_key;
+    assay_store *store;
+    assay_state *state;
+    assay_ledger *ledger;
+    assay_engine_monitor monitor;
+    assay_engine_app app;
+    assay_bft *bft;
+    bool effects_pending; /* the machine has effects to carry out */
+    mempool pool;
+    assay_ledger_admission admission; /* of the latest check_tx */
+    bool admission_signed;            /* its signature is known to be right */
+    submission *waiting;
+    timer timers[TIMERS_MAX];
+    assay_duplicate_vote evidence[PENDING_EVIDENCE_MAX];
+    uint32_t evidence_count;
+    int64_t hello_height;  /* where we stood at the last look */
+    uint64_t asked_height; /* block asked for, and when */
+    uint64_t asked_at_ns;
+    uint64_t tip_seen;     /* highest height that a peer claims */
+    bool busy;             /* the last block changed the AppHash, or something is due: no idle second */
+
+    decided deciding;           /* application.c: what commit will store */
+    assay_ledger_result result; /* of the latest block, until the next */
+
+    /* Read by other threads. */
+    atomic_ullong height;
+    atomic_ullong blocks, txs, waiting_txs;
+    atomic_bool alive;
+    assay_os_mutex gate; /* visitors: threads that look at store and keys; a stop waits for them */
+    assay_os_condition gate_empty;
+    uint32_t visitors;
+
+    /* Model bytes and duties (holdings.c, checker.c). */
+    struct checker *checker;
+    assay_os_mutex holders_lock;
+    assay_os_mutex holdings_lock; /* writers of model bytes take turns */
+    holder *holders; /* HOLDERS_MAX, lazily allocated */
+    uint32_t holders_count;
+    atomic_bool lazy; /* fault: check without reading */
+    atomic_bool twice; /* fault: sign one more, conflicting precommit */
+} validator;
+
+/* The network between the validators of a process: n mailboxes. */
+struct assay_node {
+    assay_node_config config;
+    char data[512];
+    bool temporary;
+    bool resumed;
+    assay_os_file lock;
+    char chain_id[ASSAY_CHAIN_ID_LEN_MAX + 1];
+    assay_hash genesis_hash;
+    assay_bytes genesis; /* encoded */
+    assay_os_region region;
+    assay_arena keep;
+    validator *validators;
+    uint32_t count;
+    assay_http_server *server;
+    uint16_t port;
+    assay_os_mutex control; /* kill and revive, one at a time */
+    assay_os_mutex final_lock;
+    assay_os_condition final; /* broadcast after each block of any validator */
+    assay_os_thread janitor;  /* writes trust.json */
+    bool janitor_running;
+    atomic_bool stopping;
+    uint64_t started_ns;
+    uint64_t trust_seconds;
+};
+
+/* node_log - a line for people, if they asked for lines. */
+__attribute__((format(printf, 2, 3))) void node_log(const struct assay_node *node, const char *format, ...);
+/* node_front - the validator that answers HTTP requests which name none: the first that is alive, else the first. */
+validator *node_front(struct assay_node *node);
+
+/* validator.c */
+assay_err validator_open(validator *v);  /* opens keys, store, state, ledger, bft; first start writes genesis */
+assay_err validator_start(validator *v); /* threads */
+void validator_stop(validator *v);       /* threads end without flushing anything; everything is closed */
+void validator_fail(validator *v, assay_err err, const char *what);
+/* validator_submit - hands a transaction in (any thread). The result comes through s, of which one reference is taken over. */
+void validator_submit(validator *v, assay_bytes tx, submission *s);
+
+/* validator_enter, _leave - a visit of another thread; false if the validator is not running. */
+bool validator_enter(validator *v);
+void validator_leave(validator *v);
+void validator_close_gate(validator *v);
+/* validator_rest - gives back memory that a large block needed. */
+void validator_rest(validator *v);
+
+/* What became of a block's transactions, as it is stored. */
+typedef struct tx_results {
+    uint64_t *codes; /* assay_err numbers */
+    uint32_t codes_count;
+    uint64_t *burned; /* fees */
+    uint32_t burned_count;
+} tx_results;
+extern const assay_codec_message tx_results_message;
+
+/* archive.c: what the store holds of blocks, decoded */
+assay_err store_open(validator *v);
+assay_err store_genesis(validator *v);
+assay_err store_chain(validator *v, assay_bft_chain *out, assay_arena *keep, bool *found);
+assay_err store_decided(validator *v);
+assay_err store_commit_at(validator *v, assay_commit *out, assay_arena *keep, uint64_t height);
+assay_err store_header_at(validator *v, assay_header *out, assay_arena *keep, uint64_t height);
+assay_err store_validators_at(validator *v, assay_validator_set *out, assay_arena *keep, uint64_t height);
+/* store_block_at - encoded block and its commit; ASSAY_E_NOT_FOUND. */
+assay_err store_block_at(validator *v, assay_bytes *block, assay_bytes *commit, assay_arena *keep, uint64_t height);
+bool store_evidence_known(validator *v, const assay_duplicate_vote *evidence);
+
+/* keys.c */
+/* node_key_load - a secret key file (64 hex digits, mode 0600); made if create and there is none. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_STORAGE. */
+assay_err node_key_load(assay_key_secret *out, const char *path, bool create);
+/* node_final - wakes those who wait for the next block of any validator. */
+void node_final(validator *v);
+
+/* wire.c: envelopes between validators */
+typedef struct block_reply {
+    assay_bytes block;
+    assay_bytes commit;
+} block_reply;
+typedef struct height_note {
+    uint64_t height;
+} height_note;
+typedef struct holding_note {
+    assay_hash root;
+    uint64_t height;
+    assay_public_key key;      /* attestation key of the holder */
+    assay_signature signature; /* over sign_bytes("holding", chain id, root || height) */
+} holding_note;
+typedef struct envelope {
+    assay_bytes consensus;
+    assay_bytes *txs;
+    uint32_t txs_count;
+    height_note *status; /* where the sender stands: answer with yours if it is behind */
+    height_note *want;   /* send me that block */
+    block_reply *reply;
+    holding_note *holding;
+} envelope;
+extern const assay_codec_message envelope_message;
+void network_broadcast(validator *from, const envelope *e);
+void network_send(validator *from, uint32_t to, const envelope *e);
+
+/* checker.c: fetch, hash, check, open - a thread of its own */
+assay_err checker_open(validator *v);
+assay_err checker_start(validator *v);
+void checker_stop(validator *v);
+void checker_close(validator *v);
+void checker_block(validator *v, const assay_ledger_result *result); /* after each block */
+void checker_poke(validator *v);
+assay_err range_encode(assay_bytes *out, assay_arena *keep, const assay_model_range *range); /* RangeReply */
+void holders_note(validator *v, uint32_t from, const holding_note *note);
+
+/* consensus.c: the bft machine's effects carried out */
+assay_err consensus_begin(validator *v); /* the height after v->chain */
+assay_err consensus_drain(validator *v); /* after each input */
+void consensus_hurry(validator *v);      /* something waits for a block: no idle second */
+assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit);
+uint64_t consensus_deadline(const validator *v);
+assay_err consensus_timers(validator *v, uint64_t now_ns);
+assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *evidence); /* against stored history */
+
+/* application.c: engine's table over ledger and state */
+assay_engine_app application_table(validator *v);
+/* application_next_nonce - the next nonce of an account as committed. */
+assay_err application_next_nonce(validator *v, uint64_t *next, assay_address sender);
+
+/* sync.c: catching up */
+void sync_hello(validator *v);
+assay_err sync_envelope(validator *v, uint32_t from, const envelope *e);
+void sync_ask(validator *v, uint32_t from, uint64_t height);
+
+/* holdings.c: model bytes on this validator's disk */
+#define HOLDING_MANIFEST_MAX ((size_t)256 << 20)
+assay_err holding_path(const validator *v, const char **out, assay_arena *keep, assay_hash root, const char *sub);
+assay_err holding_files(const validator *v, const char **out, assay_arena *keep, assay_hash root);
+/* ASSAY_E_NOT_FOUND: not here. *encoded may be NULL. */
+assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root);
+assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
+                         const assay_manifest *manifest);
+bool holding_complete(const validator *v, assay_hash root);
+/* Takes a manifest in: ASSAY_E_PROOF if it is not that of the root. */
+assay_err holding_begin(validator *v, assay_hash root, assay_bytes encoded, assay_arena scratch);
+assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, const assay_file_leaf *file, assay_arena scratch);
+/* Writes bytes that follow what is here; *size is what is here afterwards. ASSAY_E_RANGE if they do not follow. */
+assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, uint64_t *size,
+                        assay_arena scratch);
+/* Writes bytes at any place (the lazy fault's files full of holes). */
+assay_err holding_patch(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, assay_arena scratch);
+assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest, assay_arena scratch);
+assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch);
+assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf *file, assay_arena scratch);
+
+/* trust.c */
+assay_err trust_write(struct assay_node *node);
+/* trust_text - the trust file's text as validator v sees the chain; ASSAY_E_NOT_FOUND before the first block. */
+assay_err trust_text(struct assay_node *node, validator *v, assay_bytes *out, assay_arena *keep);
+
+/* certificate.c */
+/* certificate_index - notes in the store which files a version has, for look-ups by a file's SHA-256. */
+assay_err certificate_index(validator *v, assay_bytes name, assay_bytes version, const assay_manifest *manifest);
+
+/* routes.c */
+assay_err routes_start(struct assay_node *node, const char **why);
+
+/* fault.c */
+assay_err fault_order(struct assay_node *node, const char *kind, uint32_t index, char *why, size_t why_cap);
+assay_err fault_vote_twice(validator *v, const assay_vote *vote);
+
+#endif

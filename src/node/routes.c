@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes - the HTTP API: one table, in the order of spec/openapi.json, which a test holds against it.
+ */
+#include "routes_internal.h"
+
+#define KIB ((size_t)1 << 10)
+#define MIB ((size_t)1 << 20)
+
+static const char openapi[] = {
+#include "openapi.inc"
+};
+
+static void get_openapi(void *context, const assay_http_request *request, assay_http_response *response) {
+    (void)context;
+    (void)request;
+    response->body = (assay_bytes){(const uint8_t *)openapi, sizeof openapi};
+}
+
+#define GET ASSAY_HTTP_GET
+#define POST ASSAY_HTTP_POST
+#define PUT ASSAY_HTTP_PUT
+const assay_http_route routes_table[] = {
+    {GET, "/status", get_status, 0, MIB, ASSAY_HTTP_WORKS},
+    {GET, "/healthz", get_healthz, 0, 64 * KIB, ASSAY_HTTP_QUICK},
+    {GET, "/readyz", get_healthz, 0, 64 * KIB, ASSAY_HTTP_QUICK},
+    {GET, "/metrics", get_metrics, 0, 8 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/openapi.json", get_openapi, 0, 64 * KIB, ASSAY_HTTP_QUICK},
+    {GET, "/genesis", get_genesis, 0, 64 * KIB, ASSAY_HTTP_QUICK},
+    {GET, "/trust", get_trust, 0, 256 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/validators", get_validators, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/validators/{validator}", get_validator, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/blocks", get_blocks, 0, 64 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/blocks/{height}", get_block, 0, 64 * MIB, ASSAY_HTTP_WORKS},
+    {POST, "/transactions", post_transaction, ASSAY_TX_LEN_MAX, MIB, ASSAY_HTTP_WAITS},
+    {POST, "/transactions/batch", post_transactions, MIB, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/transactions/{id}", get_transaction, 0, 64 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/accounts/{address}", get_account, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/models", get_models, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/models/{owner}/{model}", get_model, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/models/{owner}/{model}/{version}", get_version, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/certificates/sha256/{digest}", get_certificate_of_file, 0, 1024 * MIB, ASSAY_HTTP_WAITS},
+    {GET, "/certificates/{owner}/{model}/{version}", get_certificate, 0, 1024 * MIB, ASSAY_HTTP_WAITS},
+    {GET, "/attestations", get_attestations, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/attestations/{index}", get_attestation, 0, MIB, ASSAY_HTTP_WORKS},
+    {GET, "/log/consistency", get_consistency, 0, MIB, ASSAY_HTTP_WORKS},
+    {GET, "/proofs/{key}", get_proof, 0, MIB, ASSAY_HTTP_WORKS},
+    {GET, "/penalties", get_penalties, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/penalties/{id}", get_penalty, 0, MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}", get_bytes, 0, 256 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}/manifest", get_manifest, 0, 512 * MIB, ASSAY_HTTP_WORKS},
+    {PUT, "/bytes/{root}/manifest", put_manifest, 256 * MIB, 512 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}/groups", get_groups, 0, 768 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}/files/{index}/groups/{group}", get_range, 0, 768 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}/files/{index}", get_file, 0, 512 * MIB, ASSAY_HTTP_WORKS},
+    {PUT, "/bytes/{root}/files/{index}", put_file, 4 * MIB, 512 * MIB, ASSAY_HTTP_WORKS},
+    {POST, "/faults", post_fault, 4 * KIB, MIB, ASSAY_HTTP_WAITS},
+};
+const size_t routes_count = sizeof routes_table / sizeof *routes_table;
+
+assay_err routes_start(struct assay_node *node, const char **why) {
+    const char *address = node->config.address ? node->config.address : "127.0.0.1";
+    return assay_http_start(&node->server, &node->port, why, address, node->config.port, routes_table, routes_count, node,
+                            (assay_http_limits){.requests_in_memory = 256});
+}
+
+static bool visit_fail(visit *out, const assay_http_request *request, assay_http_response *response, assay_err err, const char *detail) {
+    visit_end(out);
+    assay_http_problem(request, response, err, detail);
+    return false;
+}
+
+bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *request, assay_http_response *response, bool snapshot) {
+    *out = (visit){0};
+    uint64_t index = UINT64_MAX;
+    if (assay_http_query_u64(request, "validator", &index) != ASSAY_OK)
+        return visit_fail(out, request, response, ASSAY_E_ENCODING, "validator is not a number");
+    if (index != UINT64_MAX && index >= node->count) return visit_fail(out, request, response, ASSAY_E_NOT_FOUND, "no such validator in this process");
+    validator *v = index == UINT64_MAX ? node_front(node) : &node->validators[index];
+    if (!validator_enter(v)) return visit_fail(out, request, response, ASSAY_F_BUSY, "that validator is not running");
+    out->v = v;
+    if (!snapshot) return true;
+    assay_err err = assay_store_snapshot_begin(&out->snapshot, v->store);
+    if (err != ASSAY_OK) return visit_fail(out, request, response, err, NULL);
+    out->view = assay_rule_view_snapshot(assay_store_snapshot_reader(out->snapshot));
+    assay_rule_chain chain;
+    bool found;
+    err = assay_rule_chain_load(out->view, &chain, &out->params, &found, request->arena);
+    if (err == ASSAY_OK && !found) err = ASSAY_F_BUSY;
+    return err == ASSAY_OK ? true : visit_fail(out, request, response, err, NULL);
+}
+
+void visit_end(visit *v) {
+    if (v->snapshot) assay_store_snapshot_end(v->snapshot);
+    if (v->v) validator_leave(v->v);
+    *v = (visit){0};
+}
+
+assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t most) {
+    uint64_t asked = 50;
+    ASSAY_TRY(assay_http_query_u64(request, "limit", &asked));
+    if (asked < 1 || asked > most) return ASSAY_E_RANGE;
+    *limit = (uint32_t)asked;
+    return ASSAY_OK;
+}

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes_bytes - model bytes by root: what a node holds, verified ranges for other validators, and uploads that go on where they stopped.
+ */
+#include "routes_internal.h"
+
+#include "ledger/models/models.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#define FILE_RANGE_MAX (4u << 20)
+
+static bool root_of(assay_hash *root, const assay_http_request *request, assay_http_response *response) {
+    if (assay_base_unhex(root->b, sizeof root->b, request->params[0]) == ASSAY_OK) return true;
+    assay_http_problem(request, response, ASSAY_E_ENCODING, "a root is 64 hex digits");
+    return false;
+}
+
+static assay_err file_of(const validator *v, assay_manifest *manifest, uint64_t *index, assay_hash root, const assay_http_request *request) {
+    ASSAY_TRY(assay_base_undecimal(index, request->params[1]));
+    ASSAY_TRY(holding_manifest(v, manifest, NULL, request->arena, root));
+    return *index < manifest->files_count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
+}
+
+void get_bytes(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
+    assay_manifest manifest;
+    assay_err err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
+    assay_buf buf;
+    assay_json json = assay_http_json(request, &buf, err == ASSAY_OK ? 1024 + (size_t)manifest.files_count * 2400 : 1024);
+    if (err == ASSAY_OK) {
+        assay_json_object(&json, NULL);
+        assay_json_hex(&json, "root", assay_base_hash_bytes(&root));
+        assay_json_bool(&json, "complete", holding_complete(at.v, root));
+        assay_json_array(&json, "files");
+        for (uint32_t i = 0; err == ASSAY_OK && i < manifest.files_count; i++) {
+            uint64_t have;
+            err = holding_file_size(at.v, &have, root, &manifest.files[i], *request->arena);
+            assay_json_object(&json, NULL);
+            assay_json_u64(&json, "index", i);
+            assay_json_text(&json, "path", manifest.files[i].path);
+            assay_json_u64(&json, "size", manifest.files[i].size);
+            assay_json_u64(&json, "have", have);
+            assay_json_close(&json, '}');
+        }
+        assay_json_close(&json, ']');
+        assay_json_close(&json, '}');
+    }
+    visit_end(&at);
+    if (err != ASSAY_OK) assay_http_problem(request, response, err, NULL);
+    else assay_http_json_done(request, response, &json);
+}
+
+static void octets(const assay_http_request *request, assay_http_response *response, assay_err err, assay_bytes bytes) {
+    if (err != ASSAY_OK) {
+        assay_http_problem(request, response, err, NULL);
+        return;
+    }
+    response->content_type = "application/octet-stream";
+    response->body = bytes;
+    response->immutable = true;
+}
+
+void get_manifest(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
+    assay_manifest manifest;
+    assay_bytes encoded = {NULL, 0};
+    assay_err err = holding_manifest(at.v, &manifest, &encoded, request->arena, root);
+    visit_end(&at);
+    octets(request, response, err, encoded);
+}
+
+void get_groups(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
+    assay_manifest manifest;
+    assay_model_groups groups;
+    assay_bytes encoded = {NULL, 0};
+    assay_err err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
+    if (err == ASSAY_OK) err = holding_groups(at.v, &groups, &encoded, request->arena, root, &manifest);
+    visit_end(&at);
+    octets(request, response, err, encoded);
+}
+
+void get_range(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
+    assay_manifest manifest;
+    assay_model_groups groups;
+    assay_model_range range;
+    uint64_t index, group;
+    const char *dir;
+    assay_bytes encoded = {NULL, 0};
+    assay_err err = file_of(at.v, &manifest, &index, root, request);
+    if (err == ASSAY_OK) err = assay_base_undecimal(&group, request->params[2]);
+    if (err == ASSAY_OK) err = holding_groups(at.v, &groups, NULL, request->arena, root, &manifest);
+    if (err == ASSAY_OK) err = holding_files(at.v, &dir, request->arena, root);
+    if (err == ASSAY_OK) {
+        assay_arena scratch = assay_base_arena_split(request->arena);
+        err = assay_model_range_read(&range, request->arena, dir, &manifest, &groups, index, group, scratch);
+    }
+    if (err == ASSAY_E_RANGE) err = ASSAY_E_NOT_FOUND;
+    if (err == ASSAY_OK) err = range_encode(&encoded, request->arena, &range);
+    visit_end(&at);
+    octets(request, response, err, encoded);
+}
+
+/* Raw bytes of a complete holding: for people and `assay diff`. */
+static assay_err read_file(const validator *v, assay_bytes *out, assay_hash root, const assay_file_leaf *file, uint64_t offset, uint64_t length,
+                           assay_arena *keep) {
+    const char *dir;
+    assay_os_file directory, f;
+    size_t len;
+    if (!holding_complete(v, root)) return ASSAY_E_NOT_FOUND;
+    if (offset > file->size) return ASSAY_E_RANGE;
+    if (length > FILE_RANGE_MAX) length = FILE_RANGE_MAX;
+    if (length > file->size - offset) length = file->size - offset;
+    uint8_t *bytes = ASSAY_NEW(keep, uint8_t, (size_t)length);
+    char *path = ASSAY_NEW(keep, char, file->path.len + 1);
+    if (!bytes || !path) return ASSAY_F_MEMORY;
+    memcpy(path, file->path.ptr, file->path.len);
+    ASSAY_TRY(holding_files(v, &dir, keep, root));
+    ASSAY_TRY(assay_os_dir_open(&directory, dir));
+    assay_err err = assay_os_file_open_beneath(&f, &directory, path);
+    assay_os_file_close(&directory);
+    ASSAY_TRY(err);
+    err = assay_os_file_read(&len, &f, bytes, (size_t)length, offset);
+    assay_os_file_close(&f);
+    if (err == ASSAY_OK && len != length) err = ASSAY_F_CORRUPT;
+    *out = (assay_bytes){bytes, (size_t)length};
+    return err;
+}
+
+void get_file(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
+    assay_manifest manifest;
+    uint64_t index, offset = 0, length = FILE_RANGE_MAX;
+    assay_bytes bytes = {NULL, 0};
+    assay_err err = assay_http_query_u64(request, "offset", &offset);
+    if (err == ASSAY_OK) err = assay_http_query_u64(request, "length", &length);
+    if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
+    if (err == ASSAY_OK) err = read_file(at.v, &bytes, root, &manifest.files[index], offset, length, request->arena);
+    visit_end(&at);
+    octets(request, response, err, bytes);
+}
+
+/* ---- uploads: only for what is recorded, only as much as was declared ------------------------------------------------------------------------ */
+
+/* Some recorded version has this root and these totals. */
+static assay_err recorded(const visit *at, assay_hash root, const assay_manifest *manifest, assay_arena *keep) {
+    assay_models_version_row *rows;
+    uint32_t count;
+    uint64_t size, chunks;
+    ASSAY_TRY(assay_models_of_root(&rows, &count, keep, at->view, root, 16));
+    if (!manifest) return count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
+    ASSAY_TRY(assay_manifest_totals(&size, &chunks, manifest));
+    for (uint32_t i = 0; i < count; i++)
+        if (rows[i].record.size == size && rows[i].record.chunks == chunks && rows[i].record.files == manifest->files_count) return ASSAY_OK;
+    return count ? ASSAY_E_CONTENT : ASSAY_E_NOT_FOUND;
+}
+
+void put_manifest(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
+    assay_manifest manifest;
+    uint64_t missing = 0;
+    assay_err err = recorded(&at, root, NULL, request->arena);
+    if (err == ASSAY_OK) err = assay_codec_decode(&manifest, request->arena, &assay_manifest_message, request->body, ASSAY_CODEC_STRICT);
+    if (err == ASSAY_OK) err = assay_manifest_check(&manifest);
+    if (err == ASSAY_OK) err = recorded(&at, root, &manifest, request->arena);
+    assay_store_snapshot_end(at.snapshot);
+    at.snapshot = NULL;
+    if (err == ASSAY_OK) err = holding_begin(at.v, root, request->body, *request->arena);
+    if (err == ASSAY_OK) err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
+    if (err == ASSAY_OK && !missing) checker_poke(at.v);
+    visit_end(&at);
+    if (err != ASSAY_OK) {
+        assay_http_problem(request, response, err, err == ASSAY_E_NOT_FOUND ? "no recorded version has this root" : NULL);
+        return;
+    }
+    assay_buf buf;
+    assay_json json = assay_http_json(request, &buf, 256);
+    assay_json_object(&json, NULL);
+    assay_json_u64(&json, "missing", missing);
+    assay_json_close(&json, '}');
+    assay_http_json_done(request, response, &json);
+}
+
+void put_file(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
+    assay_manifest manifest;
+    uint64_t index, offset = 0, have = 0, missing = 1;
+    assay_err err = assay_http_query_u64(request, "offset", &offset);
+    if (err == ASSAY_OK) err = recorded(&at, root, NULL, request->arena);
+    assay_store_snapshot_end(at.snapshot);
+    at.snapshot = NULL;
+    if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
+    if (err == ASSAY_OK) {
+        /* What was verified is never written again. */
+        if (holding_complete(at.v, root)) have = manifest.files[index].size;
+        else err = holding_write(at.v, root, &manifest.files[index], offset, request->body, &have, *request->arena);
+    }
+    bool misplaced = err == ASSAY_E_RANGE;
+    if (err == ASSAY_OK && have == manifest.files[index].size) {
+        err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
+        if (err == ASSAY_OK && !missing) checker_poke(at.v);
+    }
+    visit_end(&at);
+    if (err != ASSAY_OK && !misplaced) {
+        assay_http_problem(request, response, err, NULL);
+        return;
+    }
+    assay_buf buf;
+    assay_json json = assay_http_json(request, &buf, 256);
+    assay_json_object(&json, NULL);
+    assay_json_u64(&json, "have", have);
+    if (misplaced) assay_json_str(&json, "code", assay_base_err_code(ASSAY_E_RANGE));
+    assay_json_close(&json, '}');
+    assay_http_json_done(request, response, &json);
+    if (misplaced) response->status = 409;
+}
+
+/* ---- faults of a devnet --------------------------------------------------------------------------------------------------------------------- */
+
+void post_fault(void *context, const assay_http_request *request, assay_http_response *response) {
+    struct assay_node *node = context;
+    char kind[32] = "", why[200] = "";
+    if (!node->config.faults) {
+        assay_http_problem(request, response, ASSAY_E_UNAUTHORIZED, "only a devnet misbehaves on order");
+        return;
+    }
+    json_t *order = json_loadb((const char *)request->body.ptr, request->body.len, JSON_REJECT_DUPLICATES, NULL);
+    const char *text = json_string_value(json_object_get(order, "kind"));
+    json_t *number = json_object_get(order, "validator");
+    bool ok = text && json_is_integer(number) && json_integer_value(number) >= 0 && json_integer_value(number) < ASSAY_NODE_VALIDATORS_MAX;
+    if (ok) assay_os_format(kind, sizeof kind, "%s", text);
+    uint32_t index = ok ? (uint32_t)json_integer_value(number) : 0;
+    json_decref(order);
+    assay_err err = ok ? fault_order(node, kind, index, why, sizeof why) : ASSAY_E_ENCODING;
+    if (err != ASSAY_OK) {
+        assay_http_problem(request, response, err == ASSAY_E_USAGE ? ASSAY_E_ENCODING : err, ok ? why : "{\"kind\":\"kill\",\"validator\":3}");
+        return;
+    }
+    assay_buf buf;
+    assay_json json = assay_http_json(request, &buf, 256);
+    assay_json_object(&json, NULL);
+    assay_json_str(&json, "kind", kind);
+    assay_json_u64(&json, "validator", index);
+    assay_json_close(&json, '}');
+    assay_http_json_done(request, response, &json);
+}

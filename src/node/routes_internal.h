@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * routes_internal - what the handlers of the HTTP API share: which validator a request asks, a snapshot of it, answers.
+ */
+#ifndef ASSAY_NODE_ROUTES_INTERNAL_H
+#define ASSAY_NODE_ROUTES_INTERNAL_H
+
+#include "node_internal.h"
+
+#include "ledger/rule/rule.h"
+
+/* A visit: the validator that answers, and its committed state. Ended by visit_end on every path. */
+typedef struct visit {
+    validator *v;
+    assay_store_snapshot *snapshot;
+    assay_rule_view view;
+    assay_params params;
+} visit;
+
+/* visit_begin - the validator of the query `validator`, else the front one; a snapshot of it if asked. On failure the response is filled and false comes back. */
+bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *request, assay_http_response *response, bool snapshot);
+void visit_end(visit *v);
+
+/* One page of a list: `limit` (1 .. most, else the default) of the query. */
+assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t most);
+
+#define JSON_MAX ((size_t)8 << 20)
+
+typedef void route_handler(void *context, const assay_http_request *request, assay_http_response *response);
+
+/* routes_chain.c */
+route_handler get_status, get_healthz, get_validators, get_validator, get_blocks, get_block, get_genesis, get_trust;
+/* routes_transactions.c */
+route_handler post_transaction, post_transactions, get_transaction, get_account;
+/* routes_models.c */
+route_handler get_models, get_model, get_version, get_certificate, get_certificate_of_file, get_attestations, get_attestation,
+    get_consistency, get_proof, get_penalties, get_penalty;
+/* routes_bytes.c */
+route_handler get_bytes, get_manifest, get_groups, get_range, get_file, put_manifest, put_file, post_fault;
+/* metrics.c */
+route_handler get_metrics;
+
+#endif

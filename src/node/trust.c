@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * trust - writes <data>/trust.json: what somebody needs who will verify certificates of this chain, kept fresh as blocks pass.
+ */
+#include "node_internal.h"
+
+#include "cert/cert.h"
+
+/* The newest block, and the first block of each of the latest validator sets: a certificate of any age finds an anchor with many of its signers. */
+#define CHECKPOINTS_MAX 16
+
+static assay_err checkpoint(validator *v, assay_trust_checkpoint *out, assay_arena *keep, uint64_t height) {
+    assay_header header;
+    ASSAY_TRY(store_header_at(v, &header, keep, height));
+    ASSAY_TRY(store_validators_at(v, &out->validators, keep, height));
+    out->height = height;
+    out->time = header.time;
+    out->header_hash = assay_header_hash(&header);
+    return ASSAY_OK;
+}
+
+static assay_err set_began(validator *v, uint64_t *from, uint64_t height) {
+    assay_store_snapshot *snapshot;
+    assay_bytes set;
+    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, v->store));
+    assay_err err = assay_store_get_validators(&set, from, snapshot, height);
+    assay_store_snapshot_end(snapshot);
+    return err;
+}
+
+assay_err trust_text(struct assay_node *node, validator *v, assay_bytes *out, assay_arena *keep) {
+    assay_trust_checkpoint list[CHECKPOINTS_MAX];
+    uint32_t count = 0;
+    uint64_t height = atomic_load(&v->height);
+    if (!height) return ASSAY_E_NOT_FOUND;
+    /* From the newest backwards, filled from the end so that heights ascend. */
+    for (uint64_t at = height; count < CHECKPOINTS_MAX;) {
+        ASSAY_TRY(checkpoint(v, &list[CHECKPOINTS_MAX - 1 - count], keep, at));
+        count++;
+        uint64_t from;
+        ASSAY_TRY(set_began(v, &from, at));
+        if (from == at && at == 1) break;
+        at = from < at ? from : at - 1; /* the set before this one, at its last height; next its first */
+    }
+    assay_trust trust = {
+        .chain_id = assay_base_bytes_str(node->chain_id),
+        .genesis_hash = node->genesis_hash,
+        .trust_seconds = node->trust_seconds,
+        .checkpoints = &list[CHECKPOINTS_MAX - count],
+        .checkpoints_count = count,
+    };
+    size_t cap = assay_trust_size(&trust);
+    assay_buf text = {ASSAY_NEW(keep, uint8_t, cap), 0, cap};
+    if (!text.ptr) return ASSAY_F_MEMORY;
+    ASSAY_TRY(assay_trust_write(&text, &trust));
+    *out = (assay_bytes){text.ptr, text.len};
+    return ASSAY_OK;
+}
+
+assay_err trust_write(struct assay_node *node) {
+    validator *v = node_front(node);
+    if (!validator_enter(v)) return ASSAY_F_BUSY;
+    assay_os_region region;
+    assay_err err = assay_os_reserve(&region, (size_t)256 << 20);
+    if (err == ASSAY_OK) {
+        assay_arena keep = assay_os_region_arena(&region);
+        assay_bytes text;
+        err = trust_text(node, v, &text, &keep);
+        char path[600];
+        assay_os_format(path, sizeof path, "%s/trust.json", node->data);
+        if (err == ASSAY_OK) err = assay_os_replace(path, text, 0644);
+        assay_os_unreserve(&region);
+    }
+    validator_leave(v);
+    return err;
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * validator - one whole validator: opens what it owns, runs its thread, and ends as abruptly as a kill would.
+ */
+#include "node_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((size_t)1 << 20)
+
+/* Address space, not memory: pages come when they are touched. What a block or a height needs at its worst is bounded here. */
+static const size_t region_sizes[REGION_COUNT] = {
+    [REGION_KEEP] = 16 * MIB,    [REGION_JOURNAL] = 96 * MIB, [REGION_LEDGER] = 32 * MIB, [REGION_HEIGHT] = 96 * MIB,
+    [REGION_BLOCK] = 128 * MIB,  [REGION_APP] = 32 * MIB,     [REGION_INTAKE] = 32 * MIB, [REGION_CHAIN_A] = 4 * MIB,
+    [REGION_CHAIN_B] = 4 * MIB,
+};
+
+static assay_err regions_open(validator *v) {
+    for (size_t i = 0; i < REGION_COUNT; i++) ASSAY_TRY(assay_os_reserve(&v->regions[i], region_sizes[i]));
+    v->keep = assay_os_region_arena(&v->regions[REGION_KEEP]);
+    v->block_arena = assay_os_region_arena(&v->regions[REGION_BLOCK]);
+    v->app_arena = assay_os_region_arena(&v->regions[REGION_APP]);
+    v->intake_arena = assay_os_region_arena(&v->regions[REGION_INTAKE]);
+    v->chain_arenas[0] = assay_os_region_arena(&v->regions[REGION_CHAIN_A]);
+    v->chain_arenas[1] = assay_os_region_arena(&v->regions[REGION_CHAIN_B]);
+    return ASSAY_OK;
+}
+
+void validator_rest(validator *v) {
+    assay_os_release_pages(&v->regions[REGION_BLOCK], v->regions[REGION_BLOCK].base + MIB);
+    assay_os_release_pages(&v->regions[REGION_APP], v->regions[REGION_APP].base + MIB);
+    assay_os_release_pages(&v->regions[REGION_INTAKE], v->regions[REGION_INTAKE].base + MIB);
+}
+
+static assay_err key_file(assay_key_secret *secret, const char *dir, const char *name) {
+    uint8_t memory[4096];
+    assay_arena arena = assay_base_arena(memory, sizeof memory);
+    const char *path;
+    ASSAY_TRY(assay_os_path_join(&path, &arena, dir, assay_base_bytes_str(name)));
+    return node_key_load(secret, path, true);
+}
+
+/* What the chain says before its first block: genesis through the application, stored at height 0, so that a restart finds it. */
+static assay_err chain_begin(validator *v) {
+    assay_arena scratch = v->block_arena;
+    assay_genesis genesis;
+    ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, v->node->genesis, ASSAY_CODEC_STRICT));
+    assay_bytes chain_id = assay_base_bytes_str(v->node->chain_id);
+    assay_engine_init request = {
+        .time = {genesis.time_seconds, 0},
+        .chain_id = chain_id,
+        .genesis = v->node->genesis,
+        .initial_height = 1,
+    };
+    assay_engine_init_result result;
+    ASSAY_TRY(v->app.init_chain(v->app.context, &result, &scratch, &request));
+    assay_arena memory = v->chain_arenas[0];
+    ASSAY_TRY(assay_bft_chain_genesis(&v->chains[0], &memory, chain_id, request.time, genesis.app_version, result.validators,
+                                      result.validators_count, result.app_hash));
+    v->chain = &v->chains[0];
+    v->chain_slot = 0;
+    ASSAY_TRY(store_genesis(v));
+    assay_state_committed(v->state);
+    return ASSAY_OK;
+}
+
+static assay_err chain_open(validator *v) {
+    v->app = assay_engine_monitor_wrap(&v->monitor, application_table(v));
+    assay_engine_info info;
+    ASSAY_TRY(v->app.info(v->app.context, &info));
+    bool found;
+    assay_arena memory = v->chain_arenas[0];
+    ASSAY_TRY(store_chain(v, &v->chains[0], &memory, &found));
+    if (!found) return chain_begin(v);
+    v->chain = &v->chains[0];
+    v->chain_slot = 0;
+    bool same = (uint64_t)v->chain->height == info.last_height && assay_base_hash_eq(v->chain->app_hash, info.last_app_hash) &&
+                assay_base_bytes_eq(v->chain->chain_id, assay_base_bytes_str(v->node->chain_id));
+    return same ? ASSAY_OK : ASSAY_F_CORRUPT;
+}
+
+static assay_err machine_open(validator *v) {
+    assay_bft_config config = {
+        .chain_id = assay_base_bytes_str(v->node->chain_id),
+        .public_key = v->consensus_key,
+        .propose_ns = 1000000000,
+        .propose_delta_ns = 500000000,
+        .vote_ns = 300000000,
+        .vote_delta_ns = 200000000,
+        .rounds_kept = 2,
+    };
+    /* A hundred validators share two cores here; what is ample for four would make them skip rounds for nothing. */
+    if (v->node->count > 16) {
+        config.propose_ns *= 5;
+        config.vote_ns *= 5;
+    }
+    uint32_t most = v->node->count < 32 ? 64 : v->node->count * 2;
+    return assay_bft_open(&v->bft, &v->keep, assay_os_region_arena(&v->regions[REGION_HEIGHT]), most, &config);
+}
+
+assay_err validator_open(validator *v) {
+    ASSAY_TRY(regions_open(v));
+    atomic_store(&v->stopping, false);
+    atomic_store(&v->failed, ASSAY_OK);
+    ASSAY_TRY(assay_signer_open(&v->signer, &v->keep, v->dir, true, !v->node->temporary));
+    v->consensus_key = assay_signer_public(v->signer);
+    ASSAY_TRY(key_file(&v->attestation_secret, v->dir, "attestation.key"));
+    v->attestation_key = assay_crypto_ed25519_public(&v->attestation_secret);
+    ASSAY_TRY(store_open(v));
+    ASSAY_TRY(assay_state_open(&v->state, &v->keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]), assay_store_state_reader(v->store)));
+    ASSAY_TRY(assay_ledger_open(&v->ledger, &v->keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state));
+    ASSAY_TRY(chain_open(v));
+    ASSAY_TRY(machine_open(v));
+    atomic_store(&v->height, (unsigned long long)v->chain->height);
+    return checker_open(v);
+}
+
+/* ---- transactions coming in ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct arrival {
+    assay_bytes bytes;
+    packet *packet; /* a copy of its own: the mempool outlives the envelope */
+    submission *submission;
+    assay_hash id;
+    bool known; /* its signature was verified in the batch */
+    bool fresh; /* admitted now */
+} arrival;
+
+static void refuse(arrival *a, assay_err err) {
+    if (a->submission) submission_done(a->submission, err, 0, NULL);
+    a->submission = NULL;
+}
+
+/* Signatures of many transactions at once cost about half of one by one. Whoever fails the batch is found by the single check that follows. */
+static void verify_together(validator *v, arrival *arrivals, size_t count, assay_arena scratch) {
+    assay_crypto_batch_item *items = ASSAY_NEW(&scratch, assay_crypto_batch_item, count);
+    size_t *places = ASSAY_NEW(&scratch, size_t, count);
+    if (!items || !places) return;
+    size_t filled = 0;
+    for (size_t i = 0; i < count; i++) {
+        assay_tx tx;
+        assay_tx_body body;
+        if (assay_tx_decode(&tx, &body, &scratch, arrivals[i].bytes) != ASSAY_OK) continue;
+        size_t cap = tx.body.len + ASSAY_CHAIN_ID_LEN_MAX + 32;
+        assay_buf sign = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
+        if (!sign.ptr || assay_types_sign_bytes(&sign, "tx", v->chain->chain_id, tx.body) != ASSAY_OK) continue;
+        items[filled] = (assay_crypto_batch_item){tx.public_key, tx.signature, {sign.ptr, sign.len}};
+        places[filled++] = i;
+    }
+    if (filled < 4) return;
+    uint8_t seed[32];
+    assay_os_random(seed, sizeof seed);
+    if (!assay_crypto_ed25519_verify_batch(items, filled, seed)) return;
+    for (size_t i = 0; i < filled; i++) arrivals[places[i]].known = true;
+}
+
+static assay_err admit(validator *v, arrival *a) {
+    v->admission_signed = a->known;
+    assay_err err = v->app.check_tx(v->app.context, a->bytes);
+    if (err != ASSAY_OK) {
+        if (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY) return err;
+        refuse(a, err);
+        return ASSAY_OK;
+    }
+    a->packet = packet_new(a->bytes);
+    err = a->packet ? mempool_add(&v->pool, a->id, a->packet, &v->admission) : ASSAY_F_MEMORY;
+    packet_drop(a->packet);
+    if (err != ASSAY_OK) {
+        refuse(a, err);
+        return ASSAY_OK;
+    }
+    a->fresh = true;
+    return ASSAY_OK;
+}
+
+static void settle_arrival(validator *v, arrival *a) {
+    if (!a->submission) return;
+    a->submission->id = a->id;
+    if (!a->submission->until_final) {
+        submission_done(a->submission, ASSAY_OK, 0, NULL);
+    } else {
+        a->submission->next = v->waiting;
+        v->waiting = a->submission;
+    }
+    a->submission = NULL;
+}
+
+static assay_err intake(validator *v, arrival *arrivals, size_t count, assay_arena scratch) {
+    if (!count) return ASSAY_OK;
+    if (count >= 4) verify_together(v, arrivals, count, scratch);
+    assay_bytes *gossip = ASSAY_NEW(&scratch, assay_bytes, count);
+    if (!gossip) return ASSAY_F_MEMORY;
+    uint32_t gossips = 0;
+    bool any = false;
+    for (size_t i = 0; i < count; i++) {
+        arrival *a = &arrivals[i];
+        a->id = assay_tx_id(a->bytes);
+        bool local = a->submission != NULL;
+        if (mempool_find(&v->pool, a->id)) {
+            settle_arrival(v, a);
+            continue;
+        }
+        ASSAY_TRY(admit(v, a));
+        if (!a->fresh) continue;
+        any = true;
+        settle_arrival(v, a);
+        if (local) gossip[gossips++] = a->bytes;
+    }
+    if (gossips) network_broadcast(v, &(envelope){.txs = gossip, .txs_count = gossips});
+    atomic_store(&v->waiting_txs, v->pool.count);
+    if (any) consensus_hurry(v);
+    return ASSAY_OK;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------------------------------------------------ */
+
+#define BATCH_MAX 256
+#define ARRIVALS_MAX 1024
+
+static assay_err take_consensus(validator *v, uint32_t from, assay_bytes message) {
+    assay_err err = assay_bft_message(v->bft, message);
+    v->effects_pending = true;
+    if (err == ASSAY_OK) return ASSAY_OK;
+    /* A peer's bad message is the peer's; a full height refuses messages until the height is over. */
+    if (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY) return err;
+    node_log(v->node, "validator %u: message of validator %u refused: %s", v->index, from, assay_base_err_text(err));
+    return ASSAY_OK;
+}
+
+static assay_err take_peer(validator *v, uint32_t from, const envelope *e) {
+    if (e->consensus.len) ASSAY_TRY(take_consensus(v, from, e->consensus));
+    if (e->holding) holders_note(v, from, e->holding);
+    assay_err err = sync_envelope(v, from, e);
+    if (err == ASSAY_OK || (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY)) return err;
+    node_log(v->node, "validator %u: block of validator %u refused: %s", v->index, from, assay_base_err_text(err));
+    return ASSAY_OK;
+}
+
+static assay_err turn(validator *v, delivery *deliveries, size_t count) {
+    assay_arena scratch = v->intake_arena;
+    arrival *arrivals = ASSAY_NEW(&scratch, arrival, ARRIVALS_MAX);
+    if (!arrivals) return ASSAY_F_MEMORY;
+    size_t arrived = 0;
+    for (size_t i = 0; i < count; i++) {
+        delivery *d = &deliveries[i];
+        assay_bytes bytes = d->packet ? (assay_bytes){d->packet->bytes, d->packet->len} : (assay_bytes){NULL, 0};
+        envelope e;
+        if (d->kind == DELIVERY_LOCAL_TX) {
+            if (arrived < ARRIVALS_MAX) arrivals[arrived++] = (arrival){.bytes = bytes, .submission = d->submission};
+            else submission_done(d->submission, ASSAY_F_BUSY, 0, NULL);
+            d->submission = NULL;
+        } else if (d->kind == DELIVERY_PEER || d->kind == DELIVERY_PEER_TXS) {
+            if (assay_codec_decode(&e, &scratch, &envelope_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK) continue;
+            for (uint32_t k = 0; k < e.txs_count; k++) {
+                if (arrived == ARRIVALS_MAX) {
+                    ASSAY_TRY(intake(v, arrivals, arrived, scratch));
+                    arrived = 0;
+                }
+                arrivals[arrived++] = (arrival){.bytes = e.txs[k]};
+            }
+            ASSAY_TRY(take_peer(v, d->from, &e));
+        }
+        if (v->effects_pending && d->kind == DELIVERY_PEER) ASSAY_TRY(consensus_drain(v));
+    }
+    return intake(v, arrivals, arrived, scratch);
+}
+
+static assay_err live(validator *v) {
+    static const uint64_t ask_ns = 500000000;
+    delivery deliveries[BATCH_MAX];
+    ASSAY_TRY(consensus_begin(v));
+    sync_hello(v);
+    uint64_t hello_at = assay_os_monotonic_ns() + ask_ns;
+    while (!atomic_load(&v->stopping)) {
+        uint64_t deadline = consensus_deadline(v);
+        if (deadline > hello_at) deadline = hello_at;
+        size_t count = inbox_take(&v->inbox, deliveries, BATCH_MAX, deadline);
+        assay_err err = atomic_load(&v->stopping) ? ASSAY_OK : turn(v, deliveries, count);
+        for (size_t i = 0; i < count; i++) {
+            packet_drop(deliveries[i].packet);
+            if (deliveries[i].submission) submission_done(deliveries[i].submission, ASSAY_F_BUSY, 0, NULL);
+        }
+        ASSAY_TRY(err);
+        uint64_t now = assay_os_monotonic_ns();
+        ASSAY_TRY(consensus_timers(v, now));
+        ASSAY_TRY(consensus_drain(v));
+        if (now < hello_at) continue;
+        /* Packets can be lost; a word now and then finds out who lacks what. Standing still at one height is the sign. */
+        if (v->hello_height == v->chain->height) sync_hello(v);
+        v->hello_height = v->chain->height;
+        hello_at = now + ask_ns * (v->node->count > 16 ? 8 : 2);
+    }
+    return ASSAY_OK;
+}
+
+void validator_fail(validator *v, assay_err err, const char *what) {
+    atomic_store(&v->failed, (int)err);
+    node_log(v->node, "validator %u stopped %s: %s (%s)", v->index, what, assay_base_err_text(err), assay_base_err_code(err));
+    node_final(v);
+}
+
+static void run(void *context) {
+    validator *v = context;
+    assay_err err = live(v);
+    if (err != ASSAY_OK) validator_fail(v, err, "at work");
+}
+
+assay_err validator_start(validator *v) {
+    v->hello_height = -1;
+    v->effects_pending = false;
+    memset(v->timers, 0, sizeof v->timers);
+    inbox_open(&v->inbox, true);
+    atomic_store(&v->alive, true);
+    char name[16];
+    assay_os_format(name, sizeof name, "validator%u", v->index);
+    ASSAY_TRY(assay_os_thread_start(&v->thread, name, 512 * 1024, run, v));
+    v->thread_running = true;
+    return checker_start(v);
+}
+
+void validator_stop(validator *v) {
+    atomic_store(&v->alive, false);
+    atomic_store(&v->stopping, true);
+    inbox_open(&v->inbox, false);
+    checker_stop(v);
+    if (v->thread_running) assay_os_thread_join(&v->thread);
+    v->thread_running = false;
+    validator_close_gate(v);
+    inbox_clear(&v->inbox);
+    while (v->waiting) {
+        submission *s = v->waiting;
+        v->waiting = s->next;
+        submission_done(s, ASSAY_F_BUSY, 0, NULL);
+    }
+    mempool_fini(&v->pool);
+    checker_close(v);
+    if (v->signer) assay_signer_close(v->signer);
+    if (v->store) assay_store_close(v->store);
+    v->signer = NULL;
+    v->store = NULL;
+    v->state = NULL;
+    v->ledger = NULL;
+    v->bft = NULL;
+    v->evidence_count = 0;
+    assay_crypto_wipe(&v->attestation_secret, sizeof v->attestation_secret);
+    for (size_t i = 0; i < REGION_COUNT; i++) assay_os_unreserve(&v->regions[i]);
+    memset(v->regions, 0, sizeof v->regions);
+}
+
+void validator_submit(validator *v, assay_bytes tx, submission *s) {
+    packet *p = tx.len <= ASSAY_TX_LEN_MAX ? packet_new(tx) : NULL;
+    if (!p) {
+        submission_done(s, tx.len <= ASSAY_TX_LEN_MAX ? ASSAY_F_MEMORY : ASSAY_E_SIZE, 0, NULL);
+        return;
+    }
+    /* A refused push gives the packet up; the submission is told here. */
+    if (!inbox_push(&v->inbox, (delivery){DELIVERY_LOCAL_TX, v->index, p, s})) submission_done(s, ASSAY_F_BUSY, 0, NULL);
+}
+
+/* ---- other threads look inside ----------------------------------------------------------------------------------------------------------- */
+
+bool validator_enter(validator *v) {
+    assay_os_mutex_lock(&v->gate);
+    bool ok = atomic_load(&v->alive);
+    if (ok) v->visitors++;
+    assay_os_mutex_unlock(&v->gate);
+    return ok;
+}
+
+void validator_leave(validator *v) {
+    assay_os_mutex_lock(&v->gate);
+    bool last = --v->visitors == 0;
+    assay_os_mutex_unlock(&v->gate);
+    if (last) assay_os_condition_broadcast(&v->gate_empty);
+}
+
+void validator_close_gate(validator *v) {
+    assay_os_mutex_lock(&v->gate);
+    while (v->visitors) (void)assay_os_condition_wait(&v->gate_empty, &v->gate, ASSAY_OS_NO_DEADLINE);
+    assay_os_mutex_unlock(&v->gate);
+}

@@ -164,12 +164,12 @@ assay_err assay_block_decode(assay_block *out, assay_arena *keep, assay_bytes in
 static size_t at_most(size_t count, size_t max) { return count < max ? count : max; }
 
 /* An element of any list takes two bytes at least on the wire, and each list has its bound. Hashing takes 32 bytes a
- * transaction, or a copy of the signatures, and one encoded element of at most 512 bytes. */
+ * transaction, or one encoded element of at most 512 bytes. */
 size_t assay_block_decode_footprint(size_t len) {
     size_t txs = at_most(len / 2, ASSAY_BLOCK_TXS_MAX), sigs = at_most(len / 2, ASSAY_VALIDATORS_MAX);
     size_t kept = txs * sizeof(assay_bytes) + sigs * sizeof(assay_commit_sig) + sizeof(assay_commit) +
                   at_most(len / 2, ASSAY_BLOCK_EVIDENCE_MAX) * sizeof(assay_duplicate_vote);
-    size_t hashed = txs * sizeof(assay_hash) + sigs * sizeof(assay_commit_sig);
+    size_t hashed = txs * sizeof(assay_hash);
     return (kept > hashed ? kept : hashed) + 1024;
 }
 

@@ -90,10 +90,18 @@ assay_err assay_commit_decode(assay_commit *out, assay_arena *keep, assay_bytes 
 }
 
 assay_err assay_commit_hash(assay_hash *out, const assay_commit *commit, assay_arena scratch) {
-    assay_commit_sig *wire = ASSAY_NEW(&scratch, assay_commit_sig, commit->sigs_count);
-    if (!wire) return ASSAY_F_MEMORY;
-    for (uint32_t i = 0; i < commit->sigs_count; i++) wire[i] = sig_to_wire(&commit->sigs[i]);
-    return assay_types_root(out, &commit_sig_message, wire, commit->sigs_count, ASSAY_CODEC_COMET, scratch);
+    enum { SIG_LEN_MAX = 128 }; /* 2 + 22 + 19 + 66 are written at most */
+    uint8_t *memory = ASSAY_NEW(&scratch, uint8_t, SIG_LEN_MAX);
+    if (!memory) return ASSAY_F_MEMORY;
+    assay_merkle_log log = {0};
+    for (uint32_t i = 0; i < commit->sigs_count; i++) {
+        assay_commit_sig wire = sig_to_wire(&commit->sigs[i]);
+        assay_buf leaf = {memory, 0, SIG_LEN_MAX};
+        ASSAY_TRY(assay_codec_encode(&leaf, &commit_sig_message, &wire, ASSAY_CODEC_COMET));
+        assay_merkle_log_append(&log, assay_merkle_leaf((assay_bytes){memory, leaf.len}), NULL, NULL);
+    }
+    *out = assay_merkle_log_root(&log);
+    return ASSAY_OK;
 }
 
 /* ---- what follows from a commit ---------------------------------------------------------------------------------- */

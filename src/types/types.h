@@ -5,7 +5,7 @@
  *
  * Each noun is a struct, its codec table (…_message), and the few computations that everyone must do alike (what is
  * signed, what is hashed, what follows from a commit). No rule of the ledger and no step of consensus is decided
- * here. Where a function takes keep and scratch, they are different memory.
+ * here. Where a function takes keep and scratch, they are different memory; after an error *out is unspecified.
  * Reading order: types.h, vote.c, header.c, commit.c, validators.c, block.c (CometBFT's); tx.c, manifest.c, opening.c,
  * records.c, genesis.c, proof.c (ours).
  * Spec: spec/types.md; spec/proto; CometBFT v0.38 spec/core/data_structures; ICS 23; RFC 6962. */
@@ -140,8 +140,8 @@ typedef struct assay_commit {
     assay_commit_sig *sigs; /* one per validator of the set of this height, in its order */
     uint32_t sigs_count;
 } assay_commit;
-/* assay_commit_hash - Merkle root over the encoded CommitSigs (Header.LastCommitHash of the next block). scratch: 200
- * bytes a sig. */
+/* assay_commit_hash - Merkle root over the encoded CommitSigs (Header.LastCommitHash of the next block). scratch:
+ * 128 bytes. */
 ASSAY_MUST_USE assay_err assay_commit_hash(assay_hash *out, const assay_commit *commit, assay_arena scratch);
 /* assay_commit_encode, _decode - tendermint.types.Commit. decode checks form as CometBFT's ValidateBasic does: from
  * height 1 on a complete block id and at least one signature, each with a known flag and what goes with it.
@@ -247,14 +247,13 @@ typedef struct assay_block {
 #define ASSAY_BLOCK_EVIDENCE_MAX 64
 /* assay_block_encode, _decode - tendermint.types.Block. decode checks form and that data, commit and evidence hash to
  * what the header says (ASSAY_E_BLOCK if not). Txs point into input. ASSAY_E_SIZE beyond ASSAY_BLOCK_LEN_MAX (both);
- * ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_FORMAT, ASSAY_F_MEMORY. keep and scratch are different memory (so
- * everywhere where both are asked). Evidence of light client attacks is ASSAY_E_ENCODING: the embedded engine makes
- * none, and CometBFT's blocks are not read here. */
+ * ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_FORMAT, ASSAY_F_MEMORY. Evidence of light client attacks is
+ * ASSAY_E_ENCODING: the embedded engine makes none, and CometBFT's blocks are not read here. */
 ASSAY_MUST_USE assay_err assay_block_encode(assay_buf *out, const assay_block *block);
 ASSAY_MUST_USE assay_err assay_block_decode(assay_block *out, assay_arena *keep, assay_bytes input,
                                             assay_arena scratch);
 /* assay_block_decode_footprint - a keep of this many bytes suffices for any block of len bytes, however hostile; and a
- * scratch of as many for its hashes. 3.2 MiB with ASSAY_BLOCK_LEN_MAX. */
+ * scratch of as many for its hashes. 3.1 MiB with ASSAY_BLOCK_LEN_MAX. */
 size_t assay_block_decode_footprint(size_t len);
 /* assay_block_size_max - an upper bound of a block's encoding with these counts, to size buffers. */
 size_t assay_block_size_max(size_t txs_bytes, uint32_t txs_count, uint32_t evidence_count, uint32_t sigs_count);
@@ -276,7 +275,8 @@ typedef struct assay_tx_result {
     int64_t gas_wanted;
     int64_t gas_used;
 } assay_tx_result;
-/* assay_results_hash - Header.LastResultsHash of the next block. ASSAY_F_MEMORY. */
+/* assay_results_hash - Header.LastResultsHash of the next block. scratch: the longest data and 64 bytes.
+ * ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_results_hash(assay_hash *out, const assay_tx_result *results, uint32_t count,
                                             assay_arena scratch);
 /* assay_consensus_hash - Header.ConsensusHash: SHA-256 of HashedParams {block max bytes, max gas}. */
@@ -582,7 +582,8 @@ typedef struct assay_smt_path {
 } assay_smt_path;
 /* assay_smt_leaf - SHA-256(0 || SHA-256(key) || SHA-256(value)). */
 assay_hash assay_smt_leaf(assay_bytes key, assay_bytes value);
-/* assay_state_proof_encode_exist - CommitmentProof{exist} of (key, value) with this path. ASSAY_F_MEMORY. */
+/* assay_state_proof_encode_exist - CommitmentProof{exist} of (key, value) with this path. ASSAY_E_RANGE (key or value
+ * beyond 1,024 bytes), ASSAY_F_MEMORY. 20 KiB of stack. */
 ASSAY_MUST_USE assay_err assay_state_proof_encode_exist(assay_buf *out, assay_bytes key, assay_bytes value,
                                                         const assay_smt_path *path);
 /* A neighbour in a proof of absence; present is false at the tree's edge. */
@@ -593,7 +594,7 @@ typedef struct assay_smt_neighbour {
     assay_smt_path path;
 } assay_smt_neighbour;
 /* assay_state_proof_encode_absent - CommitmentProof{nonexist} of key with its left and right neighbours (by hashed
- * key). ASSAY_F_MEMORY. */
+ * key). ASSAY_E_RANGE, ASSAY_F_MEMORY. 40 KiB of stack. */
 ASSAY_MUST_USE assay_err assay_state_proof_encode_absent(assay_buf *out, assay_bytes key,
                                                          const assay_smt_neighbour *left,
                                                          const assay_smt_neighbour *right);

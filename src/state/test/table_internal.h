@@ -192,6 +192,67 @@ static inline assay_hash naive_root(const table *values, size_t *pages) {
     return root;
 }
 
+/* ---- a state over such storage ------------------------------------------------------------------------------------------------ */
+
+typedef struct fixture {
+    storage storage;
+    uint8_t keep[8192];
+    uint8_t *journal;
+    size_t journal_len;
+    assay_state *state;
+} fixture;
+
+static inline void must(assay_err err) {
+    if (err) {
+        fprintf(stderr, "unexpected: %s\n", assay_base_err_text(err));
+        abort();
+    }
+}
+
+static inline assay_err fixture_open(fixture *f) {
+    assay_arena keep = assay_base_arena(f->keep, sizeof f->keep);
+    return assay_state_open(&f->state, &keep, assay_base_arena(f->journal, f->journal_len), storage_reader(&f->storage));
+}
+
+static inline fixture *fixture_new(size_t journal_len) {
+    fixture *f = calloc(1, sizeof *f);
+    if (!f) abort();
+    f->journal = malloc(journal_len);
+    f->journal_len = journal_len;
+    if (!f->journal) abort();
+    must(fixture_open(f));
+    return f;
+}
+
+static inline void fixture_free(fixture *f) {
+    storage_free(&f->storage);
+    free(f->journal);
+    free(f);
+}
+
+/* Commits what was put; the new root. */
+static inline assay_hash fixture_commit(fixture *f) {
+    assay_hash root, log_root;
+    uint64_t log_size;
+    must(assay_state_prepare(f->state, &root, &log_size, &log_root));
+    must(assay_state_commit(f->state, assay_state_height(f->state) + 1, storage_writer(&f->storage)));
+    assay_state_committed(f->state);
+    return root;
+}
+
+/* The n-th of many different keys, and a value that tells them apart. */
+static inline assay_bytes key_of(uint8_t out[16], uint64_t n) {
+    memcpy(out, "account/", 8);
+    for (int i = 0; i < 8; i++) out[8 + i] = (uint8_t)(n >> (56 - 8 * i));
+    return (assay_bytes){out, 16};
+}
+static inline assay_bytes value_of_key(uint8_t out[16], uint64_t n) { return key_of(out, n * 0x9e3779b97f4a7c15u); }
+
+static inline void fixture_fill(fixture *f, uint64_t count) {
+    uint8_t key[16], value[16];
+    for (uint64_t n = 0; n < count; n++) must(assay_state_put(f->state, key_of(key, n), value_of_key(value, n)));
+}
+
 /* ---- seeded choices -------------------------------------------------------------------------------------------------------- */
 
 /* splitmix64 */

@@ -51,7 +51,7 @@ ASSAY_MUST_USE assay_err assay_accounts_init(assay_rule_context *context, const 
 
 /* assay_accounts_next - iterates over all accounts in the order of addresses: the first after *after (NULL: from the
  * start). For audits of the supply. ASSAY_F_*. */
-ASSAY_MUST_USE assay_err assay_accounts_next(assay_rule_view view, assay_address *address,
-                                             assay_accounts_account *out, bool *found, const assay_address *after);
+ASSAY_MUST_USE assay_err assay_accounts_next(assay_rule_view view, assay_address *address, assay_accounts_account *out,
+                                             bool *found, const assay_address *after);
 
 #endif

@@ -18,10 +18,9 @@ static bool within(uint64_t value, uint64_t least, uint64_t most) { return value
 /* Everything that is counted in blocks or seconds stays so small that sums of three cannot overflow. */
 static bool spans_ok(const assay_params *p) {
     const uint64_t spans[] = {
-        p->epoch_blocks,       p->unbonding_blocks,    p->unbonding_seconds, p->evidence_blocks,
-        p->evidence_seconds,   p->correlation_blocks,  p->correlation_seconds, p->opening_blocks,
-        p->opening_seconds,    p->attest_blocks,       p->attest_seconds,    p->attest_seconds_per_gib,
-        p->duty_blocks,        p->duty_seconds,        p->jail_seconds,
+        p->epoch_blocks,       p->unbonding_blocks,       p->unbonding_seconds, p->evidence_blocks, p->evidence_seconds,
+        p->correlation_blocks, p->correlation_seconds,    p->opening_blocks,    p->opening_seconds, p->attest_blocks,
+        p->attest_seconds,     p->attest_seconds_per_gib, p->duty_blocks,       p->duty_seconds,    p->jail_seconds,
     };
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
         if (spans[i] > ASSAY_RULE_SPAN_MAX) return false;

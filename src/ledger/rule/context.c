@@ -13,7 +13,7 @@ static const assay_codec_field totals_fields[] = {
 static const assay_codec_message totals_message = ASSAY_MESSAGE("Totals", assay_rule_totals, totals_fields);
 static const assay_rule_table totals_table = {&totals_message, false};
 
-/* ---- totals ---------------------------------------------------------------------------------------------------------- */
+/* ---- totals ------------------------------------------------------------------------------------------------------ */
 
 assay_err assay_rule_totals_read(assay_rule_totals *out, assay_rule_view view) {
     bool found;
@@ -54,7 +54,7 @@ assay_err assay_rule_issue(assay_rule_context *context, uint64_t amount) {
     return assay_base_add_u64(&context->totals.issued, context->totals.issued, amount);
 }
 
-/* ---- marks ------------------------------------------------------------------------------------------------------------ */
+/* ---- marks ------------------------------------------------------------------------------------------------------- */
 
 assay_rule_point assay_rule_mark(const assay_rule_context *context) {
     assay_rule_point point = {
@@ -79,7 +79,7 @@ void assay_rule_rollback(assay_rule_context *context, const assay_rule_point *po
     }
 }
 
-/* ---- events ----------------------------------------------------------------------------------------------------------- */
+/* ---- events ------------------------------------------------------------------------------------------------------ */
 
 void assay_rule_recheck(assay_rule_context *context, uint64_t height) {
     if (height <= context->height) return;

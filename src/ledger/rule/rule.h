@@ -72,8 +72,8 @@ ASSAY_MUST_USE assay_err assay_rule_get(assay_rule_view view, void *record, bool
 /* assay_rule_next - the first record after `after` (NULL: from the start) whose key begins with prefix, in key order.
  * *key is the whole key in the state. Copy it into an assay_rule_key to go on from it. Errors as assay_rule_get. */
 ASSAY_MUST_USE assay_err assay_rule_next(assay_rule_view view, assay_bytes *key, void *record, bool *found,
-                                         assay_arena *keep, const assay_rule_table *table,
-        const assay_rule_key *prefix, const assay_rule_key *after);
+                                         assay_arena *keep, const assay_rule_table *table, const assay_rule_key *prefix,
+                                         const assay_rule_key *after);
 /* assay_rule_key_copy - a key that iteration gave, as an assay_rule_key. ASSAY_F_CORRUPT if it is too long to be
  * ours. */
 ASSAY_MUST_USE assay_err assay_rule_key_copy(assay_rule_key *out, assay_bytes key);
@@ -83,6 +83,11 @@ ASSAY_MUST_USE assay_err assay_rule_put(assay_state *state, const assay_rule_tab
                                         const void *record);
 /* assay_rule_del - removes the record of a key, if there is one. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_rule_del(assay_state *state, const assay_rule_table *table, const assay_rule_key *key);
+
+#define ASSAY_RULE_TEXT_LEN_MAX 1024
+/* assay_rule_text_check - free text that people will see (a moniker, a reason, a label): ASSAY_E_ENCODING unless it is
+ * UTF-8 without control characters, ASSAY_E_RANGE beyond ASSAY_RULE_TEXT_LEN_MAX bytes. Empty text passes. */
+ASSAY_MUST_USE assay_err assay_rule_text_check(assay_bytes text);
 
 /* A record that is only a number, and one that only marks that its key is there. */
 typedef struct assay_rule_number {
@@ -162,8 +167,7 @@ ASSAY_MUST_USE assay_err assay_rule_begin_block(assay_rule_context *context);
 /* assay_rule_end_block - writes the totals, if they changed. The last thing of a block. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_rule_end_block(assay_rule_context *context);
 
-/* assay_rule_mark, _rollback - a point in all that a transaction changes (journal, totals, events, recheck), and back
- * to it. */
+/* All that a transaction changes: journal, totals, events, recheck. */
 typedef struct assay_rule_point {
     assay_state_point state;
     assay_rule_totals totals;
@@ -171,6 +175,7 @@ typedef struct assay_rule_point {
     assay_arena events_keep;
     uint64_t recheck_height;
 } assay_rule_point;
+/* assay_rule_mark, _rollback - a point in all of that, and back to it. Marks nest. */
 assay_rule_point assay_rule_mark(const assay_rule_context *context);
 void assay_rule_rollback(assay_rule_context *context, const assay_rule_point *point);
 
@@ -233,8 +238,8 @@ typedef struct assay_rule_chain {
 } assay_rule_chain;
 
 #define ASSAY_RULE_SPAN_MAX ((uint64_t)1 << 40) /* of a parameter that counts blocks or seconds, or is a price */
-#define ASSAY_RULE_UNBONDING_EPOCHS_MAX 10000    /* epochs in an unbonding window: a slash walks over them */
-#define ASSAY_RULE_BOND_LEAST 1000000u           /* of bond_min: a unit of power (staking) */
+#define ASSAY_RULE_UNBONDING_EPOCHS_MAX 10000   /* epochs in an unbonding window: a slash walks over them */
+#define ASSAY_RULE_BOND_LEAST 1000000u          /* of bond_min: a unit of power (staking) */
 /* assay_rule_params_check - ASSAY_E_RANGE for parameters that are out of their ranges or contradict each other
  * (spec/limits.md lists both): evidence is younger than unbonding is long, draws fit an opening, power never exceeds
  * what CometBFT allows, and so on. */

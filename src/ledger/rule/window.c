@@ -12,7 +12,7 @@ enum { SPAN = 64 };
 
 static const char moments_prefix[] = "rule/moment/";
 
-/* ---- windows --------------------------------------------------------------------------------------------------------- */
+/* ---- windows ----------------------------------------------------------------------------------------------------- */
 
 assay_rule_moment assay_rule_now(const assay_rule_context *context) {
     return (assay_rule_moment){context->height, context->time.seconds};
@@ -41,7 +41,7 @@ uint64_t assay_rule_epoch_end_of(const assay_params *params, uint64_t height) {
     return assay_base_add_u64(&end, height, params->epoch_blocks - past) == ASSAY_OK ? end : UINT64_MAX;
 }
 
-/* ---- moments ---------------------------------------------------------------------------------------------------------- */
+/* ---- moments ----------------------------------------------------------------------------------------------------- */
 
 /* One record is the raw seconds of up to SPAN heights, big-endian; record 0 begins with height 1. */
 static assay_rule_key record_of(uint64_t height) {
@@ -101,8 +101,10 @@ assay_err assay_rule_moment_at(assay_rule_view view, assay_rule_moment *out, boo
     size_t place = (height - 1) % SPAN;
     assay_bytes value;
     assay_state_reader reader = view.reader;
-    if (view.state) ASSAY_TRY(assay_state_side_get(view.state, assay_rule_key_of(&key), &value, found));
-    else ASSAY_TRY(reader.get(reader.context, ASSAY_SPACE_SIDE, assay_rule_key_of(&key), &value, found));
+    if (view.state)
+        ASSAY_TRY(assay_state_side_get(view.state, assay_rule_key_of(&key), &value, found));
+    else
+        ASSAY_TRY(reader.get(reader.context, ASSAY_SPACE_SIDE, assay_rule_key_of(&key), &value, found));
     if (!*found) return ASSAY_OK;
     *found = value.len / 8 > place;
     if (*found) out->seconds = seconds_at(value, place);

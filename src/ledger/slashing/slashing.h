@@ -17,7 +17,7 @@
  *   errors    ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_EVIDENCE, ASSAY_E_WINDOW, ASSAY_E_DUPLICATE
  *
  * All that is taken is burned; a reporter gets nothing but a free transaction. No account can slash or pardon.
- * Reading order: slashing.h, slashing.c, correlation.c, liveness.c, queries.c.      Spec: spec/slashing.md.
+ * Reading order: slashing.h, slashing.c, correlation.c, liveness.c.      Spec: spec/slashing.md.
  */
 #ifndef ASSAY_LEDGER_SLASHING_H
 #define ASSAY_LEDGER_SLASHING_H
@@ -27,13 +27,13 @@
 #include "ledger/staking/staking.h"
 #include "types/types.h"
 
-#define ASSAY_SLASHING_WHOLE 1000000000u        /* rates and shares are parts of 10^9 */
-#define ASSAY_SLASHING_FLOOR 50000000u          /* 5 %: of a safety fault at least, and of a false opening */
-#define ASSAY_SLASHING_SLOPE 3u                 /* times the share at fault */
-#define ASSAY_SLASHING_LIVENESS_FIRST 100000u   /* 0.01 %: the second time */
-#define ASSAY_SLASHING_LIVENESS_MAX 10000000u   /* 1 % */
-#define ASSAY_SLASHING_FAULTS_MAX 8u            /* open safety faults of one validator */
-#define ASSAY_SLASHING_DUTIES_MAX 4u            /* missed duties that make a liveness fault */
+#define ASSAY_SLASHING_WHOLE 1000000000u      /* rates and shares are parts of 10^9 */
+#define ASSAY_SLASHING_FLOOR 50000000u        /* 5 %: of a safety fault at least, and of a false opening */
+#define ASSAY_SLASHING_SLOPE 3u               /* times the share at fault */
+#define ASSAY_SLASHING_LIVENESS_FIRST 100000u /* 0.01 %: the second time */
+#define ASSAY_SLASHING_LIVENESS_MAX 10000000u /* 1 % */
+#define ASSAY_SLASHING_FAULTS_MAX 8u          /* open safety faults of one validator */
+#define ASSAY_SLASHING_DUTIES_MAX 4u          /* missed duties that make a liveness fault */
 
 typedef enum assay_slashing_kind {
     ASSAY_SLASHING_DOUBLE_SIGN = 1,
@@ -46,9 +46,9 @@ const char *assay_slashing_kind_text(assay_slashing_kind kind);
 
 /* Why somebody was slashed or jailed, with every number that led there. */
 typedef struct assay_slashing_penalty {
-    uint32_t format; /* 1 */
-    uint64_t id;     /* from 1 */
-    uint32_t kind;   /* assay_slashing_kind */
+    uint32_t format;         /* 1 */
+    uint64_t id;             /* from 1 */
+    uint32_t kind;           /* assay_slashing_kind */
     assay_address validator; /* owner */
     uint64_t fault_height;   /* of the fault whose due is the largest */
     int64_t fault_round;     /* -1: not told, or no round */
@@ -61,14 +61,14 @@ typedef struct assay_slashing_penalty {
     uint64_t taken_before; /* for this kind of due: by earlier penalties of the same account of faults */
     uint64_t taken;        /* now; all of it burned */
     uint64_t burned;
-    uint64_t cause;   /* id of the penalty whose fault raised X: a top-up; 0: a fault of its own */
-    uint64_t offence; /* liveness: the how-many-th; else 0 */
-    assay_hash evidence; /* hash of the evidence that led here; zero for liveness */
+    uint64_t cause;      /* id of the penalty whose fault raised X: a top-up; 0: a fault of its own */
+    uint64_t offence;    /* liveness: the how-many-th; else 0 */
+    assay_hash evidence; /* id of the transaction, or hash of the block, that brought it; zero for liveness */
 } assay_slashing_penalty;
 
 /* How a validator kept its duties, as of the last epoch's end. */
 typedef struct assay_slashing_liveness {
-    uint32_t format; /* 1 */
+    uint32_t format;        /* 1 */
     uint64_t missed_blocks; /* ever */
     uint64_t missed_duties; /* ever */
     uint64_t open_duties;   /* missed since the last liveness fault */
@@ -83,10 +83,11 @@ typedef struct assay_slashing_liveness {
  * signed by its consensus key: slashed, tombstoned, its stake locked until the correlation window and the evidence's
  * age are over. Anybody may sign the transaction; it is free if it succeeds. Events "slashed" (extra: penalty id),
  * "tombstoned".
- *   ASSAY_E_ENCODING, _RANGE  a vote is malformed                ASSAY_E_DUPLICATE  that fault is known, or no more
- *   of this validator count
- *   ASSAY_E_EVIDENCE          no conflict, a signature that does not verify, or nobody who could vote there
- *   ASSAY_E_WINDOW            too old, or of the future          ASSAY_F_* */
+ *   ASSAY_E_ENCODING, ASSAY_E_RANGE  a vote is malformed
+ *   ASSAY_E_EVIDENCE   no conflict, a signature that does not verify, or nobody who could vote there
+ *   ASSAY_E_DUPLICATE  that fault is known, or as many of this validator as count
+ *   ASSAY_E_WINDOW     too old, or of the future
+ *   ASSAY_F_* */
 ASSAY_MUST_USE assay_err assay_slashing_evidence(assay_rule_context *context, const assay_msg_evidence *message);
 /* assay_slashing_misbehavior - the same fault as the engine reports it, which verified the votes; round is -1 where
  * it does not tell. What would be a verdict in a transaction (known, too old, a stranger) does nothing here.
@@ -94,7 +95,8 @@ ASSAY_MUST_USE assay_err assay_slashing_evidence(assay_rule_context *context, co
 ASSAY_MUST_USE assay_err assay_slashing_misbehavior(assay_rule_context *context, assay_address consensus_address,
                                                     int64_t height, int32_t round);
 /* assay_slashing_false_opening - called by models, once per check: 5 % of the stake counted at fault_height (that of
- * the check), and jail. evidence: hash of what shows it. *penalty is the record's id. The owner exists, asserted.
+ * the check), and jail. evidence: id of the transaction that shows it. *penalty is the record's id. The owner exists,
+ * asserted.
  * ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_slashing_false_opening(assay_rule_context *context, uint64_t *penalty,
                                                       assay_address owner, uint64_t fault_height, assay_hash evidence);

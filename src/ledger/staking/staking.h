@@ -10,13 +10,13 @@
  *             staking/index/<number>, staking/key/<address>      lead to owners, for ever
  *             staking/rank/<~stake><number>                      those who may be in the set, the largest first
  *             staking/set/<owner>                                those who are
- *             staking/power/<owner><~height>, staking/total/<~height>    what counted, from that height on
+ *             staking/power/<owner><height>, staking/total/<height>      what counted, from that height on
  *             staking/delegation/<delegator><validator>          shares of a pool
  *             staking/unbonding/<validator><epoch>               a pool of what left in one epoch
  *             staking/claim/<validator><epoch><delegator>, staking/leaving/<delegator><validator><epoch>    its shares
  *             staking/queue/<epoch><validator>                   those pools, in the order in which they are paid out
  *   limits    params.validators_max in the set; params.bond_min; ASSAY_STAKING_PAYOUTS_MAX payouts a block, the rest
- *             in the next one
+ *             in the next one; a moniker of ASSAY_MONIKER_LEN_MAX bytes
  *   errors    ASSAY_E_RANGE, ASSAY_E_FUNDS, ASSAY_E_EXISTS, ASSAY_E_KEY, ASSAY_E_SIGNATURE, ASSAY_E_DUPLICATE,
  *             ASSAY_E_NOT_FOUND, ASSAY_E_UNAUTHORIZED, ASSAY_E_STATE, ASSAY_E_WINDOW, ASSAY_E_TOMBSTONED,
  *             ASSAY_E_OVERFLOW
@@ -50,11 +50,11 @@ typedef struct assay_staking_validator {
     assay_bytes moniker;
     uint64_t created_height;
     uint64_t self_bond;
-    uint64_t pool_tokens; /* of delegators */
-    uint64_t pool_shares; /* never changed by a slash */
+    uint64_t pool_tokens;     /* of delegators */
+    uint64_t pool_shares;     /* never changed by a slash */
     uint64_t pool_generation; /* grows when a slash left shares without tokens: those are worth nothing */
-    uint64_t power;         /* in force; 0: not in the set */
-    uint64_t counted_stake; /* the stake behind power */
+    uint64_t power;           /* in force; 0: not in the set */
+    uint64_t counted_stake;   /* the stake behind power */
     bool jailed;
     uint64_t jailed_height;
     int64_t jailed_seconds;
@@ -66,8 +66,8 @@ typedef struct assay_staking_validator {
 uint64_t assay_staking_stake(const assay_staking_validator *validator);
 
 typedef enum assay_staking_status {
-    ASSAY_STAKING_ACTIVE = 1,     /* in the set */
-    ASSAY_STAKING_WAITING = 2,    /* may enter at an epoch's end */
+    ASSAY_STAKING_ACTIVE = 1,      /* in the set */
+    ASSAY_STAKING_WAITING = 2,     /* may enter at an epoch's end */
     ASSAY_STAKING_UNDERBONDED = 3, /* self-bond below bond_min */
     ASSAY_STAKING_JAILED = 4,
     ASSAY_STAKING_TOMBSTONED = 5
@@ -117,19 +117,19 @@ typedef struct assay_staking_counted {
     uint64_t stake;
     uint64_t total_power;
 } assay_staking_counted;
-/* assay_staking_counted_at - for heights up to now and as old as evidence may be; older ones give what is left, or
- * zero. ASSAY_F_*. */
-ASSAY_MUST_USE assay_err assay_staking_counted_at(assay_rule_view view, assay_staking_counted *out,
-                                                  assay_address owner, uint64_t height);
+/* assay_staking_counted_at - for heights as old as evidence may be (older ones give zero) up to the next one, whose set
+ * is settled already. ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_staking_counted_at(assay_rule_view view, assay_staking_counted *out, assay_address owner,
+                                                  uint64_t height);
 
 /* ---- messages ---------------------------------------------------------------------------------------------------- */
 
 /* assay_staking_create - makes the signer the owner of a validator. It waits for the next epoch's end. Event
  * "validator".
- *   ASSAY_E_EXISTS     the signer owns one already          ASSAY_E_RANGE      self-bond below bond_min
- *   ASSAY_E_KEY        a key of small order, malformed      ASSAY_E_DUPLICATE  a key that was ever accepted before,
- *   or the same key twice
- *   ASSAY_E_SIGNATURE  a key did not sign for the owner     ASSAY_E_FUNDS, ASSAY_F_* */
+ *   ASSAY_E_EXISTS     the signer owns one already           ASSAY_E_RANGE     self-bond below bond_min
+ *   ASSAY_E_KEY        a key is malformed, of small order    ASSAY_E_ENCODING  the moniker is no text to show
+ *   ASSAY_E_DUPLICATE  a key was ever accepted before, in whatever role, or both are the same
+ *   ASSAY_E_SIGNATURE  a key did not sign for the owner      ASSAY_E_FUNDS, ASSAY_F_* */
 ASSAY_MUST_USE assay_err assay_staking_create(assay_rule_context *context, const assay_msg_validator_create *message);
 /* assay_staking_delegate - bonds the signer's units to a validator; its owner's go to the self-bond. Event "delegated".
  * ASSAY_E_NOT_FOUND, ASSAY_E_TOMBSTONED, ASSAY_E_RANGE (0, or too few for one share), ASSAY_E_FUNDS,
@@ -144,8 +144,7 @@ ASSAY_MUST_USE assay_err assay_staking_delegate(assay_rule_context *context, con
 ASSAY_MUST_USE assay_err assay_staking_undelegate(assay_rule_context *context, const assay_msg_undelegate *message);
 /* assay_staking_unjail - the signer's validator may enter again at the next epoch's end. Event "unjailed".
  * ASSAY_E_NOT_FOUND, ASSAY_E_UNAUTHORIZED (not the owner), ASSAY_E_STATE (not jailed, or self-bond below bond_min),
- * ASSAY_E_TOMBSTONED,
- * ASSAY_E_WINDOW (too early), ASSAY_F_*. */
+ * ASSAY_E_TOMBSTONED, ASSAY_E_WINDOW (too early), ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_staking_unjail(assay_rule_context *context, const assay_msg_unjail *message);
 
 /* ---- what slashing does ------------------------------------------------------------------------------------------ */
@@ -181,11 +180,10 @@ typedef struct assay_staking_power { /* one change of the set; power 0: leaves *
  * balances) and makes the first set, whose members count from height 1 on. Proofs are over chain_name. The set is
  * taken from keep. context->height is 0.
  * ASSAY_E_RANGE (nobody who may validate, a self-bond below bond_min, too many), ASSAY_E_EXISTS (an owner twice),
- * ASSAY_E_KEY,
- * ASSAY_E_SIGNATURE, ASSAY_E_DUPLICATE, ASSAY_E_OVERFLOW, ASSAY_F_*. */
-ASSAY_MUST_USE assay_err assay_staking_init(assay_rule_context *context, assay_staking_power **powers,
-                                            uint32_t *count, assay_arena *keep, assay_bytes chain_name,
-        const assay_genesis_validator *validators, uint32_t validators_count);
+ * ASSAY_E_KEY, ASSAY_E_ENCODING, ASSAY_E_SIGNATURE, ASSAY_E_DUPLICATE, ASSAY_E_OVERFLOW, ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_staking_init(assay_rule_context *context, assay_staking_power **powers, uint32_t *count,
+                                            assay_arena *keep, assay_bytes chain_name,
+                                            const assay_genesis_validator *validators, uint32_t validators_count);
 /* assay_staking_end_block - pays out what has unbonded, makes the new set (at an epoch's end, or when somebody in it
  * was jailed), and gives the changes for the engine, ordered by owner; taken from keep. The set changed if *count >
  * 0. After slashing's end. Event "unbonded", "joined", "left". ASSAY_F_*. */
@@ -204,7 +202,7 @@ typedef struct assay_staking_holding {
     uint64_t shares;         /* 0 for a self-bond */
     uint64_t amount;         /* what they are worth now */
     bool unbonding;
-    uint64_t counted_until; /* of unbonding stake: the last height at which it may have voted; its window starts there */
+    uint64_t counted_until; /* of unbonding stake: the last height at which it may vote; its window starts there */
 } assay_staking_holding;
 /* assay_staking_holdings - up to max: an account's self-bond, delegations and unbonding stake, in that order; taken
  * from keep. ASSAY_F_*. */

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Being absent: blocks not signed, duties not done. Absence may be bad luck, so it costs no principal the first time.
+ * */
+#include "slashing_internal.h"
+
+static const assay_codec_field liveness_fields[] = {
+    ASSAY_FIELD(1, U32, assay_slashing_liveness, format),
+    ASSAY_FIELD(2, U64, assay_slashing_liveness, missed_blocks),
+    ASSAY_FIELD(3, U64, assay_slashing_liveness, missed_duties),
+    ASSAY_FIELD(4, U64, assay_slashing_liveness, open_duties),
+    ASSAY_FIELD(5, U64, assay_slashing_liveness, offences),
+    ASSAY_FIELD(6, U64, assay_slashing_liveness, last_height),
+    ASSAY_FIELD(7, I64, assay_slashing_liveness, last_seconds),
+};
+static const assay_codec_message liveness_message = ASSAY_MESSAGE("Liveness", assay_slashing_liveness, liveness_fields);
+static const assay_rule_table liveness_table = {&liveness_message, false};
+
+static const assay_codec_field missed_fields[] = {
+    ASSAY_FIELD(1, U32, slashing_missed, format),
+    ASSAY_FIELD(2, U64, slashing_missed, window),
+    ASSAY_FIELD(3, U64, slashing_missed, missed),
+    ASSAY_FIELD(4, U64, slashing_missed, unreported),
+};
+static const assay_codec_message missed_message = ASSAY_MESSAGE("Missed", slashing_missed, missed_fields);
+static const assay_rule_table missed_table = {&missed_message, true};
+
+static const char missed_prefix[] = "slashing/missed/";
+
+static assay_rule_key key_of(const char *prefix, assay_address owner) {
+    assay_rule_key key = assay_rule_key_begin(prefix);
+    assay_rule_key_address(&key, owner);
+    return key;
+}
+
+/* ---- records ----------------------------------------------------------------------------------------------------- */
+
+assay_err assay_slashing_liveness_get(assay_rule_view view, assay_slashing_liveness *out, assay_address owner) {
+    bool found;
+    assay_rule_key key = key_of("slashing/liveness/", owner);
+    return assay_rule_get(view, out, &found, NULL, &liveness_table, &key);
+}
+
+static assay_err liveness_put(assay_rule_context *context, assay_slashing_liveness *liveness, assay_address owner) {
+    assay_rule_key key = key_of("slashing/liveness/", owner);
+    liveness->format = 1;
+    return assay_rule_put(context->state, &liveness_table, &key, liveness);
+}
+
+/* ---- what it costs ----------------------------------------------------------------------------------------------- */
+
+static uint64_t rate_of(uint64_t offence) {
+    if (offence <= 1) return 0;
+    uint64_t rate = ASSAY_SLASHING_LIVENESS_FIRST;
+    for (uint64_t i = 2; i < offence && rate < ASSAY_SLASHING_LIVENESS_MAX; i++) rate *= 2;
+    return rate < ASSAY_SLASHING_LIVENESS_MAX ? rate : ASSAY_SLASHING_LIVENESS_MAX;
+}
+
+static assay_err offend(assay_rule_context *context, const assay_staking_validator *v,
+                        assay_slashing_liveness *liveness, assay_slashing_kind kind) {
+    const assay_rule_window memory = {context->params->unbonding_blocks, context->params->unbonding_seconds};
+    const assay_rule_moment last = {liveness->last_height, liveness->last_seconds};
+    if (liveness->offences > 0 && assay_rule_passed(memory, last, assay_rule_now(context))) liveness->offences = 0;
+    liveness->offences++;
+    liveness->open_duties = 0;
+    liveness->last_height = context->height;
+    liveness->last_seconds = context->time.seconds;
+    ASSAY_TRY(liveness_put(context, liveness, v->owner));
+    assay_slashing_penalty p = {
+        .kind = kind,
+        .validator = v->owner,
+        .fault_height = context->height,
+        .fault_round = -1,
+        .share_den = ASSAY_SLASHING_WHOLE,
+        .rate = rate_of(liveness->offences),
+        .base_stake = v->counted_stake,
+        .due = assay_slashing_due(v->counted_stake, rate_of(liveness->offences)),
+        .offence = liveness->offences,
+    };
+    ASSAY_TRY(assay_staking_take(context, &p.taken, v->owner, context->height, p.due));
+    ASSAY_TRY(assay_staking_jail(context, v->owner));
+    return assay_slashing_penalty_add(context, &p);
+}
+
+/* ---- duties ------------------------------------------------------------------------------------------------------ */
+
+assay_err assay_slashing_missed_duty(assay_rule_context *context, assay_address owner) {
+    assay_staking_validator v;
+    assay_slashing_liveness liveness;
+    bool found;
+    ASSAY_TRY(assay_staking_by_owner(assay_rule_view_of(context), &v, &found, owner));
+    ASSAY_ASSERT(found);
+    if (v.jailed || v.power == 0) return ASSAY_OK;
+    ASSAY_TRY(assay_slashing_liveness_get(assay_rule_view_of(context), &liveness, owner));
+    liveness.missed_duties++;
+    liveness.open_duties++;
+    assay_rule_emit_address(context, "missed-duty", owner, 0, liveness.open_duties);
+    if (liveness.open_duties < ASSAY_SLASHING_DUTIES_MAX) return liveness_put(context, &liveness, owner);
+    return offend(context, &v, &liveness, ASSAY_SLASHING_MISSED_DUTIES);
+}
+
+/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+
+/* How many blocks of a window may be missed. */
+static uint64_t allowed(const assay_params *p) {
+    uint64_t blocks;
+    ASSAY_ASSERT(assay_base_muldiv_down_u64(&blocks, p->downtime_window_blocks, 100 - p->downtime_min_signed_percent,
+                                            100) == ASSAY_OK);
+    return blocks;
+}
+
+assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address consensus_address) {
+    assay_staking_validator v;
+    slashing_missed missed;
+    bool found;
+    ASSAY_TRY(assay_staking_by_consensus(assay_rule_view_of(context), &v, &found, consensus_address));
+    if (!found || v.jailed || v.power == 0) return ASSAY_OK;
+    assay_rule_key key = key_of(missed_prefix, v.owner);
+    ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), &missed, &found, NULL, &missed_table, &key));
+    uint64_t window = context->height / context->params->downtime_window_blocks;
+    if (missed.window != window) missed.missed = 0;
+    missed.format = 1;
+    missed.window = window;
+    missed.missed++;
+    missed.unreported++;
+    bool too_many = missed.missed > allowed(context->params);
+    if (too_many) missed.missed = 0; /* back from jail it starts anew */
+    ASSAY_TRY(assay_rule_put(context->state, &missed_table, &key, &missed));
+    if (!too_many) return ASSAY_OK;
+    assay_slashing_liveness liveness;
+    ASSAY_TRY(assay_slashing_liveness_get(assay_rule_view_of(context), &liveness, v.owner));
+    return offend(context, &v, &liveness, ASSAY_SLASHING_DOWNTIME);
+}
+
+assay_err assay_slashing_report_missed(assay_rule_context *context) {
+    assay_rule_view view = assay_rule_view_of(context);
+    assay_rule_key prefix = assay_rule_key_begin(missed_prefix), at;
+    for (bool first = true;; first = false) {
+        slashing_missed missed;
+        assay_slashing_liveness liveness;
+        assay_address owner;
+        assay_bytes key;
+        bool found;
+        ASSAY_TRY(assay_rule_next(view, &key, &missed, &found, NULL, &missed_table, &prefix, first ? NULL : &at));
+        if (!found) return ASSAY_OK;
+        ASSAY_TRY(assay_rule_read_address(&owner, assay_rule_key_tail(key, &prefix), 0));
+        ASSAY_TRY(assay_rule_key_copy(&at, key));
+        bool over = missed.window != context->height / context->params->downtime_window_blocks;
+        if (missed.unreported > 0) {
+            ASSAY_TRY(assay_slashing_liveness_get(view, &liveness, owner));
+            liveness.missed_blocks += missed.unreported;
+            ASSAY_TRY(liveness_put(context, &liveness, owner));
+            missed.unreported = 0;
+            if (!over) ASSAY_TRY(assay_rule_put(context->state, &missed_table, &at, &missed));
+        }
+        if (over) ASSAY_TRY(assay_rule_del(context->state, &missed_table, &at));
+    }
+}

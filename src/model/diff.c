@@ -7,8 +7,9 @@
 
 /* ---- which ---- */
 
-
-static assay_bytes path_of(const assay_manifest *m, uint32_t tensor) { return m->files[m->tensors[tensor].file_idx].path; }
+static assay_bytes path_of(const assay_manifest *m, uint32_t tensor) {
+    return m->files[m->tensors[tensor].file_idx].path;
+}
 
 /* Order by file and name, then by place: the k-th of several of one name pairs with the k-th. */
 static int cmp_by_file(const assay_manifest *a, uint32_t x, const assay_manifest *b, uint32_t y) {
@@ -75,8 +76,8 @@ static assay_err pair_tensors(side *a, side *b, bool by_file, assay_arena scratc
 }
 
 static bool same_content(const assay_tensor_leaf *x, const assay_tensor_leaf *y) {
-    return assay_base_hash_eq(x->blake3, y->blake3) && x->length == y->length && assay_base_bytes_eq(x->dtype, y->dtype) &&
-           x->shape_count == y->shape_count &&
+    return assay_base_hash_eq(x->blake3, y->blake3) && x->length == y->length &&
+           assay_base_bytes_eq(x->dtype, y->dtype) && x->shape_count == y->shape_count &&
            (!x->shape_count || memcmp(x->shape, y->shape, x->shape_count * sizeof *x->shape) == 0);
 }
 
@@ -102,8 +103,11 @@ static void diff_tensors(assay_model_diff *out, const side *before, const side *
 
 static void diff_files(assay_model_diff *out, const assay_manifest *a, const assay_manifest *b) {
     for (uint32_t i = 0, k = 0; i < a->files_count || k < b->files_count;) {
-        int order = i == a->files_count ? 1 : k == b->files_count ? -1 : assay_path_cmp(a->files[i].path, b->files[k].path);
-        assay_model_diff_row row = {ASSAY_MODEL_CHANGED, order <= 0 ? i : ASSAY_MODEL_NONE, order >= 0 ? k : ASSAY_MODEL_NONE};
+        int order = i == a->files_count   ? 1
+                    : k == b->files_count ? -1
+                                          : assay_path_cmp(a->files[i].path, b->files[k].path);
+        assay_model_diff_row row = {ASSAY_MODEL_CHANGED, order <= 0 ? i : ASSAY_MODEL_NONE,
+                                    order >= 0 ? k : ASSAY_MODEL_NONE};
         if (order < 0) row.change = ASSAY_MODEL_REMOVED;
         if (order > 0) row.change = ASSAY_MODEL_ADDED;
         if (order || !assay_base_hash_eq(a->files[i].blake3, b->files[k].blake3)) out->files[out->files_count++] = row;
@@ -115,7 +119,8 @@ static void diff_files(assay_model_diff *out, const assay_manifest *a, const ass
 assay_err assay_model_diff_of(assay_model_diff *out, assay_arena *keep, const assay_manifest *before,
                               const assay_manifest *after, assay_arena scratch) {
     *out = (assay_model_diff){0};
-    size_t files = (size_t)before->files_count + after->files_count, tensors = (size_t)before->tensors_count + after->tensors_count;
+    size_t files = (size_t)before->files_count + after->files_count,
+           tensors = (size_t)before->tensors_count + after->tensors_count;
     out->files = ASSAY_NEW(keep, assay_model_diff_row, files);
     out->tensors = ASSAY_NEW(keep, assay_model_diff_row, tensors);
     if ((files && !out->files) || (tensors && !out->tensors)) return ASSAY_F_MEMORY;
@@ -139,13 +144,17 @@ static uint64_t load(const uint8_t *at, uint32_t bytes) {
 
 /* Sign, exponent and fraction bits to a number; exact, since a double holds every smaller format. */
 static double small_float(uint64_t bits, uint32_t exponent_bits, uint32_t fraction_bits) {
-    uint64_t exponent = bits >> fraction_bits & ((1u << exponent_bits) - 1), fraction = bits & (((uint64_t)1 << fraction_bits) - 1);
+    uint64_t exponent = bits >> fraction_bits & ((1u << exponent_bits) - 1),
+             fraction = bits & (((uint64_t)1 << fraction_bits) - 1);
     bool negative = bits >> (exponent_bits + fraction_bits) & 1;
     int bias = (1 << (exponent_bits - 1)) - 1;
     double value;
-    if (exponent == (1u << exponent_bits) - 1) value = fraction ? (double)NAN : (double)INFINITY;
-    else if (exponent) value = ldexp((double)(fraction | (uint64_t)1 << fraction_bits), (int)exponent - bias - (int)fraction_bits);
-    else value = ldexp((double)fraction, 1 - bias - (int)fraction_bits);
+    if (exponent == (1u << exponent_bits) - 1)
+        value = fraction ? (double)NAN : (double)INFINITY;
+    else if (exponent)
+        value = ldexp((double)(fraction | (uint64_t)1 << fraction_bits), (int)exponent - bias - (int)fraction_bits);
+    else
+        value = ldexp((double)fraction, 1 - bias - (int)fraction_bits);
     return negative ? -value : value;
 }
 
@@ -156,9 +165,9 @@ typedef struct element_row {
     uint32_t bytes;
 } element_row;
 static const element_row elements[] = {
-    {"F32", KIND_F32, 4},   {"F16", KIND_F16, 2},      {"BF16", KIND_BF16, 2},    {"F64", KIND_F64, 8},
-    {"I8", KIND_SIGNED, 1}, {"I16", KIND_SIGNED, 2},   {"I32", KIND_SIGNED, 4},   {"I64", KIND_SIGNED, 8},
-    {"U8", KIND_UNSIGNED, 1}, {"U16", KIND_UNSIGNED, 2}, {"U32", KIND_UNSIGNED, 4}, {"U64", KIND_UNSIGNED, 8},
+    {"F32", KIND_F32, 4},       {"F16", KIND_F16, 2},      {"BF16", KIND_BF16, 2},    {"F64", KIND_F64, 8},
+    {"I8", KIND_SIGNED, 1},     {"I16", KIND_SIGNED, 2},   {"I32", KIND_SIGNED, 4},   {"I64", KIND_SIGNED, 8},
+    {"U8", KIND_UNSIGNED, 1},   {"U16", KIND_UNSIGNED, 2}, {"U32", KIND_UNSIGNED, 4}, {"U64", KIND_UNSIGNED, 8},
     {"BOOL", KIND_UNSIGNED, 1},
 };
 

@@ -34,14 +34,16 @@ static uint32_t file_find(const model_tree *tree, assay_bytes path) {
         uint32_t middle = low + (high - low) / 2;
         int order = assay_path_cmp(tree->files[middle].path, path);
         if (order == 0) return middle;
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return ASSAY_MODEL_NONE;
 }
 
-/* The file that stands at `location` beside the file `from`, which may lie in a folder; ASSAY_MODEL_NONE if there is none, or if
- * the location leads outside. */
+/* The file that stands at `location` beside the file `from`, which may lie in a folder; ASSAY_MODEL_NONE if there is
+ * none, or if the location leads outside. */
 static uint32_t file_beside(const digest *d, uint32_t from, assay_bytes location, assay_arena scratch) {
     if (location.len > 2 && memcmp(location.ptr, "./", 2) == 0) location.ptr += 2, location.len -= 2;
     if (assay_path_check(location) != ASSAY_OK) return ASSAY_MODEL_NONE;
@@ -56,7 +58,8 @@ static uint32_t file_beside(const digest *d, uint32_t from, assay_bytes location
 
 /* Moves what a header gave into the list; strings go to keep. */
 static assay_err add_tensors(digest *d, uint32_t file_idx, assay_model_entries entries, assay_arena *scratch) {
-    if (entries.count > ASSAY_TENSORS_MAX - d->count) return model_beyond(d->where, "too many tensors", (assay_bytes){0}, 0);
+    if (entries.count > ASSAY_TENSORS_MAX - d->count)
+        return model_beyond(d->where, "too many tensors", (assay_bytes){0}, 0);
     /* The list is the only thing that the scratch of this phase keeps, so it grows in place. */
     found *added = ASSAY_NEW(scratch, found, entries.count);
     if (entries.count && !added) return ASSAY_F_MEMORY;
@@ -86,10 +89,11 @@ static reader reader_of(assay_bytes path) {
     return NULL;
 }
 
-/* Opens a file and lets a reader read its header; what it says is in scratch, pointing into memory that is copied out before the
- * view closes by take. */
+/* Opens a file and lets a reader read its header; what it says is in scratch, pointing into memory that is copied out
+ * before the view closes by take. */
 static assay_err read_header(digest *d, uint32_t file_idx, reader read, assay_arena *list,
-                             assay_err (*take)(digest *, uint32_t, assay_model_entries, assay_arena *), assay_arena scratch) {
+                             assay_err (*take)(digest *, uint32_t, assay_model_entries, assay_arena *),
+                             assay_arena scratch) {
     const model_file *file = &d->tree.files[file_idx];
     uint8_t *buffer = ASSAY_NEW(&scratch, uint8_t, MODEL_VIEW_READ_MAX);
     if (!buffer) return ASSAY_F_MEMORY;
@@ -129,11 +133,13 @@ static assay_err place_external(digest *d, uint32_t first, assay_arena scratch) 
         if (!entry->location.len) continue;
         uint32_t file = file_beside(d, f->file_idx, entry->location, scratch);
         if (file == ASSAY_MODEL_NONE)
-            return model_malformed(d->where, "external data names a file that is not in the model", entry->name, entry->offset, entry->length);
+            return model_malformed(d->where, "external data names a file that is not in the model", entry->name,
+                                   entry->offset, entry->length);
         uint64_t size = d->tree.files[file].size;
         if (entry->offset <= size && !entry->length_known) entry->length = size - entry->offset;
         if (entry->offset > size || entry->length > size - entry->offset)
-            return model_malformed(d->where, "external data lies beyond the end of its file", entry->name, entry->offset, entry->length);
+            return model_malformed(d->where, "external data lies beyond the end of its file", entry->name,
+                                   entry->offset, entry->length);
         f->file_idx = file;
     }
     return ASSAY_OK;
@@ -172,10 +178,13 @@ static bool has_tensor(found *const *sorted, uint32_t count, uint32_t file_idx, 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         const found *f = sorted[middle];
-        int order = f->file_idx != file_idx ? (f->file_idx < file_idx ? -1 : 1) : assay_base_bytes_cmp(f->entry.name, name);
+        int order =
+            f->file_idx != file_idx ? (f->file_idx < file_idx ? -1 : 1) : assay_base_bytes_cmp(f->entry.name, name);
         if (order == 0) return true;
-        if (order < 0) low = middle + 1;
-        else high = middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return false;
 }
@@ -193,7 +202,8 @@ static assay_err check_index(digest *d, uint32_t index_idx, assay_model_entries 
         if (shard == ASSAY_MODEL_NONE)
             return model_malformed(d->where, "the index names a shard that is not in the model", row->name, 0, 0);
         if (!has_tensor(sorted, d->count, shard, row->name))
-            return model_malformed(d->where, "the index maps the tensor to a shard that does not hold it", row->name, 0, 0);
+            return model_malformed(d->where, "the index maps the tensor to a shard that does not hold it", row->name, 0,
+                                   0);
     }
     return ASSAY_OK;
 }
@@ -231,7 +241,8 @@ static assay_err sort_tensors(digest *d, assay_arena scratch) {
         if (!less_in_manifest(NULL, &d->tensors[kept - 1], &d->tensors[i])) {
             const found *f = &d->tensors[i];
             d->where->file = d->tree.files[f->file_idx].path;
-            assay_err err = model_malformed(d->where, "two tensors have one name and one place", f->entry.name, f->entry.offset, f->entry.length);
+            assay_err err = model_malformed(d->where, "two tensors have one name and one place", f->entry.name,
+                                            f->entry.offset, f->entry.length);
             ASSAY_TRY(forgive(d, err));
             continue;
         }
@@ -273,7 +284,8 @@ static assay_err fill_files(digest *d, const model_plan *plan) {
         const model_job *job = &plan->jobs[i];
         if (job->err) {
             /* It was a file of this size a moment ago. */
-            *d->where = (assay_model_where){.file = d->tree.files[i].path, .what = "the file changed while it was read"};
+            *d->where =
+                (assay_model_where){.file = d->tree.files[i].path, .what = "the file changed while it was read"};
             return job->err == ASSAY_E_SYMLINK ? ASSAY_E_SYMLINK : ASSAY_F_STORAGE;
         }
         manifest->files[i] = (assay_file_leaf){d->tree.files[i].path, job->size, job->sha256, job->blake3, out->chunks};
@@ -292,8 +304,9 @@ static assay_err fill_tensors(digest *d, const model_plan *plan) {
     for (uint32_t i = 0; i < d->count; i++) {
         const found *f = &d->tensors[i];
         const assay_model_entry *e = &f->entry;
-        manifest->tensors[i] = (assay_tensor_leaf){f->file_idx, e->name,   e->dtype,  e->shape, e->shape_count,
-                                                   e->offset,   e->length, plan->jobs[f->file_idx].texts[f->text].blake3};
+        manifest->tensors[i] =
+            (assay_tensor_leaf){f->file_idx,    e->name,   e->dtype,  e->shape,
+                                e->shape_count, e->offset, e->length, plan->jobs[f->file_idx].texts[f->text].blake3};
     }
     manifest->tensors_count = d->count;
     return ASSAY_OK;
@@ -324,7 +337,8 @@ assay_hash assay_model_signing_digest(const assay_manifest *manifest, bool singl
     assay_crypto_sha256_init(&hash);
     for (uint32_t i = 0; i < manifest->files_count; i++) {
         const assay_file_leaf *file = &manifest->files[i];
-        if (single_file || !oms_ignores(file->path)) assay_crypto_sha256_update(&hash, assay_base_hash_bytes(&file->sha256));
+        if (single_file || !oms_ignores(file->path))
+            assay_crypto_sha256_update(&hash, assay_base_hash_bytes(&file->sha256));
     }
     return assay_crypto_sha256_final(&hash);
 }

@@ -7,8 +7,10 @@ assay_err model_list_add(assay_model_entry **out, model_list *list) {
     if (!list->last || list->last->count == MODEL_CHUNK_ROWS) {
         model_chunk *chunk = ASSAY_NEW(list->keep, model_chunk, 1);
         if (!chunk) return ASSAY_F_MEMORY;
-        if (list->last) list->last->next = chunk;
-        else list->first = chunk;
+        if (list->last)
+            list->last->next = chunk;
+        else
+            list->first = chunk;
         list->last = chunk;
     }
     *out = &list->last->rows[list->last->count++];
@@ -26,7 +28,8 @@ assay_err model_list_rows(assay_model_entries *out, const model_list *list) {
     return ASSAY_OK;
 }
 
-assay_err model_malformed(assay_model_where *where, const char *what, assay_bytes tensor, uint64_t offset, uint64_t length) {
+assay_err model_malformed(assay_model_where *where, const char *what, assay_bytes tensor, uint64_t offset,
+                          uint64_t length) {
     *where = (assay_model_where){where->file, tensor, offset, length, what};
     return ASSAY_E_HEADER;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * GGUF: magic, version, counts, key-value pairs, tensor infos, padding, data. All little-endian; version 2 and 3 differ only in
- * that 3 may be big-endian, which is refused. Source: gguf.md of ggml; type sizes as in gguf 0.19 (GGML_QUANT_SIZES). */
+ * GGUF: magic, version, counts, key-value pairs, tensor infos, padding, data. All little-endian; version 2 and 3 differ
+ * only in that 3 may be big-endian, which is refused. Source: gguf.md of ggml; type sizes as in gguf 0.19
+ * (GGML_QUANT_SIZES). */
 #include "model_internal.h"
 
 #include <string.h>
@@ -9,7 +10,7 @@
 #define ALIGNMENT_DEFAULT 32u
 
 typedef struct type_row {
-    const char *name; /* safetensors' spelling where it has one */
+    const char *name;         /* safetensors' spelling where it has one */
     uint32_t elements, bytes; /* of a block */
 } type_row;
 /* ggml_type, by number. */
@@ -99,10 +100,13 @@ static assay_err read_pair(gguf *g) {
 static assay_err read_info(gguf *g, assay_model_entry *entry, assay_arena *keep) {
     uint64_t count, type, elements, blocks;
     ASSAY_TRY(take_string(g, &entry->name));
-    if (entry->name.len > ASSAY_TENSOR_NAME_LEN_MAX) return model_beyond(g->where, "a tensor's name is too long", (assay_bytes){0}, place(g));
-    if (!entry->name.len || !model_utf8(entry->name)) return wrong(g, "a tensor's name is empty or not UTF-8", (assay_bytes){0});
+    if (entry->name.len > ASSAY_TENSOR_NAME_LEN_MAX)
+        return model_beyond(g->where, "a tensor's name is too long", (assay_bytes){0}, place(g));
+    if (!entry->name.len || !model_utf8(entry->name))
+        return wrong(g, "a tensor's name is empty or not UTF-8", (assay_bytes){0});
     ASSAY_TRY(take_number(g, &count, 4));
-    if (count > ASSAY_SHAPE_MAX) return model_beyond(g->where, "the tensor has too many dimensions", entry->name, place(g));
+    if (count > ASSAY_SHAPE_MAX)
+        return model_beyond(g->where, "the tensor has too many dimensions", entry->name, place(g));
     entry->shape = ASSAY_NEW(keep, uint64_t, (size_t)count);
     if (count && !entry->shape) return ASSAY_F_MEMORY;
     entry->shape_count = (uint32_t)count;
@@ -116,7 +120,8 @@ static assay_err read_info(gguf *g, assay_model_entry *entry, assay_arena *keep)
     entry->length_known = true;
     uint64_t row = count ? entry->shape[count - 1] : 1;
     if (row % types[type].elements) return wrong(g, "a row is no whole number of blocks", entry->name);
-    if (!model_elements(&elements, entry->shape, entry->shape_count)) return wrong(g, "the shape does not fit in 64 bits", entry->name);
+    if (!model_elements(&elements, entry->shape, entry->shape_count))
+        return wrong(g, "the shape does not fit in 64 bits", entry->name);
     blocks = elements / types[type].elements;
     if (assay_base_mul_u64(&entry->length, blocks, types[type].bytes) != ASSAY_OK)
         return wrong(g, "the shape does not fit in 64 bits", entry->name);
@@ -134,7 +139,8 @@ static bool less_by_name(const void *context, const void *a, const void *b) {
     return assay_base_bytes_cmp(x->name, y->name) < 0;
 }
 
-/* Makes offsets absolute, and checks that tensors are aligned, inside the file, apart from each other, and named once. */
+/* Makes offsets absolute, and checks that tensors are aligned, inside the file, apart from each other, and named once.
+ */
 static assay_err settle(gguf *g, assay_model_entries *entries, uint64_t file_len, assay_arena scratch) {
     if (!entries->count) return ASSAY_OK;
     uint64_t data = (place(g) + g->alignment - 1) & ~(g->alignment - 1);
@@ -150,10 +156,11 @@ static assay_err settle(gguf *g, assay_model_entries *entries, uint64_t file_len
         assay_model_entry *entry = &entries->rows[i];
         if (entry->offset & (g->alignment - 1)) return wrong(g, "the tensor is not aligned", entry->name);
         if (data > file_len || entry->offset > file_len - data || entry->length > file_len - data - entry->offset)
-            return model_malformed(g->where, "the tensor ends beyond the file", entry->name, data, entry->length);
+            return model_malformed(g->where, "the tensor ends beyond the file", entry->name, place(g), entry->length);
         entry->offset += data;
         if (entry->offset < end)
-            return model_malformed(g->where, "the tensor overlaps another", entry->name, entry->offset, end - entry->offset);
+            return model_malformed(g->where, "the tensor overlaps another", entry->name, entry->offset,
+                                   end - entry->offset);
         end = entry->offset + entry->length;
     }
     return ASSAY_OK;
@@ -170,7 +177,8 @@ assay_err assay_model_gguf(assay_model_entries *out, assay_arena *keep, assay_mo
         return model_malformed(where, "the file does not begin with GGUF", (assay_bytes){0}, 0, 4);
     ASSAY_TRY(take_number(&g, &version, 4));
     if (version != 2 && version != 3)
-        return model_malformed(where, "the GGUF version is none of 2 and 3, or the file is big-endian", (assay_bytes){0}, 4, 4);
+        return model_malformed(where, "the GGUF version is none of 2 and 3, or the file is big-endian",
+                               (assay_bytes){0}, 4, 4);
     ASSAY_TRY(take_number(&g, &tensors, 8));
     ASSAY_TRY(take_number(&g, &pairs, 8));
     if (tensors > ASSAY_TENSORS_MAX) return model_beyond(where, "too many tensors", (assay_bytes){0}, 8);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The hashing engine. Every text, a whole file or a tensor in it, is a row of blocks of 256 KiB. A block becomes a chaining value
- * wherever and whenever a thread gets to it; rows fold into digests at the end, so results do not depend on threads.
+ * The hashing engine. Every text, a whole file or a tensor in it, is a row of blocks of 256 KiB. A block becomes a
+ * chaining value wherever and whenever a thread gets to it; rows fold into digests at the end, so results do not depend
+ * on threads.
  *
- * Work is handed out in spans, 4 MiB of one file: the file's blocks in it, and the tensors' blocks that begin in it, while they
- * are in the cache. SHA-256 cannot be split: a thread takes up to four files ("lanes") and runs them interleaved, and does the
- * spans of its lanes as it passes, unless somebody else has taken them. Threads that find no file left take spans, from the end
- * backwards, towards the lanes. */
+ * Work is handed out in spans, 4 MiB of one file: the file's blocks in it, and the tensors' blocks that begin in it,
+ * while they are in the cache. SHA-256 cannot be split: a thread takes up to four files ("lanes") and runs them
+ * interleaved, and does the spans of its lanes as it passes, unless somebody else has taken them. Threads that find no
+ * file left take spans, from the end backwards, towards the lanes. */
 #include "model_internal.h"
 
 #include <stdatomic.h>
@@ -158,9 +159,11 @@ static void hash_block(engine *e, uint32_t job, assay_bytes file, uint64_t block
     if (!bytes.len) bytes.ptr = NULL;
     bool whole = r->blocks == 1;
     uint64_t chunk = at / ASSAY_BLAKE3_CHUNK_LEN;
-    if (r->plain) r->plain[block] = whole ? assay_crypto_blake3(NULL, bytes) : assay_crypto_blake3_subtree(NULL, bytes, chunk);
+    if (r->plain)
+        r->plain[block] = whole ? assay_crypto_blake3(NULL, bytes) : assay_crypto_blake3_subtree(NULL, bytes, chunk);
     const assay_hash *key = e->plan->key;
-    if (r->keyed) r->keyed[block] = whole ? assay_crypto_blake3(key, bytes) : assay_crypto_blake3_subtree(key, bytes, chunk);
+    if (r->keyed)
+        r->keyed[block] = whole ? assay_crypto_blake3(key, bytes) : assay_crypto_blake3_subtree(key, bytes, chunk);
 }
 
 static void hash_piece(const piece *p, assay_bytes file) {
@@ -173,14 +176,18 @@ static uint64_t piece_from(const row *r, uint64_t offset) {
     uint64_t low = 0, high = r->pieces_count;
     while (low < high) {
         uint64_t middle = low + (high - low) / 2;
-        if (r->pieces[middle].offset < offset) low = middle + 1;
-        else high = middle;
+        if (r->pieces[middle].offset < offset)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return low;
 }
 
 /* Where the pieces of a file's span end: those of its last span include any that begin at the file's very end. */
-static uint64_t span_end(const row *r, uint64_t span) { return span + 1 == r->spans ? UINT64_MAX : (span + 1) * SPAN_LEN; }
+static uint64_t span_end(const row *r, uint64_t span) {
+    return span + 1 == r->spans ? UINT64_MAX : (span + 1) * SPAN_LEN;
+}
 
 static bool claim(engine *e, uint64_t span) { return atomic_exchange(&e->claimed[span], 1) == 0; }
 
@@ -304,7 +311,8 @@ static void lane_finish(worker *w, lane *l) {
     l->at = j->size;
     j->sha256 = assay_crypto_sha256_final(&l->sha);
     /* The block in which the file ends, unless it was left when its last full 64 bytes had passed. */
-    if (rest || began % MODEL_BLOCK_LEN || began == 0) lane_leave_block(e, l, j->size ? (j->size - 1) / MODEL_BLOCK_LEN : 0);
+    if (rest || began % MODEL_BLOCK_LEN || began == 0)
+        lane_leave_block(e, l, j->size ? (j->size - 1) / MODEL_BLOCK_LEN : 0);
     advance(e, l->job, rest);
     lane_close(w, l);
 }
@@ -343,7 +351,8 @@ static void do_lanes(worker *w) {
         for (uint32_t i = 0; i < e->lanes; i++) {
             lane *l = &w->lanes[i];
             /* Files shorter than 64 bytes end at once; the lane goes on with the next. */
-            while ((l->active || (more && (more = lane_open(w, l)))) && e->plan->jobs[l->job].size - l->at < 64) lane_finish(w, l);
+            while ((l->active || (more && (more = lane_open(w, l)))) && e->plan->jobs[l->job].size - l->at < 64)
+                lane_finish(w, l);
             if (l->active) active[count++] = l;
         }
         if (atomic_load(&e->stop)) {
@@ -458,7 +467,8 @@ static assay_hash finish_row(assay_hash *groups, const assay_hash *key, const as
 static assay_err new_groups(assay_model_groups *out, assay_hash **values, assay_arena *keep, const model_plan *plan) {
     out->first = ASSAY_NEW(keep, uint64_t, (size_t)plan->jobs_count + 1);
     if (!out->first) return ASSAY_F_MEMORY;
-    for (uint32_t i = 0; i < plan->jobs_count; i++) out->first[i + 1] = out->first[i] + model_groups_of(plan->jobs[i].size);
+    for (uint32_t i = 0; i < plan->jobs_count; i++)
+        out->first[i + 1] = out->first[i] + model_groups_of(plan->jobs[i].size);
     out->count = out->first[plan->jobs_count];
     out->values = *values = ASSAY_NEW(keep, assay_hash, (size_t)out->count);
     return *values || !out->count ? ASSAY_OK : ASSAY_F_MEMORY;
@@ -520,7 +530,8 @@ assay_err model_hash(model_plan *plan, assay_arena *keep, assay_model_where *whe
     uint32_t threads = options->threads ? options->threads : assay_os_cpus();
     if (threads > ASSAY_MODEL_THREADS_MAX) threads = ASSAY_MODEL_THREADS_MAX;
     assay_err err = prepare(&e, &scratch, threads);
-    if (err == ASSAY_E_LIMIT) *where = (assay_model_where){.what = "the tensors overlap so much that they exceed the files four times"};
+    if (err == ASSAY_E_LIMIT)
+        *where = (assay_model_where){.what = "the tensors overlap so much that they exceed the files four times"};
     if (err) return err;
     uint64_t work_units = e.spans > plan->jobs_count ? e.spans : plan->jobs_count;
     if (threads > work_units) threads = work_units ? (uint32_t)work_units : 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The JSON of model headers: strict (RFC 8259), zero-copy, bounded. Not a general library: whoever reads a header asks for
- * the values it knows, one after the other. */
+ * The JSON of model headers: strict (RFC 8259), zero-copy, bounded. Not a general library: whoever reads a header asks
+ * for the values it knows, one after the other. */
 #include "model_internal.h"
 
 #include <string.h>
@@ -38,7 +38,8 @@ assay_err model_json_step(model_json *json, char close, bool first, bool *more) 
         json->at++;
         return ASSAY_OK;
     }
-    return first ? ASSAY_OK : model_json_take(json, ',', "the header is not JSON: a comma or closing bracket is missing");
+    return first ? ASSAY_OK
+                 : model_json_take(json, ',', "the header is not JSON: a comma or closing bracket is missing");
 }
 
 static int hex_value(uint8_t c) {

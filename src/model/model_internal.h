@@ -5,7 +5,8 @@
 #include "model/model.h"
 #include "os/os.h"
 
-/* ---- lists that grow in an arena ----------------------------------------------------------------------------------- */
+/* ---- lists that grow in an arena -----------------------------------------------------------------------------------
+ */
 
 #define MODEL_CHUNK_ROWS 32
 typedef struct model_chunk {
@@ -26,10 +27,12 @@ assay_err model_list_add(assay_model_entry **out, model_list *list);
 /* All entries as one array in the list's arena. */
 assay_err model_list_rows(assay_model_entries *out, const model_list *list);
 
-/* ---- saying what is wrong ------------------------------------------------------------------------------------------ */
+/* ---- saying what is wrong ------------------------------------------------------------------------------------------
+ */
 
 /* Fills where (file stays the caller's) and returns ASSAY_E_HEADER. where is never NULL inside the module. */
-assay_err model_malformed(assay_model_where *where, const char *what, assay_bytes tensor, uint64_t offset, uint64_t length);
+assay_err model_malformed(assay_model_where *where, const char *what, assay_bytes tensor, uint64_t offset,
+                          uint64_t length);
 /* The same with ASSAY_E_LIMIT. */
 assay_err model_beyond(assay_model_where *where, const char *what, assay_bytes tensor, uint64_t offset);
 
@@ -38,7 +41,8 @@ bool model_utf8(assay_bytes bytes);
 /* Elements of a shape; false if their number exceeds 64 bits. */
 bool model_elements(uint64_t *out, const uint64_t *shape, uint32_t count);
 
-/* ---- JSON, as headers need it -------------------------------------------------------------------------------------- */
+/* ---- JSON, as headers need it --------------------------------------------------------------------------------------
+ */
 
 /* A cursor over JSON text (RFC 8259, strict). After a failure `what` says why and `at` where. */
 typedef struct model_json {
@@ -65,7 +69,8 @@ assay_err model_json_skip(model_json *json);
 /* Nothing but white space is left. ASSAY_E_HEADER. */
 assay_err model_json_end(model_json *json);
 
-/* ---- what lies on the disk ----------------------------------------------------------------------------------------- */
+/* ---- what lies on the disk -----------------------------------------------------------------------------------------
+ */
 
 typedef struct model_file {
     assay_bytes path; /* zero-terminated after its len bytes */
@@ -74,7 +79,7 @@ typedef struct model_file {
 
 /* Something in the tree that no model may hold. */
 typedef struct model_problem {
-    assay_err code; /* ASSAY_E_SYMLINK, ASSAY_E_NAME */
+    assay_err code;   /* ASSAY_E_SYMLINK, ASSAY_E_NAME */
     assay_bytes path; /* escaped where it is not UTF-8 */
 } model_problem;
 
@@ -87,8 +92,9 @@ typedef struct model_tree {
     uint32_t problems_count;
 } model_tree;
 
-/* Lists the folder, or the single file, at path. Files and strings are in keep. With strict the first problem is an error, at
- * where->file; without, problems are listed. ASSAY_E_NOT_FOUND, _SYMLINK, _NAME, _LIMIT; ASSAY_F_STORAGE, _MEMORY. */
+/* Lists the folder, or the single file, at path. Files and strings are in keep. With strict the first problem is an
+ * error, at where->file; without, problems are listed. ASSAY_E_NOT_FOUND, _SYMLINK, _NAME, _LIMIT; ASSAY_F_STORAGE,
+ * _MEMORY. */
 assay_err model_tree_open(model_tree *out, assay_arena *keep, assay_model_where *where, const char *path, bool strict,
                           assay_arena scratch);
 void model_tree_close(model_tree *tree);
@@ -111,7 +117,8 @@ assay_err model_view_open(model_view *out, const assay_os_file *dir, const char 
  * ASSAY_E_CONTENT if the file changed meanwhile, ASSAY_F_STORAGE if the disk failed. */
 assay_err model_view_close(model_view *view, uint64_t size);
 
-/* ---- hashing ------------------------------------------------------------------------------------------------------- */
+/* ---- hashing -------------------------------------------------------------------------------------------------------
+ */
 
 #define MODEL_BLOCK_LEN ((uint64_t)256 * 1024)
 #define MODEL_GROUP_BLOCKS 4u /* blocks of a 1 MiB group */
@@ -130,7 +137,8 @@ typedef struct model_job {
     model_text *texts;
     uint32_t texts_count;
     /* out */
-    assay_err err; /* this file's own: ASSAY_E_MISSING, _SYMLINK, _CONTENT (it is not of that size, or changed meanwhile) */
+    assay_err
+        err; /* this file's own: ASSAY_E_MISSING, _SYMLINK, _CONTENT (it is not of that size, or changed meanwhile) */
     assay_hash sha256;
     assay_hash blake3;
     assay_hash keyed;
@@ -140,14 +148,14 @@ typedef struct model_plan {
     const assay_os_file *dir;
     model_job *jobs;
     uint32_t jobs_count;
-    bool plain;  /* BLAKE3 of whole files */
+    bool plain; /* BLAKE3 of whole files */
     bool sha256;
-    const assay_hash *key; /* keyed BLAKE3, or NULL */
+    const assay_hash *key;                   /* keyed BLAKE3, or NULL */
     assay_model_groups groups, keyed_groups; /* out, in keep */
 } model_plan;
 
-/* Does the plan with threads. ASSAY_E_LIMIT if texts overlap so much that they sum up to more than four times the files;
- * ASSAY_F_STORAGE, _MEMORY, _INTERRUPTED. Errors of single files are left in their jobs. */
+/* Does the plan with threads. ASSAY_E_LIMIT if texts overlap so much that they sum up to more than four times the
+ * files; ASSAY_F_STORAGE, _MEMORY, _INTERRUPTED. Errors of single files are left in their jobs. */
 assay_err model_hash(model_plan *plan, assay_arena *keep, assay_model_where *where, const assay_model_options *options,
                      assay_arena scratch);
 

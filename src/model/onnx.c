@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ONNX: one protobuf message, ModelProto, in which tensors stand in many places: initializers, sparse initializers, node
- * attributes, and all of these again in subgraphs, functions and training graphs. This reader walks the wire format by hand
- * and skips what it does not know, as protobuf readers must; of tensors it touches only what describes them.
+ * ONNX: one protobuf message, ModelProto, in which tensors stand in many places: initializers, sparse initializers,
+ * node attributes, and all of these again in subgraphs, functions and training graphs. This reader walks the wire
+ * format by hand and skips what it does not know, as protobuf readers must; of tensors it touches only what describes
+ * them.
  *
- * Names (spec/model.md 4): an initializer has its own name, a node's tensor the name of the node's first output; before it
- * stands the path of the graph, "<output of the node>/<attribute>/" for each subgraph on the way.
- * Source: onnx.proto (ONNX 1.23, IR 11), field numbers below. */
+ * Names (spec/model.md 4): an initializer has its own name, a node's tensor the name of the node's first output; before
+ * it stands the path of the graph, "<output of the node>/<attribute>/" for each subgraph on the way. Source: onnx.proto
+ * (ONNX 1.23, IR 11), field numbers below. */
 #include "codec/codec.h"
 #include "model_internal.h"
 
@@ -50,10 +51,14 @@ static assay_err next(onnx *o, assay_bytes *message, field *out, bool *more) {
     if (ok && out->wire == 0) {
         ok = assay_codec_get_varint(&out->value, message, ASSAY_CODEC_COMET) == ASSAY_OK;
     } else if (ok) {
-        if (out->wire == 1) len = 8;
-        else if (out->wire == 5) len = 4;
-        else if (out->wire == 2) ok = assay_codec_get_varint(&len, message, ASSAY_CODEC_COMET) == ASSAY_OK;
-        else ok = false; /* groups are not used by proto3 and never by ONNX */
+        if (out->wire == 1)
+            len = 8;
+        else if (out->wire == 5)
+            len = 4;
+        else if (out->wire == 2)
+            ok = assay_codec_get_varint(&len, message, ASSAY_CODEC_COMET) == ASSAY_OK;
+        else
+            ok = false; /* groups are not used by proto3 and never by ONNX */
         ok = ok && len <= message->len;
     }
     if (!ok) return wrong(o, "a protobuf field is cut off or malformed", (assay_bytes){0}, (assay_bytes){at.ptr, 1});
@@ -78,7 +83,8 @@ static assay_err find(onnx *o, assay_bytes message, uint32_t number, assay_bytes
 /* Up to four pieces as one name in keep. */
 static assay_err join(onnx *o, assay_bytes *out, const assay_bytes *pieces, size_t count) {
     size_t len = 0;
-    for (size_t i = 0; i < count; i++) len += pieces[i].len < ASSAY_TENSOR_NAME_LEN_MAX ? pieces[i].len : ASSAY_TENSOR_NAME_LEN_MAX + 1;
+    for (size_t i = 0; i < count; i++)
+        len += pieces[i].len < ASSAY_TENSOR_NAME_LEN_MAX ? pieces[i].len : ASSAY_TENSOR_NAME_LEN_MAX + 1;
     if (len > ASSAY_TENSOR_NAME_LEN_MAX)
         return model_beyond(o->where, "a tensor's name, with the path of its graph, is too long", pieces[0], 0);
     o->names_len += len;
@@ -102,13 +108,15 @@ typedef struct dtype_row {
 } dtype_row;
 /* TensorProto.DataType, by number. */
 static const dtype_row dtypes[] = {
-    [1] = {"F32", 32},          [2] = {"U8", 8},           [3] = {"I8", 8},        [4] = {"U16", 16},
-    [5] = {"I16", 16},          [6] = {"I32", 32},         [7] = {"I64", 64},      [8] = {"STRING", 0},
-    [9] = {"BOOL", 8},          [10] = {"F16", 16},        [11] = {"F64", 64},     [12] = {"U32", 32},
-    [13] = {"U64", 64},         [14] = {"C64", 64},        [15] = {"COMPLEX128", 128}, [16] = {"BF16", 16},
-    [17] = {"F8_E4M3", 8},      [18] = {"F8_E4M3FNUZ", 8}, [19] = {"F8_E5M2", 8},  [20] = {"F8_E5M2FNUZ", 8},
-    [21] = {"UINT4", 4},        [22] = {"INT4", 4},        [23] = {"F4", 4},       [24] = {"F8_E8M0", 8},
-    [25] = {"UINT2", 2},        [26] = {"INT2", 2},
+    [1] = {"F32", 32},     [2] = {"U8", 8},           [3] = {"I8", 8},
+    [4] = {"U16", 16},     [5] = {"I16", 16},         [6] = {"I32", 32},
+    [7] = {"I64", 64},     [8] = {"STRING", 0},       [9] = {"BOOL", 8},
+    [10] = {"F16", 16},    [11] = {"F64", 64},        [12] = {"U32", 32},
+    [13] = {"U64", 64},    [14] = {"C64", 64},        [15] = {"COMPLEX128", 128},
+    [16] = {"BF16", 16},   [17] = {"F8_E4M3", 8},     [18] = {"F8_E4M3FNUZ", 8},
+    [19] = {"F8_E5M2", 8}, [20] = {"F8_E5M2FNUZ", 8}, [21] = {"UINT4", 4},
+    [22] = {"INT4", 4},    [23] = {"F4", 4},          [24] = {"F8_E8M0", 8},
+    [25] = {"UINT2", 2},   [26] = {"INT2", 2},
 };
 
 /* Where a tensor's bytes stand: one field, in one piece. */
@@ -120,7 +128,15 @@ typedef struct payload {
     const uint8_t *first_tag;
 } payload;
 
-enum { FLOAT_DATA = 4, INT32_DATA = 5, STRING_DATA = 6, INT64_DATA = 7, RAW_DATA = 9, DOUBLE_DATA = 10, UINT64_DATA = 11 };
+enum {
+    FLOAT_DATA = 4,
+    INT32_DATA = 5,
+    STRING_DATA = 6,
+    INT64_DATA = 7,
+    RAW_DATA = 9,
+    DOUBLE_DATA = 10,
+    UINT64_DATA = 11
+};
 enum { TENSOR_DIMS = 1, TENSOR_DTYPE = 2, TENSOR_NAME = 8, TENSOR_EXTERNAL = 13, TENSOR_LOCATION = 14 };
 
 static bool is_payload(uint32_t number) {
@@ -152,7 +168,8 @@ typedef struct dims {
 } dims;
 
 static assay_err add_dim(onnx *o, dims *d, uint64_t value, assay_bytes name, const field *f) {
-    if (d->count == ASSAY_SHAPE_MAX) return model_beyond(o->where, "the tensor has too many dimensions", name, place(o, f->tag));
+    if (d->count == ASSAY_SHAPE_MAX)
+        return model_beyond(o->where, "the tensor has too many dimensions", name, place(o, f->tag));
     if (value > INT64_MAX) return wrong(o, "a dimension is negative", name, (assay_bytes){f->tag, 1});
     d->shape[d->count++] = value;
     return ASSAY_OK;
@@ -182,8 +199,10 @@ static assay_err add_external(onnx *o, assay_model_entry *entry, assay_bytes pai
         uint64_t number;
         if (assay_base_undecimal(&number, value) != ASSAY_OK)
             return wrong(o, "external data's offset or length is not a number", entry->name, pair);
-        if (is_length) entry->length = number, entry->length_known = true;
-        else entry->offset = number;
+        if (is_length)
+            entry->length = number, entry->length_known = true;
+        else
+            entry->offset = number;
     }
     return ASSAY_OK;
 }
@@ -198,7 +217,8 @@ static bool raw_length(uint64_t *out, uint64_t elements, uint64_t dtype) {
 }
 
 /* Places the tensor's own bytes, or checks the external place, once all fields are known. */
-static assay_err settle(onnx *o, assay_model_entry *entry, const payload *p, uint64_t dtype, bool external, assay_bytes body) {
+static assay_err settle(onnx *o, assay_model_entry *entry, const payload *p, uint64_t dtype, bool external,
+                        assay_bytes body) {
     uint64_t elements, need = 0;
     if (!model_elements(&elements, entry->shape, entry->shape_count))
         return wrong(o, "the shape does not fit in 64 bits", entry->name, body);
@@ -207,7 +227,8 @@ static assay_err settle(onnx *o, assay_model_entry *entry, const payload *p, uin
         if (p->number) return wrong(o, "the tensor has data here and in another file", entry->name, body);
         if (!entry->location.len) return wrong(o, "external data without a location", entry->name, body);
         if (!entry->length_known && raw) entry->length = need, entry->length_known = true;
-        if (raw && entry->length != need) return wrong(o, "the length is not what shape and dtype need", entry->name, body);
+        if (raw && entry->length != need)
+            return wrong(o, "the length is not what shape and dtype need", entry->name, body);
         return ASSAY_OK;
     }
     entry->location = (assay_bytes){0};
@@ -251,11 +272,16 @@ static assay_err read_tensor(onnx *o, assay_bytes body, assay_bytes name) {
     for (bool more;;) {
         ASSAY_TRY(next(o, &rest, &f, &more));
         if (!more) break;
-        if (f.number == TENSOR_DIMS) ASSAY_TRY(add_dims(o, &shape, &f, name));
-        else if (f.number == TENSOR_DTYPE && f.wire == 0) dtype = f.value;
-        else if (f.number == TENSOR_LOCATION && f.wire == 0) external = f.value == 1;
-        else if (f.number == TENSOR_EXTERNAL && f.wire == 2) ASSAY_TRY(add_external(o, entry, f.bytes));
-        else if (is_payload(f.number)) ASSAY_TRY(add_payload(o, &data, &f, name));
+        if (f.number == TENSOR_DIMS)
+            ASSAY_TRY(add_dims(o, &shape, &f, name));
+        else if (f.number == TENSOR_DTYPE && f.wire == 0)
+            dtype = f.value;
+        else if (f.number == TENSOR_LOCATION && f.wire == 0)
+            external = f.value == 1;
+        else if (f.number == TENSOR_EXTERNAL && f.wire == 2)
+            ASSAY_TRY(add_external(o, entry, f.bytes));
+        else if (is_payload(f.number))
+            ASSAY_TRY(add_payload(o, &data, &f, name));
     }
     if (dtype == 0) return wrong(o, "the tensor has no data type", name, body);
     entry->shape = ASSAY_NEW(o->keep, uint64_t, shape.count);
@@ -283,8 +309,8 @@ static assay_err read_sparse(onnx *o, assay_bytes body, assay_bytes name) {
 static assay_err read_graph(onnx *o, assay_bytes body, assay_bytes path, uint32_t depth);
 
 /* "<node><sep><attribute>", with "[i]" for the i-th of a list. */
-static assay_err attribute_name(onnx *o, assay_bytes *out, assay_bytes node, assay_bytes sep, assay_bytes attribute, int64_t i,
-                                assay_bytes end) {
+static assay_err attribute_name(onnx *o, assay_bytes *out, assay_bytes node, assay_bytes sep, assay_bytes attribute,
+                                int64_t i, assay_bytes end) {
     char index[ASSAY_DECIMAL_LEN_MAX + 3];
     size_t len = 0;
     if (i >= 0) {
@@ -296,12 +322,14 @@ static assay_err attribute_name(onnx *o, assay_bytes *out, assay_bytes node, ass
     return join(o, out, pieces, 5);
 }
 
-/* AttributeProto: t 5, g 6, tensors 10, graphs 11, sparse_tensor 22, sparse_tensors 23. node is the path and the node's name. */
+/* AttributeProto: t 5, g 6, tensors 10, graphs 11, sparse_tensor 22, sparse_tensors 23. node is the path and the node's
+ * name. */
 static assay_err read_attribute(onnx *o, assay_bytes body, assay_bytes node, uint32_t depth) {
     enum { NAME = 1, TENSOR = 5, GRAPH = 6, TENSORS = 10, GRAPHS = 11, SPARSE = 22, SPARSES = 23 };
     assay_bytes attribute;
     ASSAY_TRY(find(o, body, NAME, &attribute));
-    bool plain = assay_base_bytes_eq(attribute, ASSAY_STR("value")) || assay_base_bytes_eq(attribute, ASSAY_STR("sparse_value"));
+    bool plain =
+        assay_base_bytes_eq(attribute, ASSAY_STR("value")) || assay_base_bytes_eq(attribute, ASSAY_STR("sparse_value"));
     int64_t tensors = 0, graphs = 0, sparses = 0;
     field f;
     for (bool more;;) {
@@ -311,17 +339,26 @@ static assay_err read_attribute(onnx *o, assay_bytes body, assay_bytes node, uin
         bool graph = f.number == GRAPH || f.number == GRAPHS;
         bool sparse = f.number == SPARSE || f.number == SPARSES;
         if (!graph && !sparse && f.number != TENSOR && f.number != TENSORS) continue;
-        int64_t i = f.number == TENSORS ? tensors++ : f.number == GRAPHS ? graphs++ : f.number == SPARSES ? sparses++ : -1;
+        int64_t i = f.number == TENSORS   ? tensors++
+                    : f.number == GRAPHS  ? graphs++
+                    : f.number == SPARSES ? sparses++
+                                          : -1;
         assay_bytes name = node;
-        if (graph) ASSAY_TRY(attribute_name(o, &name, node, ASSAY_STR("/"), attribute, i, ASSAY_STR("/")));
-        else if (!plain || i >= 0) ASSAY_TRY(attribute_name(o, &name, node, ASSAY_STR(":"), attribute, i, (assay_bytes){0}));
-        if (graph) ASSAY_TRY(read_graph(o, f.bytes, name, depth + 1));
-        else if (sparse) ASSAY_TRY(read_sparse(o, f.bytes, name));
-        else ASSAY_TRY(read_tensor(o, f.bytes, name));
+        if (graph)
+            ASSAY_TRY(attribute_name(o, &name, node, ASSAY_STR("/"), attribute, i, ASSAY_STR("/")));
+        else if (!plain || i >= 0)
+            ASSAY_TRY(attribute_name(o, &name, node, ASSAY_STR(":"), attribute, i, (assay_bytes){0}));
+        if (graph)
+            ASSAY_TRY(read_graph(o, f.bytes, name, depth + 1));
+        else if (sparse)
+            ASSAY_TRY(read_sparse(o, f.bytes, name));
+        else
+            ASSAY_TRY(read_tensor(o, f.bytes, name));
     }
 }
 
-/* NodeProto: output 2, name 3, attribute 5. Its tensors are known by its first output; a node without one by its name. */
+/* NodeProto: output 2, name 3, attribute 5. Its tensors are known by its first output; a node without one by its name.
+ */
 static assay_err read_node(onnx *o, assay_bytes body, assay_bytes path, uint32_t depth) {
     enum { OUTPUT = 2, NAME = 3, ATTRIBUTE = 5 };
     assay_bytes output = {0}, name = {0}, rest = body;

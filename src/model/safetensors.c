@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors: 8 bytes of header length, a JSON header, the tensors' bytes. The rules are the reference implementation's
- * (Metadata::validate): sorted by offset, tensors follow each other without hole or overlap and end at the file's end. */
+ * safetensors: 8 bytes of header length, a JSON header, the tensors' bytes. The rules are the reference
+ * implementation's (Metadata::validate): sorted by offset, tensors follow each other without hole or overlap and end at
+ * the file's end. */
 #include "model_internal.h"
 
 #include <string.h>
@@ -10,14 +11,15 @@ typedef struct dtype_row {
     uint32_t bits;
 } dtype_row;
 static const dtype_row dtypes[] = {
-    {"BOOL", 8},        {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"U8", 8},   {"I8", 8},
-    {"F8_E5M2", 8},     {"F8_E4M3", 8},     {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
-    {"I16", 16},        {"U16", 16},        {"F16", 16},    {"BF16", 16},   {"I32", 32}, {"U32", 32},
-    {"F32", 32},        {"C64", 64},        {"F64", 64},    {"I64", 64},    {"U64", 64},
+    {"BOOL", 8},    {"F4", 4},      {"F6_E2M3", 6}, {"F6_E3M2", 6},     {"U8", 8},          {"I8", 8},
+    {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},
+    {"U16", 16},    {"F16", 16},    {"BF16", 16},   {"I32", 32},        {"U32", 32},        {"F32", 32},
+    {"C64", 64},    {"F64", 64},    {"I64", 64},    {"U64", 64},
 };
 
 /* Where a JSON cursor stopped, as a place in the file; text begins at byte 8. */
-static assay_err json_failed(assay_model_where *where, const model_json *json, assay_bytes tensor, uint64_t base, assay_err err) {
+static assay_err json_failed(assay_model_where *where, const model_json *json, assay_bytes tensor, uint64_t base,
+                             assay_err err) {
     if (err != ASSAY_E_HEADER) return err;
     return model_malformed(where, json->what, tensor, base + (uint64_t)(json->at - json->start), 0);
 }
@@ -83,7 +85,8 @@ static assay_err read_offsets(assay_model_entry *entry, model_json *json) {
     return ASSAY_OK;
 }
 
-/* The value of one tensor: {"dtype":..., "shape":..., "data_offsets":...}. Other members are passed over, as the reference does. */
+/* The value of one tensor: {"dtype":..., "shape":..., "data_offsets":...}. Other members are passed over, as the
+ * reference does. */
 static assay_err read_tensor(assay_model_entry *entry, model_json *json) {
     ASSAY_TRY(model_json_take(json, '{', "a tensor is not an object"));
     enum { DTYPE = 1, SHAPE = 2, OFFSETS = 4 };
@@ -102,10 +105,14 @@ static assay_err read_tensor(assay_model_entry *entry, model_json *json) {
             return ASSAY_E_HEADER;
         }
         seen |= now;
-        if (now == DTYPE) ASSAY_TRY(model_json_string(json, &entry->dtype));
-        else if (now == SHAPE) ASSAY_TRY(read_shape(entry, json));
-        else if (now == OFFSETS) ASSAY_TRY(read_offsets(entry, json));
-        else ASSAY_TRY(model_json_skip(json));
+        if (now == DTYPE)
+            ASSAY_TRY(model_json_string(json, &entry->dtype));
+        else if (now == SHAPE)
+            ASSAY_TRY(read_shape(entry, json));
+        else if (now == OFFSETS)
+            ASSAY_TRY(read_offsets(entry, json));
+        else
+            ASSAY_TRY(model_json_skip(json));
     }
     if (seen == (DTYPE | SHAPE | OFFSETS)) return ASSAY_OK;
     json->what = "a tensor lacks dtype, shape or data_offsets";
@@ -139,10 +146,11 @@ static assay_err check_entry(const assay_model_entry *entry, assay_model_where *
         if (assay_base_bytes_eq(entry->dtype, assay_base_bytes_str(dtypes[i].name))) bits = dtypes[i].bits;
     if (!bits) return model_malformed(where, "the dtype is unknown", entry->name, 8, data - 8);
     uint64_t elements, total;
-    if (!model_elements(&elements, entry->shape, entry->shape_count) || assay_base_mul_u64(&total, elements, bits) != ASSAY_OK)
+    if (!model_elements(&elements, entry->shape, entry->shape_count) ||
+        assay_base_mul_u64(&total, elements, bits) != ASSAY_OK)
         return model_malformed(where, "the shape does not fit in 64 bits", entry->name, 8, data - 8);
     if (total % 8 || total / 8 != entry->length)
-        return model_malformed(where, "the length is not what shape and dtype need", entry->name, data + entry->offset,
+        return model_malformed(where, "the length is not what shape and dtype need", entry->name, entry->offset,
                                entry->length);
     return ASSAY_OK;
 }
@@ -160,9 +168,11 @@ static assay_err check_layout(assay_model_entries *entries, assay_model_where *w
         if (entry->offset > len || entry->length > len - entry->offset)
             return model_malformed(where, "the tensor ends beyond the file", entry->name, data, entry->length);
         if (entry->offset < at)
-            return model_malformed(where, "the tensor overlaps another", entry->name, data + entry->offset, at - entry->offset);
+            return model_malformed(where, "the tensor overlaps another", entry->name, data + entry->offset,
+                                   at - entry->offset);
         if (entry->offset > at)
-            return model_malformed(where, "there is a hole before the tensor", entry->name, data + at, entry->offset - at);
+            return model_malformed(where, "there is a hole before the tensor", entry->name, data + at,
+                                   entry->offset - at);
         at += entry->length;
         entry->offset += data;
     }
@@ -195,10 +205,12 @@ static assay_err read_header(model_list *list, model_json *json, assay_model_whe
     return model_json_end(json);
 }
 
-assay_err assay_model_safetensors(assay_model_entries *out, assay_arena *keep, assay_model_where *where, assay_bytes file) {
+assay_err assay_model_safetensors(assay_model_entries *out, assay_arena *keep, assay_model_where *where,
+                                  assay_bytes file) {
     *out = (assay_model_entries){0};
     if (file.len < 8)
-        return model_malformed(where, "the file is shorter than the header's length field", (assay_bytes){0}, 0, file.len);
+        return model_malformed(where, "the file is shorter than the header's length field", (assay_bytes){0}, 0,
+                               file.len);
     uint64_t len = 0;
     for (int i = 7; i >= 0; i--) len = len << 8 | file.ptr[i];
     if (len > ASSAY_MODEL_SAFETENSORS_HEADER_MAX)
@@ -212,12 +224,15 @@ assay_err assay_model_safetensors(assay_model_entries *out, assay_arena *keep, a
     assay_bytes name = {0};
     assay_err err = read_header(&list, &json, where, &name);
     if (err == ASSAY_E_LIMIT)
-        return model_beyond(where, "too many tensors or dimensions, or too long a name", name, 8 + (uint64_t)(json.at - json.start));
+        return model_beyond(where, "too many tensors or dimensions, or too long a name", name,
+                            8 + (uint64_t)(json.at - json.start));
     if (err) return json_failed(where, &json, name, 8, err);
     ASSAY_TRY(model_list_rows(out, &list));
     ASSAY_TRY(names_unique(*out, where, *keep));
+    /* Places first: an error about an entry then names bytes that are there. */
+    ASSAY_TRY(check_layout(out, where, 8 + len, file.len, *keep));
     for (uint32_t i = 0; i < out->count; i++) ASSAY_TRY(check_entry(&out->rows[i], where, 8 + len));
-    return check_layout(out, where, 8 + len, file.len, *keep);
+    return ASSAY_OK;
 }
 
 static assay_err read_index(model_list *list, model_json *json, bool *found, assay_bytes *name) {

@@ -6,9 +6,9 @@
 
 /* ---- custody ---- */
 
-assay_err assay_model_custody(assay_model_custody_state *out, assay_arena *keep, assay_model_where *where, const char *dir,
-                              const assay_manifest *manifest, const assay_hash *key, const assay_model_options *options,
-                              assay_arena scratch) {
+assay_err assay_model_custody(assay_model_custody_state *out, assay_arena *keep, assay_model_where *where,
+                              const char *dir, const assay_manifest *manifest, const assay_hash *key,
+                              const assay_model_options *options, assay_arena scratch) {
     static const assay_model_options none = {0};
     assay_model_where ignored;
     if (!where) where = &ignored;
@@ -50,7 +50,8 @@ typedef struct group_view {
     assay_bytes bytes; /* of the group */
 } group_view;
 
-static assay_err group_open(group_view *out, const char *dir, const assay_file_leaf *file, uint64_t group, assay_arena *scratch) {
+static assay_err group_open(group_view *out, const char *dir, const assay_file_leaf *file, uint64_t group,
+                            assay_arena *scratch) {
     *out = (group_view){.size = file->size};
     const char *path;
     uint8_t *buffer = ASSAY_NEW(scratch, uint8_t, MODEL_VIEW_READ_MAX);
@@ -63,7 +64,8 @@ static assay_err group_open(group_view *out, const char *dir, const assay_file_l
         return err;
     }
     uint64_t at = group * ASSAY_BLAKE3_GROUP_LEN, rest = file->size - at;
-    out->bytes = (assay_bytes){out->view.bytes.ptr + at, (size_t)(rest < ASSAY_BLAKE3_GROUP_LEN ? rest : ASSAY_BLAKE3_GROUP_LEN)};
+    out->bytes = (assay_bytes){out->view.bytes.ptr + at,
+                               (size_t)(rest < ASSAY_BLAKE3_GROUP_LEN ? rest : ASSAY_BLAKE3_GROUP_LEN)};
     return ASSAY_OK;
 }
 
@@ -85,13 +87,15 @@ static assay_err file_groups(assay_hash **out, uint64_t *count, const assay_hash
     for (uint64_t g = 0; g < *count; g++) {
         uint64_t at = g * ASSAY_BLAKE3_GROUP_LEN, rest = file.len - at;
         assay_bytes bytes = {file.ptr + at, (size_t)(rest < ASSAY_BLAKE3_GROUP_LEN ? rest : ASSAY_BLAKE3_GROUP_LEN)};
-        (*out)[g] = *count == 1 ? assay_crypto_blake3(key, bytes) : assay_crypto_blake3_subtree(key, bytes, at / ASSAY_BLAKE3_CHUNK_LEN);
+        (*out)[g] = *count == 1 ? assay_crypto_blake3(key, bytes)
+                                : assay_crypto_blake3_subtree(key, bytes, at / ASSAY_BLAKE3_CHUNK_LEN);
     }
     return ASSAY_OK;
 }
 
 /* Appends the siblings of a chunk within its group, from the leaf up. first_chunk is the group's. */
-static void path_in_group(assay_blake3_path *path, const assay_hash *key, assay_bytes group, uint64_t first_chunk, uint64_t chunk) {
+static void path_in_group(assay_blake3_path *path, const assay_hash *key, assay_bytes group, uint64_t first_chunk,
+                          uint64_t chunk) {
     assay_hash down[ASSAY_BLAKE3_PATH_MAX];
     uint32_t count = 0;
     uint64_t at = first_chunk;
@@ -108,8 +112,9 @@ static void path_in_group(assay_blake3_path *path, const assay_hash *key, assay_
 }
 
 /* The path of a chunk to its file's digest. */
-static assay_err chunk_path(assay_blake3_path *out, const assay_hash *key, const assay_model_groups *groups, uint64_t file_idx,
-                            assay_bytes file, assay_bytes group_bytes, uint64_t chunk, assay_arena scratch) {
+static assay_err chunk_path(assay_blake3_path *out, const assay_hash *key, const assay_model_groups *groups,
+                            uint64_t file_idx, assay_bytes file, assay_bytes group_bytes, uint64_t chunk,
+                            assay_arena scratch) {
     assay_hash *values;
     uint64_t count, group = chunk / (ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN);
     ASSAY_TRY(file_groups(&values, &count, key, groups, file_idx, file, &scratch));
@@ -123,7 +128,8 @@ static assay_err chunk_path(assay_blake3_path *out, const assay_hash *key, const
 
 /* ---- openings ---- */
 
-static assay_err keep_hashes(uint8_t (**out)[ASSAY_HASH_LEN], assay_arena *keep, const assay_hash *hashes, uint32_t count) {
+static assay_err keep_hashes(uint8_t (**out)[ASSAY_HASH_LEN], assay_arena *keep, const assay_hash *hashes,
+                             uint32_t count) {
     *out = assay_base_arena_take(keep, ASSAY_HASH_LEN, count, 1);
     if (count && !*out) return ASSAY_F_MEMORY;
     if (count) memcpy(*out, hashes, (size_t)count * ASSAY_HASH_LEN);
@@ -135,12 +141,16 @@ static assay_err file_of_chunk(uint32_t *out, const assay_manifest *manifest, ui
     uint32_t low = 0, high = manifest->files_count;
     while (high - low > 1) {
         uint32_t middle = low + (high - low) / 2;
-        if (manifest->files[middle].chunks_before <= chunk) low = middle;
-        else high = middle;
+        if (manifest->files[middle].chunks_before <= chunk)
+            low = middle;
+        else
+            high = middle;
     }
     *out = low;
     const assay_file_leaf *file = &manifest->files[low];
-    return high > low && chunk >= file->chunks_before && chunk - file->chunks_before < assay_file_chunks(file->size) ? ASSAY_OK : ASSAY_E_RANGE;
+    return high > low && chunk >= file->chunks_before && chunk - file->chunks_before < assay_file_chunks(file->size)
+               ? ASSAY_OK
+               : ASSAY_E_RANGE;
 }
 
 /* The paths of the file to the manifest root and to the custody root. */
@@ -152,7 +162,8 @@ static assay_err tree_paths(assay_opening_entry *out, assay_arena *keep, const a
     for (uint32_t i = 0; i < count; i++) {
         assay_arena inner = scratch;
         assay_bytes leaf;
-        ASSAY_TRY(assay_codec_encode_new(&leaf, &inner, &assay_file_leaf_message, &manifest->files[i], ASSAY_CODEC_STRICT));
+        ASSAY_TRY(
+            assay_codec_encode_new(&leaf, &inner, &assay_file_leaf_message, &manifest->files[i], ASSAY_CODEC_STRICT));
         leaves[i] = assay_merkle_leaf(leaf);
     }
     assay_merkle_path path;
@@ -167,14 +178,17 @@ static assay_err tree_paths(assay_opening_entry *out, assay_arena *keep, const a
 }
 
 /* Whether a path leads to a digest: an entry that would be refused is not made. */
-static bool leads_to(const assay_blake3_path *path, const assay_hash *key, const assay_opening_entry *e, uint64_t local, assay_hash digest) {
+static bool leads_to(const assay_blake3_path *path, const assay_hash *key, const assay_opening_entry *e, uint64_t local,
+                     assay_hash digest) {
     assay_hash root;
-    return assay_crypto_blake3_path_root(&root, key, e->content, local, e->file.size, path->siblings, path->count) == ASSAY_OK &&
+    return assay_crypto_blake3_path_root(&root, key, e->content, local, e->file.size, path->siblings, path->count) ==
+               ASSAY_OK &&
            assay_base_hash_eq(root, digest);
 }
 
-static assay_err chunk_paths(assay_opening_entry *out, assay_arena *keep, const group_view *g, const assay_model_groups *groups,
-                             const assay_model_custody_state *custody, uint64_t local, assay_arena scratch) {
+static assay_err chunk_paths(assay_opening_entry *out, assay_arena *keep, const group_view *g,
+                             const assay_model_groups *groups, const assay_model_custody_state *custody, uint64_t local,
+                             assay_arena scratch) {
     assay_blake3_path plain, keyed;
     const assay_model_groups *keyed_groups = custody->groups.values ? &custody->groups : NULL;
     ASSAY_TRY(chunk_path(&plain, NULL, groups, out->file_idx, g->view.bytes, g->bytes, local, scratch));
@@ -192,9 +206,9 @@ static assay_err chunk_paths(assay_opening_entry *out, assay_arena *keep, const 
     return ASSAY_OK;
 }
 
-assay_err assay_model_opening_entry(assay_opening_entry *out, assay_arena *keep, const char *dir, const assay_manifest *manifest,
-                                    const assay_model_groups *groups, const assay_model_custody_state *custody,
-                                    uint64_t chunk, assay_arena scratch) {
+assay_err assay_model_opening_entry(assay_opening_entry *out, assay_arena *keep, const char *dir,
+                                    const assay_manifest *manifest, const assay_model_groups *groups,
+                                    const assay_model_custody_state *custody, uint64_t chunk, assay_arena scratch) {
     uint32_t file_idx;
     ASSAY_TRY(file_of_chunk(&file_idx, manifest, chunk));
     const assay_file_leaf *file = &manifest->files[file_idx];
@@ -211,8 +225,9 @@ assay_err assay_model_opening_entry(assay_opening_entry *out, assay_arena *keep,
 
 /* ---- ranges ---- */
 
-assay_err assay_model_range_read(assay_model_range *out, assay_arena *keep, const char *dir, const assay_manifest *manifest,
-                                 const assay_model_groups *groups, uint64_t file_idx, uint64_t group, assay_arena scratch) {
+assay_err assay_model_range_read(assay_model_range *out, assay_arena *keep, const char *dir,
+                                 const assay_manifest *manifest, const assay_model_groups *groups, uint64_t file_idx,
+                                 uint64_t group, assay_arena scratch) {
     *out = (assay_model_range){0};
     if (file_idx >= manifest->files_count) return ASSAY_E_RANGE;
     const assay_file_leaf *file = &manifest->files[file_idx];
@@ -231,6 +246,7 @@ assay_err assay_model_range_read(assay_model_range *out, assay_arena *keep, cons
 
 assay_err assay_model_range_check(const assay_model_range *range, const assay_file_leaf *file, uint64_t group) {
     assay_hash root;
-    ASSAY_TRY(assay_crypto_blake3_group_path_root(&root, NULL, range->bytes, group, file->size, range->path.siblings, range->path.count));
+    ASSAY_TRY(assay_crypto_blake3_group_path_root(&root, NULL, range->bytes, group, file->size, range->path.siblings,
+                                                  range->path.count));
     return assay_base_hash_eq(root, file->blake3) ? ASSAY_OK : ASSAY_E_PROOF;
 }

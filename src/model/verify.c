@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Holds what lies on a disk against a manifest. First every file's BLAKE3; then, only for files that differ, the tensors that lie
- * where they differ. A file is looked at in cells: its 1 MiB groups when the manifest's are at hand, else the whole file. */
+ * Holds what lies on a disk against a manifest. First every file's BLAKE3; then, only for files that differ, the
+ * tensors that lie where they differ. A file is looked at in cells: its 1 MiB groups when the manifest's are at hand,
+ * else the whole file. */
 #include "model_internal.h"
 
 #include <string.h>
@@ -60,8 +61,10 @@ static bool is_explained(const model_tree *tree, assay_bytes path) {
             uint32_t middle = low + (high - low) / 2;
             int order = assay_path_cmp(tree->problems[middle].path, (assay_bytes){path.ptr, len});
             if (order == 0) return true;
-            if (order < 0) low = middle + 1;
-            else high = middle;
+            if (order < 0)
+                low = middle + 1;
+            else
+                high = middle;
         }
     }
     return false;
@@ -127,12 +130,12 @@ static assay_err hash_files(verify *v, model_plan *plan, uint32_t *job_file, ass
 /* One file that differs, on its way to findings. */
 typedef struct differing {
     uint32_t file_idx;
-    uint64_t size;      /* as it lies there; may be another than the manifest's */
-    uint64_t cell_len;  /* bytes of a cell */
+    uint64_t size;     /* as it lies there; may be another than the manifest's */
+    uint64_t cell_len; /* bytes of a cell */
     uint64_t cells;
-    uint32_t *before;   /* before[c]: differing cells before cell c; cells + 1 entries */
-    bool *explained;    /* a tensor in the cell differs */
-    uint32_t *tensors;  /* those that were hashed */
+    uint32_t *before;  /* before[c]: differing cells before cell c; cells + 1 entries */
+    bool *explained;   /* a tensor in the cell differs */
+    uint32_t *tensors; /* those that were hashed */
     model_job *job;
 } differing;
 
@@ -178,7 +181,8 @@ static assay_err make_texts(verify *v, differing *d, assay_arena *scratch) {
 }
 
 /* The differing cells' bytes in [from, to), as findings. */
-static void report_range(verify *v, differing *d, assay_bytes tensor, uint64_t from, uint64_t to, bool only_unexplained) {
+static void report_range(verify *v, differing *d, assay_bytes tensor, uint64_t from, uint64_t to,
+                         bool only_unexplained) {
     assay_bytes path = v->manifest->files[d->file_idx].path;
     for (uint64_t c = from / d->cell_len; c < d->cells; c++) {
         uint64_t begin = c * d->cell_len, end = to - begin < d->cell_len ? to : begin + d->cell_len;
@@ -190,7 +194,8 @@ static void report_range(verify *v, differing *d, assay_bytes tensor, uint64_t f
 }
 
 static void mark_explained(differing *d, uint64_t offset, uint64_t length) {
-    for (uint64_t c = offset / d->cell_len; length && c <= (offset + length - 1) / d->cell_len; c++) d->explained[c] = true;
+    for (uint64_t c = offset / d->cell_len; length && c <= (offset + length - 1) / d->cell_len; c++)
+        d->explained[c] = true;
 }
 
 /* Bytes of no tensor in differing cells that no tensor explains. */
@@ -236,12 +241,15 @@ static void report(verify *v, differing *d) {
         mark_explained(d, tensor->offset, tensor->length);
         report_range(v, d, tensor->name, tensor->offset, tensor->offset + tensor->length, false);
     }
-    if (d->size != file->size) report_size(v, d);
-    else report_gaps(v, d);
+    if (d->size != file->size)
+        report_size(v, d);
+    else
+        report_gaps(v, d);
 }
 
 /* Prepares one differing file: its cells and its job in the second plan. */
-static assay_err differ(verify *v, differing *d, model_job *job, uint32_t file_idx, const assay_hash *values, assay_arena *scratch) {
+static assay_err differ(verify *v, differing *d, model_job *job, uint32_t file_idx, const assay_hash *values,
+                        assay_arena *scratch) {
     const model_file *file = &v->tree.files[v->tree_idx[file_idx]];
     *d = (differing){.file_idx = file_idx, .size = file->size, .job = job};
     *job = (model_job){.path = (const char *)file->path.ptr, .size = file->size};
@@ -259,7 +267,8 @@ static assay_err compare(verify *v, const model_plan *first, const uint32_t *job
         const model_job *job = hashed ? &first->jobs[k++] : NULL;
         if (v->tree_idx[i] == ASSAY_MODEL_NONE) continue;
         if (job && job->err) {
-            add(v, job->err, v->manifest->files[i].path, (assay_bytes){0}, 0, job->err == ASSAY_E_CONTENT ? job->size : 0);
+            add(v, job->err, v->manifest->files[i].path, (assay_bytes){0}, 0,
+                job->err == ASSAY_E_CONTENT ? job->size : 0);
             continue;
         }
         if (job && assay_base_hash_eq(job->blake3, v->manifest->files[i].blake3)) continue;
@@ -314,7 +323,8 @@ assay_err assay_model_verify(assay_model_findings *out, assay_arena *keep, assay
     return err;
 }
 
-assay_err assay_model_groups_read(assay_model_groups *out, assay_arena *keep, assay_bytes bytes, const assay_manifest *manifest) {
+assay_err assay_model_groups_read(assay_model_groups *out, assay_arena *keep, assay_bytes bytes,
+                                  const assay_manifest *manifest) {
     *out = (assay_model_groups){0};
     out->first = ASSAY_NEW(keep, uint64_t, (size_t)manifest->files_count + 1);
     if (!out->first) return ASSAY_F_MEMORY;

@@ -28,8 +28,10 @@ static assay_err enqueue(queue *q, assay_arena *scratch, node value) {
     node *added = ASSAY_NEW(scratch, node, 1);
     if (!added) return ASSAY_F_MEMORY;
     *added = value;
-    if (q->last) q->last->next = added;
-    else q->first = added;
+    if (q->last)
+        q->last->next = added;
+    else
+        q->first = added;
     q->last = added;
     q->count++;
     return ASSAY_OK;
@@ -75,7 +77,8 @@ static assay_err add_entry(walk *w, assay_arena *scratch, assay_bytes dir, const
     if (entry->type == ASSAY_OS_SYMLINK) return problem(w, scratch, ASSAY_E_SYMLINK, found.path, "a symbolic link");
     if (entry->type == ASSAY_OS_OTHER)
         return problem(w, scratch, ASSAY_E_SYMLINK, found.path, "a device, socket or pipe");
-    if (found.path.len > ASSAY_PATH_LEN_MAX) return problem(w, scratch, ASSAY_E_NAME, found.path, "the path is too long");
+    if (found.path.len > ASSAY_PATH_LEN_MAX)
+        return problem(w, scratch, ASSAY_E_NAME, found.path, "the path is too long");
     if (entry->type == ASSAY_OS_DIR) {
         uint32_t depth = 1;
         for (size_t i = 0; i < found.path.len; i++) depth += found.path.ptr[i] == '/';
@@ -119,7 +122,8 @@ static assay_err finish(walk *w, assay_arena scratch) {
     tree->problems = ASSAY_NEW(w->keep, model_problem, w->problems.count);
     model_file *space = ASSAY_NEW(&scratch, model_file, w->files.count);
     if ((w->files.count && (!tree->files || !space)) || (w->problems.count && !tree->problems)) return ASSAY_F_MEMORY;
-    for (const node *n = w->files.first; n; n = n->next) tree->files[tree->files_count++] = (model_file){n->path, n->size};
+    for (const node *n = w->files.first; n; n = n->next)
+        tree->files[tree->files_count++] = (model_file){n->path, n->size};
     for (const node *n = w->problems.first; n; n = n->next)
         tree->problems[tree->problems_count++] = (model_problem){n->code, n->path};
     if (tree->files_count) assay_base_sort(tree->files, space, tree->files_count, sizeof *space, less_by_path, NULL);

@@ -38,9 +38,12 @@ static assay_err open_part(int *out, int fd, const char *name, bool dir) {
         return special ? ASSAY_E_SYMLINK : os_error();
     }
     assay_err err = ASSAY_OK;
-    if (fstat(opened, &st) != 0) err = os_error();
-    else if (!dir && S_ISDIR(st.st_mode)) errno = EISDIR, err = ASSAY_F_STORAGE;
-    else if (!dir && !S_ISREG(st.st_mode)) errno = ELOOP, err = ASSAY_E_SYMLINK;
+    if (fstat(opened, &st) != 0)
+        err = os_error();
+    else if (!dir && S_ISDIR(st.st_mode))
+        errno = EISDIR, err = ASSAY_F_STORAGE;
+    else if (!dir && !S_ISREG(st.st_mode))
+        errno = ELOOP, err = ASSAY_E_SYMLINK;
     if (err) {
         int code = errno;
         close(opened);

@@ -68,9 +68,12 @@ assay_err assay_os_file_open(assay_os_file *out, const char *path, assay_os_open
     if (fd < 0) return os_error();
     struct stat st;
     assay_err err = ASSAY_OK;
-    if (fstat(fd, &st) != 0) err = os_error();
-    else if (S_ISDIR(st.st_mode)) errno = EISDIR, err = ASSAY_F_STORAGE;
-    else if (!S_ISREG(st.st_mode)) errno = EINVAL, err = ASSAY_E_SYMLINK;
+    if (fstat(fd, &st) != 0)
+        err = os_error();
+    else if (S_ISDIR(st.st_mode))
+        errno = EISDIR, err = ASSAY_F_STORAGE;
+    else if (!S_ISREG(st.st_mode))
+        errno = EINVAL, err = ASSAY_E_SYMLINK;
     if (err) {
         int keep = errno;
         close(fd);
@@ -169,9 +172,12 @@ assay_err os_sync_parent(const char *path) {
     const char *slash = strrchr(path, '/');
     size_t len = slash ? (size_t)(slash - path) : 0;
     if (len >= sizeof parent) return ASSAY_F_STORAGE;
-    if (!slash) memcpy(parent, ".", 2);
-    else if (len == 0) memcpy(parent, "/", 2);
-    else memcpy(parent, path, len), parent[len] = 0;
+    if (!slash)
+        memcpy(parent, ".", 2);
+    else if (len == 0)
+        memcpy(parent, "/", 2);
+    else
+        memcpy(parent, path, len), parent[len] = 0;
     int fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return os_error();
     assay_err err = ASSAY_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Maps that survive what a mapped file can do to its reader. Touching a page that the file no longer has, or that the disk
- * will not give, raises SIGBUS in the thread that touched it. The handler finds the map in a table, lays a page of zeros
- * there, marks the map torn and returns: the reader goes on and asks at its end whether what it read counts. */
+ * Maps that survive what a mapped file can do to its reader. Touching a page that the file no longer has, or that the
+ * disk will not give, raises SIGBUS in the thread that touched it. The handler finds the map in a table, lays a page of
+ * zeros there, marks the map torn and returns: the reader goes on and asks at its end whether what it read counts. */
 #define _GNU_SOURCE
 #include "os_internal.h"
 
@@ -20,7 +20,6 @@ typedef struct map_slot {
 
 /* Writable state of the process, as its SIGBUS handler is: a handler takes no argument of ours. */
 static map_slot map_slots[ASSAY_OS_MAPS_MAX];
-
 
 static void map_fault(int number, siginfo_t *info, void *context) {
     (void)context;
@@ -84,7 +83,8 @@ void assay_os_map_read_ahead(const assay_os_map *map, uint64_t offset, uint64_t 
 void assay_os_map_close(assay_os_map *map) {
     if (map->slot_plus_one) {
         map_slot *slot = &map_slots[map->slot_plus_one - 1];
-        /* Size first: once the addresses are free, another map may get them, and no fault there may be taken for ours. */
+        /* Size first: once the addresses are free, another map may get them, and no fault there may be taken for ours.
+         */
         atomic_store(&slot->size, 0);
         munmap((void *)(uintptr_t)map->bytes.ptr, map->bytes.len);
         atomic_store(&slot->base, 0);

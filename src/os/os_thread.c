@@ -22,8 +22,8 @@ static void *thread_main(void *arg) {
     return NULL;
 }
 
-assay_err assay_os_thread_start(assay_os_thread *thread, const char *name, size_t stack_size, void (*run)(void *context),
-                                void *context) {
+assay_err assay_os_thread_start(assay_os_thread *thread, const char *name, size_t stack_size,
+                                void (*run)(void *context), void *context) {
     if (stack_size == 0) stack_size = STACK_SIZE_DEFAULT;
     if (stack_size < ASSAY_OS_STACK_MIN) stack_size = ASSAY_OS_STACK_MIN;
     *thread = (assay_os_thread){.run = run, .context = context};
@@ -51,9 +51,7 @@ assay_err assay_os_thread_start(assay_os_thread *thread, const char *name, size_
     return ASSAY_OK;
 }
 
-void assay_os_thread_join(assay_os_thread *thread) {
-    ASSAY_ASSERT(pthread_join((pthread_t)thread->handle, NULL) == 0);
-}
+void assay_os_thread_join(assay_os_thread *thread) { ASSAY_ASSERT(pthread_join((pthread_t)thread->handle, NULL) == 0); }
 
 uint32_t assay_os_cpus(void) {
     cpu_set_t set;
@@ -87,8 +85,12 @@ void assay_os_condition_init(assay_os_condition *condition) {
     pthread_condattr_destroy(&attr);
 }
 
-void assay_os_condition_fini(assay_os_condition *condition) { ASSAY_ASSERT(pthread_cond_destroy(cond_of(condition)) == 0); }
-void assay_os_condition_signal(assay_os_condition *condition) { ASSAY_ASSERT(pthread_cond_signal(cond_of(condition)) == 0); }
+void assay_os_condition_fini(assay_os_condition *condition) {
+    ASSAY_ASSERT(pthread_cond_destroy(cond_of(condition)) == 0);
+}
+void assay_os_condition_signal(assay_os_condition *condition) {
+    ASSAY_ASSERT(pthread_cond_signal(cond_of(condition)) == 0);
+}
 void assay_os_condition_broadcast(assay_os_condition *condition) {
     ASSAY_ASSERT(pthread_cond_broadcast(cond_of(condition)) == 0);
 }

@@ -18,7 +18,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     volatile uint8_t sum = 0;
     for (uint32_t i = 0; i < entries.count; i++) {
         const assay_model_entry *e = &entries.rows[i];
-        ASSAY_ASSERT(e->name.len && e->name.len <= ASSAY_TENSOR_NAME_LEN_MAX && e->dtype.len && e->shape_count <= ASSAY_SHAPE_MAX);
+        ASSAY_ASSERT(e->name.len && e->name.len <= ASSAY_TENSOR_NAME_LEN_MAX && e->dtype.len &&
+                     e->shape_count <= ASSAY_SHAPE_MAX);
         for (size_t k = 0; k < e->name.len; k++) sum = (uint8_t)(sum + e->name.ptr[k]);
         if (e->location.len) continue;
         ASSAY_ASSERT(e->length_known && e->offset <= size && e->length <= size - e->offset);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors files, and the indexes of sharded ones. What is accepted must be a whole, gapless description of the file. */
+ * safetensors files, and the indexes of sharded ones. What is accepted must be a whole, gapless description of the
+ * file. */
 #include "model/model.h"
 
 #include <string.h>

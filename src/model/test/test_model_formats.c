@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Readers of tensor files against what the formats' own libraries say (spec/vectors/model/formats.json), and the places that
- * errors name. */
+ * Readers of tensor files against what the formats' own libraries say (spec/vectors/model/formats.json), and the places
+ * that errors name. */
 #include "base/base.h"
 #include "codec/codec.h"
 #include "model/model.h"
@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,7 +39,8 @@ static void check_entry(const char *vector, const assay_model_entry *entry, json
     const char *name = json_string_value(json_object_get(want, "name"));
     if (!assay_base_bytes_eq(entry->name, assay_base_bytes_str(name)))
         fail_msg("%s: \"%.*s\" is not \"%s\"", vector, (int)entry->name.len, (const char *)entry->name.ptr, name);
-    assert_true(assay_base_bytes_eq(entry->dtype, assay_base_bytes_str(json_string_value(json_object_get(want, "dtype")))));
+    assert_true(
+        assay_base_bytes_eq(entry->dtype, assay_base_bytes_str(json_string_value(json_object_get(want, "dtype")))));
     assert_int_equal(entry->shape_count, json_array_size(shape));
     for (uint32_t i = 0; i < entry->shape_count; i++)
         assert_int_equal(entry->shape[i], json_integer_value(json_array_get(shape, i)));
@@ -69,7 +71,8 @@ static size_t run_vectors(json_t *root, const char *format, reader read, bool so
             json_t *tensors = json_object_get(row, "tensors");
             assert_int_equal(entries.count, json_array_size(tensors));
             if (sorted && entries.count) qsort(entries.rows, entries.count, sizeof *entries.rows, compare_offset);
-            for (uint32_t k = 0; k < entries.count; k++) check_entry(name, &entries.rows[k], json_array_get(tensors, k));
+            for (uint32_t k = 0; k < entries.count; k++)
+                check_entry(name, &entries.rows[k], json_array_get(tensors, k));
         } else {
             if (err != ASSAY_E_HEADER && err != ASSAY_E_LIMIT) fail_msg("%s, %s: accepted (%d)", format, name, err);
             /* A person is told why, and where inside the file. */
@@ -100,15 +103,17 @@ static void test_gguf_vectors(void **state) {
     json_decref(root);
 }
 
-/* Every prefix of every accepted file is refused, or is a whole file itself: ONNX may end between two fields, GGUF in the padding
- * after its last tensor. */
+/* Every prefix of every accepted file is refused, or is a whole file itself: ONNX may end between two fields, GGUF in
+ * the padding after its last tensor. */
 static void test_prefixes(void **state) {
     (void)state;
     static const struct {
         const char *format;
         reader read;
         bool may_end_early;
-    } formats[] = {{"safetensors", assay_model_safetensors, false}, {"onnx", assay_model_onnx, true}, {"gguf", assay_model_gguf, true}};
+    } formats[] = {{"safetensors", assay_model_safetensors, false},
+                   {"onnx", assay_model_onnx, true},
+                   {"gguf", assay_model_gguf, true}};
     json_t *root = load(), *row;
     static uint8_t file_memory[1 << 16];
     size_t i;
@@ -127,7 +132,8 @@ static void test_prefixes(void **state) {
                 assay_model_entries entries;
                 assay_model_where where = {0};
                 assay_err err = formats[f].read(&entries, &arena, &where, (assay_bytes){exact, len});
-                if (!formats[f].may_end_early && err != ASSAY_E_HEADER && err != ASSAY_E_LIMIT) fail_msg("%s %zu", formats[f].format, len);
+                if (!formats[f].may_end_early && err != ASSAY_E_HEADER && err != ASSAY_E_LIMIT)
+                    fail_msg("%s %zu", formats[f].format, len);
                 if (err) assert_true(err == ASSAY_E_HEADER || err == ASSAY_E_LIMIT);
                 free(exact);
             }
@@ -161,13 +167,15 @@ static void test_where(void **state) {
 #define A "{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]}"
     expect_where(safetensors_file(A "}", 1), "the tensor ends beyond the file", "a", 8 + sizeof A, 2);
     expect_where(safetensors_file(A "}", 3), "bytes follow the last tensor", "", 8 + sizeof A + 2, 1);
-    expect_where(safetensors_file(A ",\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3), "the tensor overlaps another", "b",
-                 8 + 2 * sizeof A - 1 + 1, 1);
-    expect_where(safetensors_file(A ",\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[4,6]}}", 6), "there is a hole before the tensor", "b",
-                 8 + 2 * sizeof A - 1 + 2, 2);
+    expect_where(safetensors_file(A ",\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}", 3),
+                 "the tensor overlaps another", "b", 8 + 2 * sizeof A - 1 + 1, 1);
+    expect_where(safetensors_file(A ",\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[4,6]}}", 6),
+                 "there is a hole before the tensor", "b", 8 + 2 * sizeof A - 1 + 2, 2);
     expect_where(safetensors_file(A ",\"b\":[]}", 2), "a tensor is not an object", "b", 8 + sizeof A - 1 + 5, 0);
-    expect_where(safetensors_file(A "x", 2), "the header is not JSON: a comma or closing bracket is missing", "", 8 + sizeof A - 1, 0);
-    expect_where((assay_bytes){(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff{}", 10}, "the header claims to be longer than 100 MB", "", 0, 8);
+    expect_where(safetensors_file(A "x", 2), "the header is not JSON: a comma or closing bracket is missing", "",
+                 8 + sizeof A - 1, 0);
+    expect_where((assay_bytes){(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff{}", 10},
+                 "the header claims to be longer than 100 MB", "", 0, 8);
 }
 
 static void test_limits(void **state) {
@@ -178,15 +186,16 @@ static void test_limits(void **state) {
     assay_model_where where = {0};
     /* A name of 1024 bytes is taken, one of 1025 is not; sixteen dimensions, seventeen. */
     for (size_t over = 0; over < 2; over++) {
-        size_t len = ASSAY_TENSOR_NAME_LEN_MAX + over;
-        header[0] = '{', header[1] = '"';
-        memset(header + 2, 'n', len);
-        strcpy(header + 2 + len, "\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}");
-        assert_int_equal(assay_model_safetensors(&entries, &arena, &where, safetensors_file(header, 1)), over ? ASSAY_E_LIMIT : ASSAY_OK);
-        strcpy(header, "{\"a\":{\"dtype\":\"U8\",\"shape\":[1");
-        for (size_t i = 1; i < ASSAY_SHAPE_MAX + over; i++) strcat(header, ",1");
-        strcat(header, "],\"data_offsets\":[0,1]}}");
-        assert_int_equal(assay_model_safetensors(&entries, &arena, &where, safetensors_file(header, 1)), over ? ASSAY_E_LIMIT : ASSAY_OK);
+        int name_len = (int)(ASSAY_TENSOR_NAME_LEN_MAX + over);
+        (void)snprintf(header, sizeof header, "{\"%0*d\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}",
+                       name_len, 7);
+        assay_bytes file = safetensors_file(header, 1);
+        assert_int_equal(assay_model_safetensors(&entries, &arena, &where, file), over ? ASSAY_E_LIMIT : ASSAY_OK);
+        int len = snprintf(header, sizeof header, "{\"a\":{\"dtype\":\"U8\",\"shape\":[1");
+        for (size_t i = 1; i < ASSAY_SHAPE_MAX + over; i++) len += snprintf(header + len, 100, ",1");
+        (void)snprintf(header + len, 100, "],\"data_offsets\":[0,1]}}");
+        file = safetensors_file(header, 1);
+        assert_int_equal(assay_model_safetensors(&entries, &arena, &where, file), over ? ASSAY_E_LIMIT : ASSAY_OK);
     }
     assert_non_null(where.what);
     /* Too small an arena is a fault, not a verdict. */
@@ -202,7 +211,9 @@ static void test_index(void **state) {
         assay_err err;
         uint32_t count;
     } cases[] = {
-        {"{\"metadata\":{\"total_size\":1.5e3,\"x\":[true,false,null,-0.5,\"\\u0041\"]},\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"2.safetensors\"}}", ASSAY_OK, 2},
+        {"{\"metadata\":{\"total_size\":1.5e3,\"x\":[true,false,null,-0.5,\"\\u0041\"]},\"weight_map\":{\"a\":\"1."
+         "safetensors\",\"b\":\"2.safetensors\"}}",
+         ASSAY_OK, 2},
         {"{\"weight_map\":{}}", ASSAY_OK, 0},
         {"{}", ASSAY_E_HEADER, 0},
         {"", ASSAY_E_HEADER, 0},
@@ -237,8 +248,12 @@ static void test_index(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_safetensors_vectors), cmocka_unit_test(test_onnx_vectors), cmocka_unit_test(test_gguf_vectors),
-        cmocka_unit_test(test_prefixes),            cmocka_unit_test(test_where),        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_safetensors_vectors),
+        cmocka_unit_test(test_onnx_vectors),
+        cmocka_unit_test(test_gguf_vectors),
+        cmocka_unit_test(test_prefixes),
+        cmocka_unit_test(test_where),
+        cmocka_unit_test(test_limits),
         cmocka_unit_test(test_index),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

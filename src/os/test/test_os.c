@@ -316,7 +316,8 @@ static void test_map_torn_in_threads(void **state) {
     assert_int_equal(assay_os_map_open(&map, &file), ASSAY_OK);
     assert_int_equal(assay_os_file_truncate(&file, 0), ASSAY_OK);
     assay_os_thread threads[4];
-    for (int i = 0; i < 4; i++) assert_int_equal(assay_os_thread_start(&threads[i], "torn", 0, touch_all, &map), ASSAY_OK);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(assay_os_thread_start(&threads[i], "torn", 0, touch_all, &map), ASSAY_OK);
     for (int i = 0; i < 4; i++) assay_os_thread_join(&threads[i]);
     assert_true(assay_os_map_torn(&map));
     assay_os_map_close(&map);
@@ -344,7 +345,8 @@ static void test_directories(void **state) {
     assert_int_equal(assay_os_dir_list(&entries, &count, &arena, &sub, 5), ASSAY_OK);
     assert_int_equal(count, 5);
     static const char *names[] = {"b", "file", "link", "linked-dir", "pipe"};
-    static const assay_os_type types[] = {ASSAY_OS_DIR, ASSAY_OS_FILE, ASSAY_OS_SYMLINK, ASSAY_OS_SYMLINK, ASSAY_OS_OTHER};
+    static const assay_os_type types[] = {ASSAY_OS_DIR, ASSAY_OS_FILE, ASSAY_OS_SYMLINK, ASSAY_OS_SYMLINK,
+                                          ASSAY_OS_OTHER};
     for (uint32_t i = 0; i < count; i++) {
         assert_string_equal((const char *)entries[i].name.ptr, names[i]);
         assert_int_equal(entries[i].name.len, strlen(names[i]));
@@ -567,14 +569,22 @@ static void test_stdin(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clocks),          cmocka_unit_test(test_random),
-        cmocka_unit_test(test_threads),         cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_files),           cmocka_unit_test(test_special_files),
-        cmocka_unit_test(test_replace),         cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_map),             cmocka_unit_test(test_map_torn_in_threads),
-        cmocka_unit_test(test_directories),     cmocka_unit_test(test_remove_tree),
-        cmocka_unit_test(test_path_join),       cmocka_unit_test(test_console),
-        cmocka_unit_test(test_stop),            cmocka_unit_test(test_stdin),
+        cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_special_files),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_torn_in_threads),
+        cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_remove_tree),
+        cmocka_unit_test(test_path_join),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stdin),
         cmocka_unit_test(test_temp_and_homes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

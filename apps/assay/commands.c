@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * commands - the table that help, completions, manual pages and dispatch are made from.
+ */
+#include "assay_internal.h"
+
+#include <string.h>
+
+#define REMOTE (BIT(OPTION_NODE) | BIT(OPTION_TIMEOUT))
+#define SIGNED (REMOTE | BIT(OPTION_KEY))
+
+const option_row option_rows[OPTION_COUNT] = {
+    [OPTION_JSON] = {OPTION_JSON, "--json", NULL, NULL, false, "print JSON for machines"},
+    [OPTION_QUIET] = {OPTION_QUIET, "--quiet", "-q", NULL, false, "print only data"},
+    [OPTION_HELP] = {OPTION_HELP, "--help", "-h", NULL, false, "explain the command"},
+    [OPTION_NODE] = {OPTION_NODE, "--node", NULL, "URL", false, "the node to ask (else ASSAY_NODE, else http://127.0.0.1:7878)"},
+    [OPTION_KEY] = {OPTION_KEY, "--key", NULL, "FILE", false, "the key that signs (else ASSAY_KEY, else the devnet's first account)"},
+    [OPTION_TIMEOUT] = {OPTION_TIMEOUT, "--timeout", NULL, "SECONDS", false, "how long to wait"},
+    [OPTION_NAME] = {OPTION_NAME, "--name", NULL, "OWNER/MODEL", false, "the name that is claimed for the model"},
+    [OPTION_VERSION] = {OPTION_VERSION, "--version", NULL, "VERSION", false, "the version"},
+    [OPTION_PARENT] = {OPTION_PARENT, "--parent", NULL, "NAME@VERSION", true, "a version that this one was made from; may come several times"},
+    [OPTION_WAIT] = {OPTION_WAIT, "--wait", NULL, NULL, false, "return when the version is attested, with its certificate"},
+    [OPTION_OUT] = {OPTION_OUT, "--out", NULL, "FILE", false, "where the certificate is written"},
+    [OPTION_SOURCE] = {OPTION_SOURCE, "--source", NULL, "TEXT", false, "a label that says where the model comes from"},
+    [OPTION_DRY_RUN] = {OPTION_DRY_RUN, "--dry-run", NULL, NULL, false, "show what would be sent, and send nothing"},
+    [OPTION_CERT] = {OPTION_CERT, "--cert", NULL, "FILE", false, "the certificate (else the one beside PATH)"},
+    [OPTION_TRUST] = {OPTION_TRUST, "--trust", NULL, "FILE", false, "the trust file (else ASSAY_TRUST, else the user's configuration)"},
+    [OPTION_ALLOW_AGE] = {OPTION_ALLOW_AGE, "--allow-age", NULL, NULL, false, "accept a trusted checkpoint that is older than trust_seconds"},
+    [OPTION_ALLOW_OVERLAP] = {OPTION_ALLOW_OVERLAP, "--allow-overlap", NULL, NULL, false,
+                              "accept signers with more than 1/3, but not more than 2/3, of the trusted power"},
+    [OPTION_THREADS] = {OPTION_THREADS, "--threads", NULL, "N", false, "threads that hash (else one per processor)"},
+    [OPTION_REASON] = {OPTION_REASON, "--reason", NULL, "TEXT", false, "why; everyone sees it"},
+    [OPTION_SET] = {OPTION_SET, "--set", NULL, "ADDRESS,...", false, "the new maintainers, all of them"},
+    [OPTION_MEMO] = {OPTION_MEMO, "--memo", NULL, "TEXT", false, "a note that goes with it"},
+    [OPTION_VALIDATORS] = {OPTION_VALIDATORS, "--validators", "-n", "N", false, "how many validators (default 4)"},
+    [OPTION_PORT] = {OPTION_PORT, "--port", NULL, "PORT", false, "the HTTP port (default 7878; 0: any free one)"},
+    [OPTION_DATA] = {OPTION_DATA, "--data", NULL, "DIR", false, "keep everything in DIR, and go on with what is there"},
+    [OPTION_ADDRESS] = {OPTION_ADDRESS, "--address", NULL, "ADDRESS", false, "the address to listen on (default 127.0.0.1)"},
+    [OPTION_LIMIT] = {OPTION_LIMIT, "--limit", NULL, "N", false, "at most so many rows"},
+};
+
+const command commands[] = {
+    {"digest", "PATH", "what a model is: its root, and the OpenSSF Model Signing digest of the same folder",
+     "Reads every byte once. The root is the model's identity: the same for the same files under the same paths, wherever they lie.",
+     BIT(OPTION_THREADS), 1, 1, run_digest},
+    {"verify", "PATH", "check offline that PATH is what was attested",
+     "Needs no network, no account and no node: the certificate (beside PATH, or --cert) and a trust file. Exit codes: 0 verified, 1 wrong, 3 cannot decide, "
+     "4 valid but policy not met, 5 revoked, 6 input or output failed.",
+     BIT(OPTION_CERT) | BIT(OPTION_TRUST) | BIT(OPTION_ALLOW_AGE) | BIT(OPTION_ALLOW_OVERLAP) | BIT(OPTION_THREADS), 1, 1, run_verify},
+    {"publish", "PATH --name OWNER/MODEL --version VERSION", "register a version, hand its bytes to the validators, and get its certificate",
+     "The name is a claim, and is shown as one. Run again after an interruption: it goes on where it stopped. The certificate is written beside PATH, never into it.",
+     SIGNED | BIT(OPTION_NAME) | BIT(OPTION_VERSION) | BIT(OPTION_PARENT) | BIT(OPTION_WAIT) | BIT(OPTION_OUT) | BIT(OPTION_SOURCE) | BIT(OPTION_DRY_RUN) |
+         BIT(OPTION_THREADS),
+     1, 1, run_publish},
+    {"refresh", "CERTIFICATE", "prove a version again under the chain's newest block", "Writes the new certificate over the old one, or to --out.",
+     REMOTE | BIT(OPTION_OUT), 1, 1, run_refresh},
+    {"diff", "BEFORE AFTER", "which tensors changed between two versions, and by how much", "Each side is NAME@VERSION at a node, or a path on this machine.",
+     REMOTE | BIT(OPTION_THREADS), 2, 2, run_diff},
+    {"log", "NAME", "a model's versions in the order of registration", NULL, REMOTE, 1, 1, run_log},
+    {"show", "NAME[@VERSION] | ADDRESS | HEIGHT | ID", "one thing of the chain in full", NULL, REMOTE, 1, 1, run_show},
+    {"revoke", "NAME@VERSION --reason TEXT", "say for ever that a version must not be used", NULL, SIGNED | BIT(OPTION_REASON), 1, 1, run_revoke},
+    {"deprecate", "NAME@VERSION --reason TEXT", "say that a version is superseded; it still verifies, with a warning", NULL, SIGNED | BIT(OPTION_REASON), 1, 1,
+     run_deprecate},
+    {"maintainers", "NAME", "show, or with --set replace, who may publish and revoke versions of a model", NULL, SIGNED | BIT(OPTION_SET), 1, 1, run_maintainers},
+    {"delegate", "VALIDATOR AMOUNT", "bond units to a validator", "It counts from the next epoch's end on, and can be slashed with the validator.", SIGNED, 2, 2,
+     run_delegate},
+    {"undelegate", "VALIDATOR AMOUNT", "take units out of a validator; they unbond first", NULL, SIGNED, 2, 2, run_undelegate},
+    {"send", "ADDRESS AMOUNT", "send units", NULL, SIGNED | BIT(OPTION_MEMO), 2, 2, run_send},
+    {"unjail", "", "bring one's own validator back after its time in jail", NULL, SIGNED, 0, 0, run_unjail},
+    {"validators", "", "the validators: power, stake, and how they fared", NULL, REMOTE, 0, 0, run_validators},
+    {"status", "", "where the chain stands", NULL, REMOTE, 0, 0, run_status},
+    {"key new", "FILE", "make a secret key", "The file is readable by its owner alone. An existing file is never overwritten.", 0, 1, 1, run_key_new},
+    {"key show", "[FILE]", "the address and public key of a secret key", NULL, BIT(OPTION_KEY) | BIT(OPTION_NODE), 0, 1, run_key_show},
+    {"trust add", "FILE", "use a trust file from now on: copies it into the user's configuration", NULL, 0, 1, 1, run_trust_add},
+    {"trust show", "", "what is trusted, and how old it is", NULL, BIT(OPTION_TRUST), 0, 0, run_trust_show},
+    {"explain", "CODE | PENALTY | LEVEL", "what an error code, a penalty or an assurance level means", NULL, REMOTE, 1, 1, run_explain},
+    {"devnet", "", "run a network of whole validators in this process",
+     "Stays in the foreground and prints `ready URL` when the first block is final. In memory, unless --data is given. The validators share a process, so they are "
+     "whole and not independent: for development, not for value.",
+     BIT(OPTION_VALIDATORS) | BIT(OPTION_PORT) | BIT(OPTION_DATA) | BIT(OPTION_ADDRESS), 0, 0, run_devnet},
+    {"devnet fault", "double-sign | lazy-check | kill | revive  N", "make validator N of a devnet misbehave",
+     "What it casts is real, and the other validators are told nothing: they find it by the rules.", REMOTE, 2, 2, run_fault},
+    {"help", "[COMMAND]", "this, or one command in full", NULL, 0, 0, 2, run_help},
+    {"completions", "bash | zsh | fish", "completions for a shell", NULL, 0, 1, 1, run_completions},
+    {"version", "", "which program this is", NULL, 0, 0, 0, run_version},
+};
+const size_t commands_count = sizeof commands / sizeof *commands;

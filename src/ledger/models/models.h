@@ -43,7 +43,7 @@
 #define ASSAY_MODELS_REPORT_PATH_MAX 896u /* bytes of a report's path: a report fits one record */
 #define ASSAY_MODELS_DUE_MAX 512u         /* windows that close in one block; the rest close in the next ones */
 
-/* ---- records that queries give ----------------------------------------------------------------------------------- */
+/* ---- records that queries give --------------------------------------------------------------------------------- */
 
 /* model/name/<name> */
 typedef struct assay_models_model {
@@ -73,30 +73,30 @@ typedef enum assay_models_check_state {
 const char *assay_models_check_state_text(assay_models_check_state state);
 
 /* model/check/<name>@<version>/<validator> */
-typedef struct assay_models_check {
+typedef struct assay_models_check_record {
     uint32_t format; /* 1 */
     uint32_t state;  /* assay_models_check_state */
     assay_hash id;   /* of the transaction: what its draws depend on */
     assay_hash custody_root;
     uint64_t height; /* of the block that holds it */
-    uint64_t voids;  /* checks of this version by this validator that came to nothing; each doubles the next one's draws */
+    uint64_t voids;  /* checks of this version by this validator that came to nothing: each doubles the next draws */
     uint64_t chunks_per_draw;
     uint8_t (*draws)[ASSAY_HASH_LEN]; /* hashes of the blocks that drew so far */
     uint32_t draws_count;
     uint64_t drawn_height; /* of the last draw; 0: not all are there */
     int64_t drawn_seconds;
     uint64_t ended_height; /* opened, void or false at; 0: pending */
-} assay_models_check;
+} assay_models_check_record;
 
 /* model/report/<name>@<version>/<validator> */
-typedef struct assay_models_report {
+typedef struct assay_models_report_record {
     uint32_t format; /* 1 */
     assay_address sender;
     assay_bytes path;
     uint64_t height;
-} assay_models_report;
+} assay_models_report_record;
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------------------------- */
 
 /* assay_models_register - records a version, and its model if that is new: the signer is its maintainer then. The
  * deposit is params.deposit_per_mib for each started MiB, at least one: half is burned, half is held until the version
@@ -152,7 +152,7 @@ ASSAY_MUST_USE assay_err assay_models_opening(assay_rule_context *context, const
  *   ASSAY_E_DUPLICATE     it reported already; ASSAY_F_* */
 ASSAY_MUST_USE assay_err assay_models_report(assay_rule_context *context, const assay_msg_report *message);
 
-/* ---- genesis and blocks ------------------------------------------------------------------------------------------ */
+/* ---- genesis and blocks ---------------------------------------------------------------------------------------- */
 
 /* assay_models_params_check - ASSAY_E_RANGE if draws and chunks are 0 or do not fit one record and one opening. */
 ASSAY_MUST_USE assay_err assay_models_params_check(const assay_params *params);
@@ -207,14 +207,14 @@ ASSAY_MUST_USE assay_err assay_models_of_root(assay_models_version_row **out, ui
 typedef struct assay_models_check_row {
     assay_address validator; /* owner */
     uint64_t power;          /* in force now */
-    assay_models_check check;
+    assay_models_check_record check;
 } assay_models_check_row;
 /* assay_models_checks - up to max checks of a version, in the order of validators' addresses; in keep. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_models_checks(assay_models_check_row **out, uint32_t *count, assay_arena *keep,
                                              assay_rule_view view, assay_bytes name, assay_bytes version, uint32_t max);
 typedef struct assay_models_report_row {
     assay_address validator; /* owner */
-    assay_models_report report;
+    assay_models_report_record report;
 } assay_models_report_row;
 /* assay_models_reports - up to max reports of a version, likewise. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_models_reports(assay_models_report_row **out, uint32_t *count, assay_arena *keep,
@@ -223,7 +223,7 @@ ASSAY_MUST_USE assay_err assay_models_reports(assay_models_report_row **out, uin
 /* assay_models_audit - all deposits that are held. For audits of the supply. O(versions). ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_models_audit(assay_rule_view view, uint64_t *held);
 
-/* ---- duties: what a validator's node has to do --------------------------------------------------------------------- */
+/* ---- duties: what a validator's node has to do -------------------------------------------------------------------*/
 
 typedef enum assay_models_duty_kind {
     ASSAY_DUTY_CHECK = 1, /* the version is open and has no check of mine, or a void or false one */

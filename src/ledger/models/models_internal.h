@@ -26,7 +26,9 @@ typedef struct models_entry {
     assay_bytes version;
     assay_address validator; /* owner; zero where a version is meant */
     assay_hash check;        /* id of the check whose window it is: a later one is not meant; else zero */
-    uint64_t from_height;    /* where the window began */
+    uint64_t window_blocks;  /* of a window: its length, and where it began */
+    uint64_t window_seconds;
+    uint64_t from_height;
     int64_t from_seconds;
 } models_entry;
 
@@ -38,8 +40,8 @@ extern const assay_rule_table assay_models_model_table, assay_models_version_tab
 extern const assay_codec_message assay_models_model_message, assay_models_detail_message, assay_models_check_message,
     assay_models_report_message, assay_models_link_message, assay_models_entry_message;
 
-/* Every key, from what it names. Names are at most ASSAY_NAME_LEN_MAX and versions ASSAY_VERSION_LEN_MAX long, as tables of
- * messages have it. */
+/* Every key, from what it names. Names are at most ASSAY_NAME_LEN_MAX and versions ASSAY_VERSION_LEN_MAX long, as the
+ * tables of messages have it. */
 assay_rule_key models_key_model(assay_bytes name);
 assay_rule_key models_key_owner(assay_bytes prefix);
 assay_rule_key models_key_orders(assay_bytes name);
@@ -51,9 +53,8 @@ assay_rule_key models_key_checks(assay_bytes name, assay_bytes version);
 assay_rule_key models_key_check(assay_bytes name, assay_bytes version, assay_address validator);
 assay_rule_key models_key_reports(assay_bytes name, assay_bytes version);
 assay_rule_key models_key_report(assay_bytes name, assay_bytes version, assay_address validator);
-/* The indexes, beside the tree: versions that are open; checks that wait for draws; checks that may be opened, by validator; versions
- * of which something was opened in this block; versions that live, by root; windows by the height, then by the second at which they
- * can have passed. */
+/* The indexes, beside the tree: versions that are open; checks that wait for draws; checks that may be opened, by
+ * validator; versions of which something was opened in this block; versions that live, by root. */
 assay_rule_key models_key_open(assay_bytes name, assay_bytes version);
 assay_rule_key models_key_draw(assay_bytes name, assay_bytes version, assay_address validator);
 assay_rule_key models_key_readies(assay_address validator);
@@ -66,8 +67,8 @@ assay_rule_key models_key_root(assay_hash root, assay_bytes name, assay_bytes ve
 assay_bytes models_owner_of(assay_bytes name);
 
 /* models_check_load - a check; its draws in keep. ASSAY_F_*. */
-assay_err models_check_load(assay_rule_view view, assay_models_check *out, bool *found, assay_arena *keep, assay_bytes name,
-                            assay_bytes version, assay_address validator);
+assay_err models_check_load(assay_rule_view view, assay_models_check_record *out, bool *found, assay_arena *keep,
+                            assay_bytes name, assay_bytes version, assay_address validator);
 
 /* A version as the handlers pass it around. */
 typedef struct models_version {
@@ -76,7 +77,8 @@ typedef struct models_version {
     assay_version_record record;
 } models_version;
 /* models_version_load - *found tells. name and version are those given. ASSAY_F_*. */
-assay_err models_version_load(assay_rule_view view, models_version *out, bool *found, assay_bytes name, assay_bytes version);
+assay_err models_version_load(assay_rule_view view, models_version *out, bool *found, assay_bytes name,
+                              assay_bytes version);
 /* models_version_store - writes the record. ASSAY_F_*. */
 assay_err models_version_store(assay_state *state, const models_version *version);
 
@@ -88,25 +90,29 @@ assay_err models_index_del(assay_state *state, const assay_rule_key *key);
 void models_emit(assay_rule_context *context, const char *kind, assay_bytes name, assay_bytes version, uint64_t amount,
                  uint64_t extra);
 
-/* ---- windows (windows.c) --------------------------------------------------------------------------------------------- */
+/* ---- windows (windows.c) --------------------------------------------------------------------------------------- */
 
 /* models_attest_window, _duty_window - both longer with size; _opening_window is not. */
 assay_rule_window models_attest_window(const assay_params *params, uint64_t size);
 assay_rule_window models_duty_window(const assay_params *params, uint64_t size);
 assay_rule_window models_opening_window(const assay_params *params);
 
-/* models_is_open - may the version be checked in the block at now? ASSAY_E_STATE (it ended), ASSAY_E_WINDOW, ASSAY_F_*. */
+/* models_is_open - may the version be checked in the block at now? ASSAY_E_STATE (it ended), ASSAY_E_WINDOW,
+ * ASSAY_F_*. */
 assay_err models_is_open(assay_rule_view view, const assay_params *params, const assay_version_record *record,
                          assay_rule_moment now);
 /* models_opening_is_due - has a pending check all its draws, and is its window open? ASSAY_E_WINDOW. */
-assay_err models_opening_is_due(const assay_params *params, const assay_models_check *check, assay_rule_moment now);
-/* models_draw_list - the chunks that a check has to show, in order: draws_count * chunks_per_draw of them. chunks must hold
- * ASSAY_OPENING_ENTRIES_MAX. Returns their number. */
-uint32_t models_draw_list(uint64_t *chunks, const assay_models_check *check, uint64_t version_chunks);
+assay_err models_opening_is_due(const assay_params *params, const assay_models_check_record *check,
+                                assay_rule_moment now);
+/* models_draw_list - the chunks that a check has to show, in order: draws_count * chunks_per_draw of them, which is
+ * returned. chunks holds ASSAY_OPENING_ENTRIES_MAX. */
+uint32_t models_draw_list(uint64_t *chunks, const assay_models_check_record *check, uint64_t version_chunks);
 
-/* models_schedule - the window that begins now will be closed by models_close_windows. entry->from_* is filled in here. ASSAY_F_*. */
+/* models_schedule - the window that begins in this block will be closed by models_close_windows; where it began is
+ * filled into the entry here. ASSAY_F_*. */
 assay_err models_schedule(assay_rule_context *context, models_entry *entry, assay_rule_window window);
-/* models_close_windows - calls close for every scheduled window that has passed, oldest first, at most ASSAY_MODELS_DUE_MAX. ASSAY_F_*. */
+/* models_close_windows - calls close for scheduled windows that have passed, at most ASSAY_MODELS_DUE_MAX.
+ * ASSAY_F_*. */
 assay_err models_close_windows(assay_rule_context *context,
                                assay_err (*close)(assay_rule_context *context, const models_entry *entry));
 

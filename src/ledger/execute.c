@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One transaction: from its bytes to its rule's handler, and what remains of it if it fails. */
+#include "ledger_internal.h"
+
+/* ---- form ------------------------------------------------------------------------------------------------------ */
+
+static assay_lane lane_of(const assay_tx_body *body) {
+    if (body->evidence) return ASSAY_LANE_EVIDENCE;
+    return body->check || body->opening ? ASSAY_LANE_DUTY : ASSAY_LANE_PAID;
+}
+
+assay_err ledger_tx_decode(const assay_ledger *ledger, ledger_tx *out, assay_arena *keep, assay_bytes encoded) {
+    out->encoded = encoded;
+    ASSAY_TRY(assay_tx_decode(&out->tx, &out->body, keep, encoded));
+    out->lane = lane_of(&out->body);
+    out->sender = assay_crypto_address(out->tx.public_key);
+    return assay_accounts_fee(&out->fee_least, &ledger->params, encoded.len);
+}
+
+assay_err ledger_tx_admissible(const assay_ledger *ledger, const ledger_tx *tx, uint64_t height) {
+    const assay_tx_body *body = &tx->body;
+    if (!assay_base_bytes_eq(body->chain_id, ledger->chain.chain_id)) return ASSAY_E_CHAIN;
+    if (body->expiry_height != 0 && body->expiry_height < height) return ASSAY_E_EXPIRED;
+    return tx->lane == ASSAY_LANE_PAID && body->fee < tx->fee_least ? ASSAY_E_FEE : ASSAY_OK;
+}
+
+/* ---- signatures ------------------------------------------------------------------------------------------------ */
+
+enum { BATCH_MAX = 256 }; /* signatures at once: more gain nothing */
+
+typedef struct batch {
+    assay_crypto_batch_item items[BATCH_MAX];
+    uint32_t places[BATCH_MAX]; /* whose */
+    uint32_t count;
+} batch;
+
+/* All at once; and one by one if that fails, to see whose it was. The coefficients come from the block's hash and from
+ * all that is verified: nobody can choose a signature by them without choosing them by the signature. */
+static void settle(batch *b, bool *valid, assay_hash seed) {
+    bool all = assay_crypto_ed25519_verify_batch(b->items, b->count, seed.b);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const assay_crypto_batch_item *item = &b->items[i];
+        valid[b->places[i]] = all || assay_crypto_ed25519_verify(item->key, item->message, item->signature);
+    }
+    b->count = 0;
+}
+
+/* What the signature is over, in arena. false if it does not fit there. */
+static bool signed_bytes(assay_bytes *out, assay_arena *arena, assay_bytes chain_id, assay_bytes body) {
+    size_t cap = body.len + ASSAY_CHAIN_ID_LEN_MAX + 16; /* "assay/1/tx" and two zeroes are 12 */
+    assay_buf text = {ASSAY_NEW(arena, uint8_t, cap), 0, cap};
+    if (!text.ptr) return false;
+    ASSAY_ASSERT(assay_types_sign_bytes(&text, "tx", chain_id, body) == ASSAY_OK);
+    *out = (assay_bytes){text.ptr, text.len};
+    return true;
+}
+
+assay_err ledger_signatures(const assay_ledger *ledger, bool *valid, const assay_ledger_block *block,
+                            assay_arena scratch) {
+    batch *b = ASSAY_NEW(&scratch, batch, 1);
+    if (!b) return ASSAY_F_MEMORY;
+    assay_arena room = scratch;
+    for (uint32_t i = 0; i < block->txs_count; i++) {
+        assay_tx tx;
+        assay_bytes message;
+        valid[i] = block->signature_known && block->signature_known[i];
+        if (valid[i] || block->txs[i].len > ASSAY_TX_LEN_MAX) continue;
+        if (assay_codec_decode(&tx, &room, &assay_tx_message, block->txs[i], ASSAY_CODEC_STRICT) != ASSAY_OK) continue;
+        if (b->count == BATCH_MAX || !signed_bytes(&message, &room, ledger->chain.chain_id, tx.body)) {
+            settle(b, valid, block->hash);
+            room = scratch;
+            if (!signed_bytes(&message, &room, ledger->chain.chain_id, tx.body)) return ASSAY_F_MEMORY;
+        }
+        b->places[b->count] = i;
+        b->items[b->count++] = (assay_crypto_batch_item){tx.public_key, tx.signature, message};
+    }
+    settle(b, valid, block->hash);
+    return ASSAY_OK;
+}
+
+/* ---- handlers -------------------------------------------------------------------------------------------------- */
+
+assay_err ledger_tx_handle(assay_rule_context *context, const ledger_tx *tx) {
+    const assay_tx_body *body = &tx->body;
+    context->tx_id = assay_tx_id(tx->encoded);
+    context->signer = tx->sender;
+    context->signer_key = tx->tx.public_key;
+    if (body->send) return assay_accounts_send(context, body->send);
+    if (body->validator_create) return assay_staking_create(context, body->validator_create);
+    if (body->delegate) return assay_staking_delegate(context, body->delegate);
+    if (body->undelegate) return assay_staking_undelegate(context, body->undelegate);
+    if (body->unjail) return assay_staking_unjail(context, body->unjail);
+    if (body->register_version) return assay_models_register(context, body->register_version);
+    if (body->deprecate) return assay_models_deprecate(context, body->deprecate);
+    if (body->revoke) return assay_models_revoke(context, body->revoke);
+    if (body->maintainers) return assay_models_maintainers(context, body->maintainers);
+    if (body->check) return assay_models_check(context, body->check);
+    if (body->opening) return assay_models_opening(context, body->opening);
+    if (body->report) return assay_models_report(context, body->report);
+    if (body->evidence) return assay_slashing_evidence(context, body->evidence);
+    return ASSAY_E_ENCODING; /* a message that types knows and no rule does */
+}
+
+/* A paid transaction: whatever becomes of it, its fee is gone and its nonce used. */
+static assay_err execute_paid(assay_rule_context *context, uint64_t *burned, const ledger_tx *tx) {
+    ASSAY_TRY(assay_accounts_charge(context, tx->sender, tx->body.nonce, tx->body.fee));
+    *burned = tx->body.fee;
+    assay_rule_point point = assay_rule_mark(context);
+    assay_err err = ledger_tx_handle(context, tx);
+    if (err != ASSAY_OK && !assay_base_err_is_fault(err)) assay_rule_rollback(context, &point);
+    return err;
+}
+
+/* A free one costs nothing if it succeeds. If it fails it costs the fee that it offers, if that is enough and there;
+ * else nothing at all remains of it, not even its nonce. */
+static assay_err execute_free(assay_rule_context *context, uint64_t *burned, const ledger_tx *tx) {
+    assay_rule_point point = assay_rule_mark(context);
+    assay_err err = assay_accounts_charge(context, tx->sender, tx->body.nonce, 0);
+    if (err != ASSAY_OK) return err;
+    err = ledger_tx_handle(context, tx);
+    if (err == ASSAY_OK || assay_base_err_is_fault(err)) return err;
+    assay_rule_rollback(context, &point);
+    if (tx->body.fee < tx->fee_least) return err;
+    assay_err paid = assay_accounts_charge(context, tx->sender, tx->body.nonce, tx->body.fee);
+    if (assay_base_err_is_fault(paid)) return paid;
+    if (paid == ASSAY_OK) *burned = tx->body.fee;
+    return err;
+}
+
+assay_err ledger_tx_execute(assay_rule_context *context, uint64_t *burned, const ledger_tx *tx) {
+    *burned = 0;
+    return (tx->lane == ASSAY_LANE_PAID ? execute_paid : execute_free)(context, burned, tx);
+}

@@ -12,7 +12,7 @@ static assay_err context_next(const assay_ledger *ledger, assay_rule_context *ou
     bool found;
     ASSAY_TRY(
         assay_rule_moment_at(assay_rule_view_state(ledger->state), &last, &found, assay_state_height(ledger->state)));
-    *out = ledger_context(ledger, height, (assay_time){found ? last.seconds : 0, 0});
+    *out = assay_ledger_context(ledger, height, (assay_time){found ? last.seconds : 0, 0});
     out->scratch = scratch;
     return assay_rule_begin(out);
 }
@@ -24,7 +24,7 @@ static assay_err would_succeed(const assay_ledger *ledger, const ledger_tx *tx, 
     assay_rule_context context;
     ASSAY_TRY(context_next(ledger, &context, assay_state_height(ledger->state) + 1, scratch));
     assay_rule_point point = assay_rule_mark(&context);
-    assay_err err = ledger_tx_handle(&context, tx);
+    assay_err err = assay_ledger_tx_handle(&context, tx);
     assay_rule_rollback(&context, &point);
     return err;
 }
@@ -42,9 +42,9 @@ assay_err assay_ledger_check_tx(assay_ledger *ledger, assay_ledger_admission *ou
     ledger_tx tx;
     *out = (assay_ledger_admission){0};
     if (!ledger->initialised) return ASSAY_F_BUG;
-    ASSAY_TRY(ledger_tx_decode(ledger, &tx, &scratch, encoded));
+    ASSAY_TRY(assay_ledger_tx_decode(ledger, &tx, &scratch, encoded));
     *out = (assay_ledger_admission){tx.lane, tx.sender, tx.body.nonce, tx.body.fee, tx.body.expiry_height};
-    ASSAY_TRY(ledger_tx_admissible(ledger, &tx, assay_state_height(ledger->state) + 1));
+    ASSAY_TRY(assay_ledger_tx_admissible(ledger, &tx, assay_state_height(ledger->state) + 1));
     if (!signature_known && !assay_tx_verify(&tx.tx, ledger->chain.chain_id, scratch)) return ASSAY_E_SIGNATURE;
     ASSAY_TRY(account_ok(ledger, &tx));
     return tx.lane == ASSAY_LANE_PAID ? ASSAY_OK : would_succeed(ledger, &tx, scratch);
@@ -65,14 +65,14 @@ static assay_err try(const assay_ledger *ledger, assay_rule_context *context, bo
                      assay_arena scratch) {
     ledger_tx tx;
     *chosen = false;
-    assay_err err = ledger_tx_decode(ledger, &tx, &scratch, encoded);
-    if (err == ASSAY_OK) err = ledger_tx_admissible(ledger, &tx, context->height);
+    assay_err err = assay_ledger_tx_decode(ledger, &tx, &scratch, encoded);
+    if (err == ASSAY_OK) err = assay_ledger_tx_admissible(ledger, &tx, context->height);
     if (err != ASSAY_OK) return err;
     context->scratch = scratch;
     assay_rule_point point = assay_rule_mark(context);
     uint64_t fee = tx.lane == ASSAY_LANE_PAID ? tx.body.fee : 0;
     err = assay_accounts_charge(context, tx.sender, tx.body.nonce, fee);
-    if (err == ASSAY_OK && tx.lane != ASSAY_LANE_PAID) err = ledger_tx_handle(context, &tx);
+    if (err == ASSAY_OK && tx.lane != ASSAY_LANE_PAID) err = assay_ledger_tx_handle(context, &tx);
     if (err != ASSAY_OK) assay_rule_rollback(context, &point);
     *chosen = err == ASSAY_OK;
     return err;
@@ -110,8 +110,8 @@ assay_err assay_ledger_proposal_ok(assay_ledger *ledger, bool *ok, const assay_l
         ledger_tx tx;
         size += size_in_block(block->txs[i].len);
         if (size > ASSAY_BLOCK_LEN_MAX) return ASSAY_OK;
-        assay_err err = ledger_tx_decode(ledger, &tx, &scratch, block->txs[i]);
-        if (err == ASSAY_OK) err = ledger_tx_admissible(ledger, &tx, block->height);
+        assay_err err = assay_ledger_tx_decode(ledger, &tx, &scratch, block->txs[i]);
+        if (err == ASSAY_OK) err = assay_ledger_tx_admissible(ledger, &tx, block->height);
         if (assay_base_err_is_fault(err)) return err;
         if (err != ASSAY_OK) return ASSAY_OK;
     }

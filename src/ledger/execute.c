@@ -10,7 +10,7 @@ static assay_lane lane_of(const assay_tx_body *body) {
     return body->check || body->opening ? ASSAY_LANE_DUTY : ASSAY_LANE_PAID;
 }
 
-assay_err ledger_tx_decode(const assay_ledger *ledger, ledger_tx *out, assay_arena *keep, assay_bytes encoded) {
+assay_err assay_ledger_tx_decode(const assay_ledger *ledger, ledger_tx *out, assay_arena *keep, assay_bytes encoded) {
     out->encoded = encoded;
     ASSAY_TRY(assay_tx_decode(&out->tx, &out->body, keep, encoded));
     out->lane = lane_of(&out->body);
@@ -18,7 +18,7 @@ assay_err ledger_tx_decode(const assay_ledger *ledger, ledger_tx *out, assay_are
     return assay_accounts_fee(&out->fee_least, &ledger->params, encoded.len);
 }
 
-assay_err ledger_tx_admissible(const assay_ledger *ledger, const ledger_tx *tx, uint64_t height) {
+assay_err assay_ledger_tx_admissible(const assay_ledger *ledger, const ledger_tx *tx, uint64_t height) {
     const assay_tx_body *body = &tx->body;
     if (!assay_base_bytes_eq(body->chain_id, ledger->chain.chain_id)) return ASSAY_E_CHAIN;
     if (body->expiry_height != 0 && body->expiry_height < height) return ASSAY_E_EXPIRED;
@@ -56,8 +56,8 @@ static bool signed_bytes(assay_bytes *out, assay_arena *arena, assay_bytes chain
     return true;
 }
 
-assay_err ledger_signatures(const assay_ledger *ledger, bool *valid, const assay_ledger_block *block,
-                            assay_arena scratch) {
+assay_err assay_ledger_signatures(const assay_ledger *ledger, bool *valid, const assay_ledger_block *block,
+                                  assay_arena scratch) {
     batch *b = ASSAY_NEW(&scratch, batch, 1);
     if (!b) return ASSAY_F_MEMORY;
     assay_arena room = scratch;
@@ -81,7 +81,7 @@ assay_err ledger_signatures(const assay_ledger *ledger, bool *valid, const assay
 
 /* ---- handlers -------------------------------------------------------------------------------------------------- */
 
-assay_err ledger_tx_handle(assay_rule_context *context, const ledger_tx *tx) {
+assay_err assay_ledger_tx_handle(assay_rule_context *context, const ledger_tx *tx) {
     const assay_tx_body *body = &tx->body;
     context->tx_id = assay_tx_id(tx->encoded);
     context->signer = tx->sender;
@@ -107,7 +107,7 @@ static assay_err execute_paid(assay_rule_context *context, uint64_t *burned, con
     ASSAY_TRY(assay_accounts_charge(context, tx->sender, tx->body.nonce, tx->body.fee));
     *burned = tx->body.fee;
     assay_rule_point point = assay_rule_mark(context);
-    assay_err err = ledger_tx_handle(context, tx);
+    assay_err err = assay_ledger_tx_handle(context, tx);
     if (err != ASSAY_OK && !assay_base_err_is_fault(err)) assay_rule_rollback(context, &point);
     return err;
 }
@@ -118,7 +118,7 @@ static assay_err execute_free(assay_rule_context *context, uint64_t *burned, con
     assay_rule_point point = assay_rule_mark(context);
     assay_err err = assay_accounts_charge(context, tx->sender, tx->body.nonce, 0);
     if (err != ASSAY_OK) return err;
-    err = ledger_tx_handle(context, tx);
+    err = assay_ledger_tx_handle(context, tx);
     if (err == ASSAY_OK || assay_base_err_is_fault(err)) return err;
     assay_rule_rollback(context, &point);
     if (tx->body.fee < tx->fee_least) return err;
@@ -128,7 +128,7 @@ static assay_err execute_free(assay_rule_context *context, uint64_t *burned, con
     return err;
 }
 
-assay_err ledger_tx_execute(assay_rule_context *context, uint64_t *burned, const ledger_tx *tx) {
+assay_err assay_ledger_tx_execute(assay_rule_context *context, uint64_t *burned, const ledger_tx *tx) {
     *burned = 0;
     return (tx->lane == ASSAY_LANE_PAID ? execute_paid : execute_free)(context, burned, tx);
 }

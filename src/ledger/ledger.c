@@ -37,7 +37,7 @@ assay_err assay_ledger_open(assay_ledger **out, assay_arena *keep, assay_arena s
     return ASSAY_OK;
 }
 
-assay_rule_context ledger_context(const assay_ledger *ledger, uint64_t height, assay_time time) {
+assay_rule_context assay_ledger_context(const assay_ledger *ledger, uint64_t height, assay_time time) {
     return (assay_rule_context){
         .state = ledger->state,
         .params = &ledger->params,
@@ -78,7 +78,7 @@ static assay_err genesis_read(assay_genesis *genesis, assay_rule_chain *chain, a
 static assay_err genesis_write(assay_ledger *ledger, assay_ledger_power **powers, uint32_t *powers_count,
                                assay_arena *keep, const assay_genesis *genesis, const assay_rule_chain *chain,
                                assay_arena scratch) {
-    assay_rule_context context = ledger_context(ledger, 0, (assay_time){genesis->time_seconds, 0});
+    assay_rule_context context = assay_ledger_context(ledger, 0, (assay_time){genesis->time_seconds, 0});
     context.params = &genesis->params;
     context.chain_id = chain->chain_id;
     context.scratch = scratch;
@@ -142,11 +142,11 @@ static assay_err run(const assay_ledger *ledger, assay_rule_context *context, ui
                      bool valid, assay_arena scratch) {
     ledger_tx tx;
     *burned = 0;
-    ASSAY_TRY(ledger_tx_decode(ledger, &tx, &scratch, encoded));
-    ASSAY_TRY(ledger_tx_admissible(ledger, &tx, context->height));
+    ASSAY_TRY(assay_ledger_tx_decode(ledger, &tx, &scratch, encoded));
+    ASSAY_TRY(assay_ledger_tx_admissible(ledger, &tx, context->height));
     if (!valid) return ASSAY_E_SIGNATURE;
     context->scratch = scratch;
-    return ledger_tx_execute(context, burned, &tx);
+    return assay_ledger_tx_execute(context, burned, &tx);
 }
 
 static assay_err run_all(const assay_ledger *ledger, assay_rule_context *context, assay_tx_result *results,
@@ -154,7 +154,7 @@ static assay_err run_all(const assay_ledger *ledger, assay_rule_context *context
     assay_arena scratch = ledger->scratch;
     bool *valid = ASSAY_NEW(&scratch, bool, block->txs_count);
     if (!valid) return ASSAY_F_MEMORY;
-    ASSAY_TRY(ledger_signatures(ledger, valid, block, scratch));
+    ASSAY_TRY(assay_ledger_signatures(ledger, valid, block, scratch));
     for (uint32_t i = 0; i < block->txs_count; i++) {
         uint64_t burned;
         context->tx_index = i;
@@ -180,7 +180,7 @@ static assay_err block_end(assay_rule_context *context, assay_ledger_result *out
 
 static assay_err finalize(assay_ledger *ledger, assay_ledger_result *out, assay_arena *keep,
                           const assay_ledger_block *block) {
-    assay_rule_context context = ledger_context(ledger, block->height, block->time);
+    assay_rule_context context = assay_ledger_context(ledger, block->height, block->time);
     assay_rule_events events;
     context.block_hash = block->hash;
     context.proposer = block->proposer;

@@ -17,7 +17,7 @@ assay_err assay_models_params_check(const assay_params *params) {
 /* The power in force of those whose check of the version is opened. */
 static assay_err power_checked(assay_rule_context *context, uint64_t *power, const models_version *version) {
     assay_rule_view view = assay_rule_view_of(context);
-    assay_rule_key prefix = models_key_checks(version->name, version->version), last;
+    assay_rule_key prefix = assay_models_key_checks(version->name, version->version), last;
     *power = 0;
     for (bool first = true;; first = false) {
         assay_arena scratch = context->scratch;
@@ -70,10 +70,10 @@ static assay_err attest(assay_rule_context *context, models_version *version, ui
     ASSAY_TRY(append_to_log(context, version));
     ASSAY_TRY(assay_accounts_credit(context, assay_crypto_address(r->publisher), r->deposit));
     r->deposit = 0;
-    ASSAY_TRY(models_version_store(context->state, version));
+    ASSAY_TRY(assay_models_version_store(context->state, version));
     models_entry entry = {.format = 1, .kind = DUE_DUTY, .name = version->name, .version = version->version};
-    ASSAY_TRY(models_schedule(context, &entry, models_duty_window(context->params, r->size)));
-    models_emit(context, "attested", version->name, version->version, power, r->log_index - 1);
+    ASSAY_TRY(assay_models_schedule(context, &entry, assay_models_duty_window(context->params, r->size)));
+    assay_models_emit(context, "attested", version->name, version->version, power, r->log_index - 1);
     return ASSAY_OK;
 }
 
@@ -84,10 +84,10 @@ static assay_err test(assay_rule_context *context, const models_entry *entry) {
     uint64_t power;
     bool found;
     assay_rule_view view = assay_rule_view_of(context);
-    ASSAY_TRY(models_version_load(view, &version, &found, entry->name, entry->version));
+    ASSAY_TRY(assay_models_version_load(view, &version, &found, entry->name, entry->version));
     if (!found) return ASSAY_F_CORRUPT;
     if (version.record.status != ASSAY_VERSION_RECORDED) return ASSAY_OK;
-    assay_err err = models_is_open(view, context->params, &version.record, assay_rule_now(context));
+    assay_err err = assay_models_is_open(view, context->params, &version.record, assay_rule_now(context));
     if (err != ASSAY_OK) return err == ASSAY_E_WINDOW ? ASSAY_OK : err; /* it lapses as soon as its turn comes */
     ASSAY_TRY(assay_staking_totals_read(view, &totals));
     ASSAY_TRY(power_checked(context, &power, &version));
@@ -110,7 +110,7 @@ static assay_err walk(assay_rule_context *context, const char *index, bool *left
         ASSAY_TRY(assay_rule_key_copy(&last, key));
         ASSAY_TRY(visit(context, &entry, &remove));
         if (remove)
-            ASSAY_TRY(models_index_del(context->state, &last));
+            ASSAY_TRY(assay_models_index_del(context->state, &last));
         else
             *left = true;
     }
@@ -129,8 +129,8 @@ static assay_err test_and_keep(assay_rule_context *context, const models_entry *
 /* ---- windows that close ---------------------------------------------------------------------------------------- */
 
 static assay_err close_version(assay_rule_context *context, const models_version *version) {
-    assay_rule_key key = models_key_open(version->name, version->version);
-    return models_index_del(context->state, &key);
+    assay_rule_key key = assay_models_key_open(version->name, version->version);
+    return assay_models_index_del(context->state, &key);
 }
 
 static assay_err lapse(assay_rule_context *context, models_version *version) {
@@ -141,10 +141,10 @@ static assay_err lapse(assay_rule_context *context, models_version *version) {
     r->deposit = 0;
     r->status = ASSAY_VERSION_LAPSED;
     r->ended_height = context->height;
-    ASSAY_TRY(models_version_store(context->state, version));
-    assay_rule_key key = models_key_root(r->root, version->name, version->version);
-    ASSAY_TRY(models_index_del(context->state, &key));
-    models_emit(context, "lapsed", version->name, version->version, burned, 0);
+    ASSAY_TRY(assay_models_version_store(context->state, version));
+    assay_rule_key key = assay_models_key_root(r->root, version->name, version->version);
+    ASSAY_TRY(assay_models_index_del(context->state, &key));
+    assay_models_emit(context, "lapsed", version->name, version->version, burned, 0);
     return close_version(context, version);
 }
 
@@ -163,7 +163,7 @@ static assay_err close_duty(assay_rule_context *context, const models_version *v
         assay_address after = owner;
         ASSAY_TRY(assay_staking_member_next(view, &owner, &member, &found, first ? NULL : &after));
         if (!found) break;
-        ASSAY_TRY(models_check_load(view, &check, &found, &scratch, version->name, version->version, owner));
+        ASSAY_TRY(assay_models_check_load(view, &check, &found, &scratch, version->name, version->version, owner));
         if (found) continue;
         ASSAY_TRY(assay_staking_counted_at(view, &counted, owner, version->record.attested_height));
         if (counted.power > 0) ASSAY_TRY(assay_slashing_missed_duty(context, owner));
@@ -176,27 +176,27 @@ static assay_err close_opening(assay_rule_context *context, const models_entry *
     assay_arena scratch = context->scratch;
     assay_models_check_record check;
     bool found;
-    ASSAY_TRY(models_check_load(assay_rule_view_of(context), &check, &found, &scratch, entry->name, entry->version,
-                                entry->validator));
+    ASSAY_TRY(assay_models_check_load(assay_rule_view_of(context), &check, &found, &scratch, entry->name,
+                                      entry->version, entry->validator));
     if (!found) return ASSAY_F_CORRUPT;
     if (check.state != ASSAY_MODELS_PENDING || !assay_base_hash_eq(check.id, entry->check)) return ASSAY_OK;
-    assay_rule_key key = models_key_ready(entry->validator, entry->name, entry->version);
-    ASSAY_TRY(models_index_del(context->state, &key));
+    assay_rule_key key = assay_models_key_ready(entry->validator, entry->name, entry->version);
+    ASSAY_TRY(assay_models_index_del(context->state, &key));
     uint32_t status = version->record.status;
     if (status != ASSAY_VERSION_RECORDED && status != ASSAY_VERSION_ATTESTED) return ASSAY_OK;
     check.state = ASSAY_MODELS_VOID;
     check.ended_height = context->height;
     check.voids++;
-    key = models_key_check(entry->name, entry->version, entry->validator);
+    key = assay_models_key_check(entry->name, entry->version, entry->validator);
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_check_table, &key, &check));
-    models_emit(context, "void", entry->name, entry->version, 0, check.voids);
+    assay_models_emit(context, "void", entry->name, entry->version, 0, check.voids);
     return assay_slashing_missed_duty(context, entry->validator);
 }
 
 static assay_err close_window(assay_rule_context *context, const models_entry *entry) {
     models_version version;
     bool found;
-    ASSAY_TRY(models_version_load(assay_rule_view_of(context), &version, &found, entry->name, entry->version));
+    ASSAY_TRY(assay_models_version_load(assay_rule_view_of(context), &version, &found, entry->name, entry->version));
     if (!found) return ASSAY_F_CORRUPT;
     switch ((models_due)entry->kind) {
     case DUE_ATTEST: return lapse(context, &version);
@@ -219,10 +219,10 @@ static assay_err ready(assay_rule_context *context, const models_entry *entry, a
                         .version = entry->version,
                         .validator = entry->validator,
                         .check = check->id};
-    ASSAY_TRY(models_schedule(context, &due, models_opening_window(context->params)));
-    assay_rule_key key = models_key_ready(entry->validator, entry->name, entry->version);
-    ASSAY_TRY(models_index_put(context->state, &key, entry));
-    models_emit(context, "drawn", entry->name, entry->version, check->draws_count * check->chunks_per_draw, 0);
+    ASSAY_TRY(assay_models_schedule(context, &due, assay_models_opening_window(context->params)));
+    assay_rule_key key = assay_models_key_ready(entry->validator, entry->name, entry->version);
+    ASSAY_TRY(assay_models_index_put(context->state, &key, entry));
+    assay_models_emit(context, "drawn", entry->name, entry->version, check->draws_count * check->chunks_per_draw, 0);
     return ASSAY_OK;
 }
 
@@ -246,12 +246,12 @@ static assay_err draw(assay_rule_context *context, const models_entry *entry, bo
     models_version version;
     assay_models_check_record check;
     bool found, draws;
-    ASSAY_TRY(models_version_load(view, &version, &found, entry->name, entry->version));
+    ASSAY_TRY(assay_models_version_load(view, &version, &found, entry->name, entry->version));
     if (!found) return ASSAY_F_CORRUPT;
     uint32_t status = version.record.status;
     *remove = status != ASSAY_VERSION_RECORDED && status != ASSAY_VERSION_ATTESTED;
     if (*remove) return ASSAY_OK;
-    ASSAY_TRY(models_check_load(view, &check, &found, &scratch, entry->name, entry->version, entry->validator));
+    ASSAY_TRY(assay_models_check_load(view, &check, &found, &scratch, entry->name, entry->version, entry->validator));
     if (!found || check.draws_count >= ASSAY_MODELS_DRAWS_MAX) return ASSAY_F_CORRUPT;
     ASSAY_TRY(draws_for(context, &draws, entry->validator));
     if (check.height == context->height || !draws) return ASSAY_OK;
@@ -262,7 +262,7 @@ static assay_err draw(assay_rule_context *context, const models_entry *entry, bo
     check.draws = list;
     *remove = check.draws_count == context->params->draws_per_check;
     if (*remove) ASSAY_TRY(ready(context, entry, &check));
-    assay_rule_key key = models_key_check(entry->name, entry->version, entry->validator);
+    assay_rule_key key = assay_models_key_check(entry->name, entry->version, entry->validator);
     return assay_rule_put(context->state, &assay_models_check_table, &key, &check);
 }
 
@@ -272,7 +272,7 @@ assay_err assay_models_end_block(assay_rule_context *context, bool set_changed) 
     bool left;
     ASSAY_TRY(walk(context, "models/test/", &left, test_and_forget));
     if (set_changed) ASSAY_TRY(walk(context, "models/open/", &left, test_and_keep));
-    ASSAY_TRY(models_close_windows(context, close_window));
+    ASSAY_TRY(assay_models_close_windows(context, close_window));
     ASSAY_TRY(walk(context, "models/draw/", &left, draw));
     if (left) assay_rule_recheck(context, context->height + 1);
     return ASSAY_OK;

@@ -13,13 +13,13 @@ static assay_err attester(assay_rule_context *context, assay_staking_validator *
 static assay_err version_named(assay_rule_context *context, models_version *out, assay_bytes name,
                                assay_bytes version) {
     bool found;
-    ASSAY_TRY(models_version_load(assay_rule_view_of(context), out, &found, name, version));
+    ASSAY_TRY(assay_models_version_load(assay_rule_view_of(context), out, &found, name, version));
     return found ? ASSAY_OK : ASSAY_E_NOT_FOUND;
 }
 
 static assay_err check_store(assay_rule_context *context, const models_version *version, assay_address validator,
                              const assay_models_check_record *check) {
-    assay_rule_key key = models_key_check(version->name, version->version, validator);
+    assay_rule_key key = assay_models_key_check(version->name, version->version, validator);
     return assay_rule_put(context->state, &assay_models_check_table, &key, check);
 }
 
@@ -39,12 +39,12 @@ assay_err assay_models_check(assay_rule_context *context, const assay_msg_check 
     models_version version;
     ASSAY_TRY(attester(context, &validator));
     ASSAY_TRY(version_named(context, &version, m->name, m->version));
-    ASSAY_TRY(models_is_open(view, context->params, &version.record, assay_rule_now(context)));
+    ASSAY_TRY(assay_models_is_open(view, context->params, &version.record, assay_rule_now(context)));
     if (!assay_base_hash_eq(m->root, version.record.root)) return ASSAY_E_CONTENT;
 
     assay_models_check_record before;
     bool found;
-    ASSAY_TRY(models_check_load(view, &before, &found, &scratch, m->name, m->version, validator.owner));
+    ASSAY_TRY(assay_models_check_load(view, &before, &found, &scratch, m->name, m->version, validator.owner));
     if (found && (before.state == ASSAY_MODELS_PENDING || before.state == ASSAY_MODELS_OPENED))
         return ASSAY_E_DUPLICATE;
 
@@ -59,9 +59,9 @@ assay_err assay_models_check(assay_rule_context *context, const assay_msg_check 
     };
     ASSAY_TRY(check_store(context, &version, validator.owner, &check));
     models_entry entry = {.format = 1, .name = m->name, .version = m->version, .validator = validator.owner};
-    assay_rule_key key = models_key_draw(m->name, m->version, validator.owner);
-    ASSAY_TRY(models_index_put(context->state, &key, &entry));
-    models_emit(context, "check", m->name, m->version, validator.power, 0);
+    assay_rule_key key = assay_models_key_draw(m->name, m->version, validator.owner);
+    ASSAY_TRY(assay_models_index_put(context->state, &key, &entry));
+    assay_models_emit(context, "check", m->name, m->version, validator.power, 0);
     return ASSAY_OK;
 }
 
@@ -72,7 +72,7 @@ assay_err assay_models_check(assay_rule_context *context, const assay_msg_check 
 static assay_err judge(const assay_msg_opening *m, const models_version *version,
                        const assay_models_check_record *check, assay_public_key attestation_key) {
     uint64_t drawn[ASSAY_OPENING_ENTRIES_MAX];
-    if (m->entries_count != models_draw_list(drawn, check, version->record.chunks)) return ASSAY_E_OPENING;
+    if (m->entries_count != assay_models_draw_list(drawn, check, version->record.chunks)) return ASSAY_E_OPENING;
     assay_opening_claim claim = {
         .root = version->record.root,
         .files = version->record.files,
@@ -96,8 +96,8 @@ static assay_err end_check(assay_rule_context *context, const models_version *ve
     check->ended_height = context->height;
     if (state == ASSAY_MODELS_FALSE) check->voids++;
     ASSAY_TRY(check_store(context, version, validator, check));
-    assay_rule_key key = models_key_ready(validator, version->name, version->version);
-    return models_index_del(context->state, &key);
+    assay_rule_key key = assay_models_key_ready(validator, version->name, version->version);
+    return assay_models_index_del(context->state, &key);
 }
 
 static assay_err false_opening(assay_rule_context *context, const models_version *version, assay_address validator,
@@ -105,7 +105,7 @@ static assay_err false_opening(assay_rule_context *context, const models_version
     uint64_t penalty;
     ASSAY_TRY(end_check(context, version, validator, check, ASSAY_MODELS_FALSE));
     ASSAY_TRY(assay_slashing_false_opening(context, &penalty, validator, check->height, context->tx_id));
-    models_emit(context, "false-opening", version->name, version->version, 0, penalty);
+    assay_models_emit(context, "false-opening", version->name, version->version, 0, penalty);
     return ASSAY_OK;
 }
 
@@ -117,8 +117,8 @@ assay_err assay_models_opening(assay_rule_context *context, const assay_msg_open
     bool found;
     ASSAY_TRY(attester(context, &validator));
     ASSAY_TRY(version_named(context, &version, m->name, m->version));
-    ASSAY_TRY(
-        models_check_load(assay_rule_view_of(context), &check, &found, &scratch, m->name, m->version, validator.owner));
+    ASSAY_TRY(assay_models_check_load(assay_rule_view_of(context), &check, &found, &scratch, m->name, m->version,
+                                      validator.owner));
     if (!found) return ASSAY_E_NOT_FOUND;
     if (check.state != ASSAY_MODELS_PENDING) return ASSAY_E_STATE;
 
@@ -126,10 +126,10 @@ assay_err assay_models_opening(assay_rule_context *context, const assay_msg_open
     uint32_t status = version.record.status;
     if (status != ASSAY_VERSION_ATTESTED) {
         if (status != ASSAY_VERSION_RECORDED) return ASSAY_E_STATE;
-        ASSAY_TRY(
-            models_is_open(assay_rule_view_of(context), context->params, &version.record, assay_rule_now(context)));
+        ASSAY_TRY(assay_models_is_open(assay_rule_view_of(context), context->params, &version.record,
+                                       assay_rule_now(context)));
     }
-    ASSAY_TRY(models_opening_is_due(context->params, &check, assay_rule_now(context)));
+    ASSAY_TRY(assay_models_opening_is_due(context->params, &check, assay_rule_now(context)));
 
     assay_err verdict = judge(m, &version, &check, validator.attestation_key);
     if (verdict == ASSAY_E_EVIDENCE) return false_opening(context, &version, validator.owner, &check);
@@ -137,9 +137,9 @@ assay_err assay_models_opening(assay_rule_context *context, const assay_msg_open
     ASSAY_TRY(end_check(context, &version, validator.owner, &check, ASSAY_MODELS_OPENED));
     /* The block's end asks whether that was enough, when it knows who is in the set. */
     models_entry entry = {.format = 1, .name = m->name, .version = m->version};
-    assay_rule_key key = models_key_test(m->name, m->version);
-    if (status == ASSAY_VERSION_RECORDED) ASSAY_TRY(models_index_put(context->state, &key, &entry));
-    models_emit(context, "opened", m->name, m->version, validator.power, 0);
+    assay_rule_key key = assay_models_key_test(m->name, m->version);
+    if (status == ASSAY_VERSION_RECORDED) ASSAY_TRY(assay_models_index_put(context->state, &key, &entry));
+    assay_models_emit(context, "opened", m->name, m->version, validator.power, 0);
     return ASSAY_OK;
 }
 
@@ -166,11 +166,11 @@ assay_err assay_models_report(assay_rule_context *context, const assay_msg_repor
 
     assay_models_report_record report;
     bool found;
-    assay_rule_key key = models_key_report(m->name, m->version, validator.owner);
+    assay_rule_key key = assay_models_key_report(m->name, m->version, validator.owner);
     ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), &report, &found, NULL, &assay_models_report_table, &key));
     if (found) return ASSAY_E_DUPLICATE;
     report = (assay_models_report_record){1, m->sender, m->path, context->height};
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_report_table, &key, &report));
-    models_emit(context, "report", m->name, m->version, 0, 0);
+    assay_models_emit(context, "report", m->name, m->version, 0, 0);
     return ASSAY_OK;
 }

@@ -36,23 +36,25 @@ static assay_err add_opening(search *s, const models_entry *entry, assay_arena s
     models_version version;
     assay_models_check_record check;
     bool found;
-    ASSAY_TRY(models_version_load(s->view, &version, &found, entry->name, entry->version));
+    ASSAY_TRY(assay_models_version_load(s->view, &version, &found, entry->name, entry->version));
     if (!found) return ASSAY_F_CORRUPT;
     uint32_t status = version.record.status;
     if (status != ASSAY_VERSION_RECORDED && status != ASSAY_VERSION_ATTESTED) return ASSAY_OK;
-    assay_err err =
-        status == ASSAY_VERSION_RECORDED ? models_is_open(s->view, &s->params, &version.record, s->now) : ASSAY_OK;
+    assay_err err = status == ASSAY_VERSION_RECORDED
+                        ? assay_models_is_open(s->view, &s->params, &version.record, s->now)
+                        : ASSAY_OK;
     if (err != ASSAY_OK) return fault_of(err);
-    ASSAY_TRY(models_check_load(s->view, &check, &found, &scratch, entry->name, entry->version, s->validator.owner));
+    ASSAY_TRY(
+        assay_models_check_load(s->view, &check, &found, &scratch, entry->name, entry->version, s->validator.owner));
     if (!found || check.state != ASSAY_MODELS_PENDING) return ASSAY_F_CORRUPT;
-    if (models_opening_is_due(&s->params, &check, s->now) != ASSAY_OK) return ASSAY_OK;
+    if (assay_models_opening_is_due(&s->params, &check, s->now) != ASSAY_OK) return ASSAY_OK;
 
     assay_models_duty *duty = &s->list[s->count++];
     uint64_t chunks[ASSAY_OPENING_ENTRIES_MAX];
     ASSAY_TRY(describe(duty, s->keep, &version));
     duty->kind = ASSAY_DUTY_OPEN;
     duty->custody_root = check.custody_root;
-    duty->draws_count = models_draw_list(chunks, &check, version.record.chunks);
+    duty->draws_count = assay_models_draw_list(chunks, &check, version.record.chunks);
     duty->draws = ASSAY_NEW(s->keep, uint64_t, duty->draws_count);
     if (!duty->draws) return ASSAY_F_MEMORY;
     memcpy(duty->draws, chunks, duty->draws_count * sizeof *chunks);
@@ -63,11 +65,12 @@ static assay_err add_check(search *s, const models_entry *entry, assay_arena scr
     models_version version;
     assay_models_check_record check;
     bool found;
-    ASSAY_TRY(models_check_load(s->view, &check, &found, &scratch, entry->name, entry->version, s->validator.owner));
+    ASSAY_TRY(
+        assay_models_check_load(s->view, &check, &found, &scratch, entry->name, entry->version, s->validator.owner));
     if (found && check.state != ASSAY_MODELS_VOID && check.state != ASSAY_MODELS_FALSE) return ASSAY_OK;
-    ASSAY_TRY(models_version_load(s->view, &version, &found, entry->name, entry->version));
+    ASSAY_TRY(assay_models_version_load(s->view, &version, &found, entry->name, entry->version));
     if (!found) return ASSAY_F_CORRUPT;
-    assay_err err = models_is_open(s->view, &s->params, &version.record, s->now);
+    assay_err err = assay_models_is_open(s->view, &s->params, &version.record, s->now);
     if (err != ASSAY_OK) return fault_of(err);
     assay_models_duty *duty = &s->list[s->count++];
     ASSAY_TRY(describe(duty, s->keep, &version));
@@ -115,7 +118,7 @@ assay_err assay_models_duties(assay_models_duty **out, uint32_t *count, assay_ar
     if (!found) return ASSAY_OK;
     s.list = ASSAY_NEW(keep, assay_models_duty, max);
     if (!s.list) return ASSAY_F_MEMORY;
-    ready = models_key_readies(s.validator.owner);
+    ready = assay_models_key_readies(s.validator.owner);
     ASSAY_TRY(walk(&s, &ready, scratch, add_opening));
     ASSAY_TRY(walk(&s, &open, scratch, add_check));
     *out = s.list;

@@ -13,7 +13,7 @@ assay_err assay_models_version(assay_rule_view view, assay_version_record *out, 
         *out = (assay_version_record){0};
         return ASSAY_OK;
     }
-    ASSAY_TRY(models_version_load(view, &loaded, found, name, version));
+    ASSAY_TRY(assay_models_version_load(view, &loaded, found, name, version));
     *out = loaded.record;
     return ASSAY_OK;
 }
@@ -25,7 +25,7 @@ static assay_err parents_of(assay_rule_view view, assay_version_ref **out, uint3
     for (uint32_t i = 0; i < count; i++) {
         models_link link;
         bool found;
-        assay_rule_key key = models_key_parent(name, version, i);
+        assay_rule_key key = assay_models_key_parent(name, version, i);
         ASSAY_TRY(assay_rule_get(view, &link, &found, NULL, &assay_models_link_table, &key));
         if (!found) return ASSAY_F_CORRUPT;
         ASSAY_TRY(assay_base_arena_copy(&list[i].name, keep, link.name));
@@ -43,7 +43,7 @@ assay_err assay_models_detail_get(assay_rule_view view, assay_models_detail *out
     *parents_count = 0;
     *out = (assay_models_detail){0};
     if (name.len > ASSAY_NAME_LEN_MAX || version.len > ASSAY_VERSION_LEN_MAX) return ASSAY_OK;
-    assay_rule_key key = models_key_detail(name, version);
+    assay_rule_key key = assay_models_key_detail(name, version);
     ASSAY_TRY(assay_rule_get(view, out, found, NULL, &assay_models_detail_table, &key));
     if (!*found) return ASSAY_OK;
     if (out->parents > ASSAY_PARENTS_MAX) return ASSAY_F_CORRUPT;
@@ -58,7 +58,7 @@ assay_err assay_models_model_get(assay_rule_view view, assay_models_model *out, 
     *found = false;
     *out = (assay_models_model){0};
     if (name.len > ASSAY_NAME_LEN_MAX) return ASSAY_OK;
-    assay_rule_key key = models_key_model(name);
+    assay_rule_key key = assay_models_key_model(name);
     return assay_rule_get(view, out, found, keep, &assay_models_model_table, &key);
 }
 
@@ -68,7 +68,7 @@ assay_err assay_models_owner_get(assay_rule_view view, assay_bytes *model, bool 
     *found = false;
     *model = (assay_bytes){NULL, 0};
     if (prefix.len > ASSAY_NAME_PART_LEN_MAX) return ASSAY_OK;
-    assay_rule_key key = models_key_owner(prefix);
+    assay_rule_key key = assay_models_key_owner(prefix);
     ASSAY_TRY(assay_rule_get(view, &link, found, NULL, &assay_models_link_table, &key));
     return *found ? assay_base_arena_copy(model, keep, link.name) : ASSAY_OK;
 }
@@ -77,12 +77,12 @@ assay_err assay_models_owner_get(assay_rule_view view, assay_bytes *model, bool 
 
 assay_err assay_models_list(assay_models_row **out, uint32_t *count, assay_arena *keep, assay_rule_view view,
                             assay_bytes after, uint32_t max) {
-    assay_rule_key prefix = models_key_model((assay_bytes){NULL, 0});
+    assay_rule_key prefix = assay_models_key_model((assay_bytes){NULL, 0});
     assay_models_row *rows = ASSAY_NEW(keep, assay_models_row, max);
     if (!rows) return ASSAY_F_MEMORY;
     /* A name that is too long has no model; what sorts after it sorts after its beginning, but for that itself. */
     if (after.len > ASSAY_NAME_LEN_MAX) after.len = ASSAY_NAME_LEN_MAX;
-    assay_rule_key last = models_key_model(after);
+    assay_rule_key last = assay_models_key_model(after);
     for (*count = 0; *count < max; ++*count) {
         assay_models_row *row = &rows[*count];
         assay_bytes key;
@@ -103,7 +103,7 @@ static assay_err version_row(assay_rule_view view, assay_models_version_row *row
     bool found;
     ASSAY_TRY(assay_base_arena_copy(&row->name, keep, name));
     ASSAY_TRY(assay_base_arena_copy(&row->version, keep, version));
-    ASSAY_TRY(models_version_load(view, &loaded, &found, name, version));
+    ASSAY_TRY(assay_models_version_load(view, &loaded, &found, name, version));
     row->record = loaded.record;
     return found ? ASSAY_OK : ASSAY_F_CORRUPT;
 }
@@ -119,7 +119,7 @@ assay_err assay_models_versions(assay_models_version_row **out, uint32_t *count,
         models_link link;
         bool found;
         rows[*count].number = first + *count;
-        assay_rule_key key = models_key_order(name, first + *count);
+        assay_rule_key key = assay_models_key_order(name, first + *count);
         ASSAY_TRY(assay_rule_get(view, &link, &found, NULL, &assay_models_link_table, &key));
         if (!found) break;
         ASSAY_TRY(version_row(view, &rows[*count], keep, name, link.version));
@@ -129,7 +129,7 @@ assay_err assay_models_versions(assay_models_version_row **out, uint32_t *count,
 
 assay_err assay_models_of_root(assay_models_version_row **out, uint32_t *count, assay_arena *keep, assay_rule_view view,
                                assay_hash root, uint32_t max) {
-    assay_rule_key prefix = models_key_roots(root), last = prefix;
+    assay_rule_key prefix = assay_models_key_roots(root), last = prefix;
     assay_models_version_row *rows = ASSAY_NEW(keep, assay_models_version_row, max);
     if (!rows) return ASSAY_F_MEMORY;
     for (*count = 0; *count < max; ++*count) {
@@ -152,7 +152,7 @@ assay_err assay_models_checks(assay_models_check_row **out, uint32_t *count, ass
     *out = rows;
     *count = 0;
     if (name.len > ASSAY_NAME_LEN_MAX || version.len > ASSAY_VERSION_LEN_MAX) return ASSAY_OK;
-    assay_rule_key prefix = models_key_checks(name, version), last = prefix;
+    assay_rule_key prefix = assay_models_key_checks(name, version), last = prefix;
     for (; *count < max; ++*count) {
         assay_models_check_row *row = &rows[*count];
         assay_staking_validator validator;
@@ -175,7 +175,7 @@ assay_err assay_models_reports(assay_models_report_row **out, uint32_t *count, a
     *out = rows;
     *count = 0;
     if (name.len > ASSAY_NAME_LEN_MAX || version.len > ASSAY_VERSION_LEN_MAX) return ASSAY_OK;
-    assay_rule_key prefix = models_key_reports(name, version), last = prefix;
+    assay_rule_key prefix = assay_models_key_reports(name, version), last = prefix;
     for (; *count < max; ++*count) {
         assay_models_report_row *row = &rows[*count];
         assay_bytes key;

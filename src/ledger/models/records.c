@@ -103,33 +103,33 @@ static assay_rule_key of_validator(const char *prefix, assay_bytes name, assay_b
     return key;
 }
 
-assay_rule_key models_key_model(assay_bytes name) {
+assay_rule_key assay_models_key_model(assay_bytes name) {
     assay_rule_key key = assay_rule_key_begin("model/name/");
     assay_rule_key_bytes(&key, name);
     return key;
 }
 
-assay_rule_key models_key_owner(assay_bytes prefix) {
+assay_rule_key assay_models_key_owner(assay_bytes prefix) {
     assay_rule_key key = assay_rule_key_begin("model/owner/");
     assay_rule_key_bytes(&key, prefix);
     return key;
 }
 
-assay_rule_key models_key_orders(assay_bytes name) {
+assay_rule_key assay_models_key_orders(assay_bytes name) {
     assay_rule_key key = assay_rule_key_begin("model/order/");
     assay_rule_key_bytes(&key, name);
     assay_rule_key_bytes(&key, ASSAY_STR("/"));
     return key;
 }
 
-assay_rule_key models_key_order(assay_bytes name, uint64_t number) {
-    assay_rule_key key = models_key_orders(name);
+assay_rule_key assay_models_key_order(assay_bytes name, uint64_t number) {
+    assay_rule_key key = assay_models_key_orders(name);
     assay_rule_key_u64(&key, number);
     return key;
 }
 
 /* The key that certificates prove is types' to say. */
-assay_rule_key models_key_version(assay_bytes name, assay_bytes version) {
+assay_rule_key assay_models_key_version(assay_bytes name, assay_bytes version) {
     assay_rule_key key = {0};
     assay_buf text = {key.bytes, 0, sizeof key.bytes};
     ASSAY_ASSERT(assay_version_key(&text, name, version) == ASSAY_OK);
@@ -137,73 +137,73 @@ assay_rule_key models_key_version(assay_bytes name, assay_bytes version) {
     return key;
 }
 
-assay_rule_key models_key_detail(assay_bytes name, assay_bytes version) {
+assay_rule_key assay_models_key_detail(assay_bytes name, assay_bytes version) {
     return of_version("model/detail/", name, version);
 }
 
-assay_rule_key models_key_parent(assay_bytes name, assay_bytes version, uint32_t i) {
+assay_rule_key assay_models_key_parent(assay_bytes name, assay_bytes version, uint32_t i) {
     assay_rule_key key = of_versions("model/parent/", name, version);
     assay_rule_key_u32(&key, i);
     return key;
 }
 
-assay_rule_key models_key_checks(assay_bytes name, assay_bytes version) {
+assay_rule_key assay_models_key_checks(assay_bytes name, assay_bytes version) {
     return of_versions("model/check/", name, version);
 }
 
-assay_rule_key models_key_check(assay_bytes name, assay_bytes version, assay_address validator) {
+assay_rule_key assay_models_key_check(assay_bytes name, assay_bytes version, assay_address validator) {
     return of_validator("model/check/", name, version, validator);
 }
 
-assay_rule_key models_key_reports(assay_bytes name, assay_bytes version) {
+assay_rule_key assay_models_key_reports(assay_bytes name, assay_bytes version) {
     return of_versions("model/report/", name, version);
 }
 
-assay_rule_key models_key_report(assay_bytes name, assay_bytes version, assay_address validator) {
+assay_rule_key assay_models_key_report(assay_bytes name, assay_bytes version, assay_address validator) {
     return of_validator("model/report/", name, version, validator);
 }
 
-assay_rule_key models_key_open(assay_bytes name, assay_bytes version) {
+assay_rule_key assay_models_key_open(assay_bytes name, assay_bytes version) {
     return of_version("models/open/", name, version);
 }
 
-assay_rule_key models_key_draw(assay_bytes name, assay_bytes version, assay_address validator) {
+assay_rule_key assay_models_key_draw(assay_bytes name, assay_bytes version, assay_address validator) {
     return of_validator("models/draw/", name, version, validator);
 }
 
-assay_rule_key models_key_readies(assay_address validator) {
+assay_rule_key assay_models_key_readies(assay_address validator) {
     assay_rule_key key = assay_rule_key_begin("models/ready/");
     assay_rule_key_address(&key, validator);
     return key;
 }
 
-assay_rule_key models_key_ready(assay_address validator, assay_bytes name, assay_bytes version) {
-    assay_rule_key key = models_key_readies(validator);
+assay_rule_key assay_models_key_ready(assay_address validator, assay_bytes name, assay_bytes version) {
+    assay_rule_key key = assay_models_key_readies(validator);
     assay_rule_key_bytes(&key, name);
     assay_rule_key_bytes(&key, ASSAY_STR("@"));
     assay_rule_key_bytes(&key, version);
     return key;
 }
 
-assay_rule_key models_key_test(assay_bytes name, assay_bytes version) {
+assay_rule_key assay_models_key_test(assay_bytes name, assay_bytes version) {
     return of_version("models/test/", name, version);
 }
 
-assay_rule_key models_key_roots(assay_hash root) {
+assay_rule_key assay_models_key_roots(assay_hash root) {
     assay_rule_key key = assay_rule_key_begin("models/root/");
     assay_rule_key_hash(&key, root);
     return key;
 }
 
-assay_rule_key models_key_root(assay_hash root, assay_bytes name, assay_bytes version) {
-    assay_rule_key key = models_key_roots(root);
+assay_rule_key assay_models_key_root(assay_hash root, assay_bytes name, assay_bytes version) {
+    assay_rule_key key = assay_models_key_roots(root);
     assay_rule_key_bytes(&key, name);
     assay_rule_key_bytes(&key, ASSAY_STR("@"));
     assay_rule_key_bytes(&key, version);
     return key;
 }
 
-assay_bytes models_owner_of(assay_bytes name) {
+assay_bytes assay_models_owner_of(assay_bytes name) {
     const uint8_t *slash = memchr(name.ptr, '/', name.len);
     ASSAY_ASSERT(slash != NULL);
     return (assay_bytes){name.ptr, (size_t)(slash - name.ptr)};
@@ -211,35 +211,35 @@ assay_bytes models_owner_of(assay_bytes name) {
 
 /* ---- reading and writing --------------------------------------------------------------------------------------- */
 
-assay_err models_check_load(assay_rule_view view, assay_models_check_record *out, bool *found, assay_arena *keep,
-                            assay_bytes name, assay_bytes version, assay_address validator) {
-    assay_rule_key key = models_key_check(name, version, validator);
+assay_err assay_models_check_load(assay_rule_view view, assay_models_check_record *out, bool *found, assay_arena *keep,
+                                  assay_bytes name, assay_bytes version, assay_address validator) {
+    assay_rule_key key = assay_models_key_check(name, version, validator);
     return assay_rule_get(view, out, found, keep, &assay_models_check_table, &key);
 }
 
-assay_err models_version_load(assay_rule_view view, models_version *out, bool *found, assay_bytes name,
-                              assay_bytes version) {
-    assay_rule_key key = models_key_version(name, version);
+assay_err assay_models_version_load(assay_rule_view view, models_version *out, bool *found, assay_bytes name,
+                                    assay_bytes version) {
+    assay_rule_key key = assay_models_key_version(name, version);
     out->name = name;
     out->version = version;
     return assay_rule_get(view, &out->record, found, NULL, &assay_models_version_table, &key);
 }
 
-assay_err models_version_store(assay_state *state, const models_version *version) {
-    assay_rule_key key = models_key_version(version->name, version->version);
+assay_err assay_models_version_store(assay_state *state, const models_version *version) {
+    assay_rule_key key = assay_models_key_version(version->name, version->version);
     return assay_rule_put(state, &assay_models_version_table, &key, &version->record);
 }
 
-assay_err models_index_put(assay_state *state, const assay_rule_key *key, const models_entry *entry) {
+assay_err assay_models_index_put(assay_state *state, const assay_rule_key *key, const models_entry *entry) {
     return assay_rule_put(state, &assay_models_entry_table, key, entry);
 }
 
-assay_err models_index_del(assay_state *state, const assay_rule_key *key) {
+assay_err assay_models_index_del(assay_state *state, const assay_rule_key *key) {
     return assay_rule_del(state, &assay_models_entry_table, key);
 }
 
-void models_emit(assay_rule_context *context, const char *kind, assay_bytes name, assay_bytes version, uint64_t amount,
-                 uint64_t extra) {
+void assay_models_emit(assay_rule_context *context, const char *kind, assay_bytes name, assay_bytes version,
+                       uint64_t amount, uint64_t extra) {
     if (!context->events) return;
     uint8_t memory[ASSAY_NAME_LEN_MAX + 1 + ASSAY_VERSION_LEN_MAX];
     assay_buf text = {memory, 0, sizeof memory};

@@ -23,7 +23,7 @@ static assay_err maintained(assay_rule_context *context, assay_models_model *mod
 /* The first to register under a prefix takes it; later models under it are for the maintainers of that first one, so
  * that whoever hands that model on hands the prefix on. */
 static assay_err claim_prefix(assay_rule_context *context, assay_bytes name, assay_arena scratch) {
-    assay_bytes first, prefix = models_owner_of(name);
+    assay_bytes first, prefix = assay_models_owner_of(name);
     bool found;
     ASSAY_TRY(assay_models_owner_get(assay_rule_view_of(context), &first, &found, &scratch, prefix));
     if (found) {
@@ -31,7 +31,7 @@ static assay_err claim_prefix(assay_rule_context *context, assay_bytes name, ass
         assay_err err = maintained(context, &model, &scratch, first);
         return err == ASSAY_E_NOT_FOUND ? ASSAY_F_CORRUPT : err;
     }
-    assay_rule_key key = models_key_owner(prefix);
+    assay_rule_key key = assay_models_key_owner(prefix);
     return assay_rule_put(context->state, &assay_models_link_table, &key, &(models_link){.format = 1, .name = name});
 }
 
@@ -78,7 +78,8 @@ static assay_err parents_ok(assay_rule_context *context, const assay_msg_registe
         ASSAY_TRY(assay_types_version_check(parent->version));
         models_version version;
         bool found;
-        ASSAY_TRY(models_version_load(assay_rule_view_of(context), &version, &found, parent->name, parent->version));
+        ASSAY_TRY(
+            assay_models_version_load(assay_rule_view_of(context), &version, &found, parent->name, parent->version));
         if (!found) return ASSAY_E_LINEAGE;
         for (uint32_t k = 0; k < i; k++)
             if (assay_base_bytes_eq(m->parents[k].name, parent->name) &&
@@ -124,18 +125,18 @@ static assay_err write_version(assay_rule_context *context, const assay_msg_regi
                 .deposit = held,
             },
     };
-    return models_version_store(context->state, &version);
+    return assay_models_version_store(context->state, &version);
 }
 
 static assay_err write_lineage(assay_rule_context *context, const assay_msg_register *m, uint64_t number) {
     assay_models_detail detail = {1, number, m->parents_count, m->source, {NULL, 0}};
-    assay_rule_key key = models_key_detail(m->name, m->version);
+    assay_rule_key key = assay_models_key_detail(m->name, m->version);
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_detail_table, &key, &detail));
-    key = models_key_order(m->name, number);
+    key = assay_models_key_order(m->name, number);
     models_link link = {1, {NULL, 0}, m->version};
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_link_table, &key, &link));
     for (uint32_t i = 0; i < m->parents_count; i++) {
-        key = models_key_parent(m->name, m->version, i);
+        key = assay_models_key_parent(m->name, m->version, i);
         link = (models_link){1, m->parents[i].name, m->parents[i].version};
         ASSAY_TRY(assay_rule_put(context->state, &assay_models_link_table, &key, &link));
     }
@@ -144,12 +145,12 @@ static assay_err write_lineage(assay_rule_context *context, const assay_msg_regi
 
 static assay_err write_indexes(assay_rule_context *context, const assay_msg_register *m) {
     models_entry entry = {.format = 1, .name = m->name, .version = m->version};
-    assay_rule_key key = models_key_open(m->name, m->version);
-    ASSAY_TRY(models_index_put(context->state, &key, &entry));
-    key = models_key_root(m->root, m->name, m->version);
-    ASSAY_TRY(models_index_put(context->state, &key, &entry));
+    assay_rule_key key = assay_models_key_open(m->name, m->version);
+    ASSAY_TRY(assay_models_index_put(context->state, &key, &entry));
+    key = assay_models_key_root(m->root, m->name, m->version);
+    ASSAY_TRY(assay_models_index_put(context->state, &key, &entry));
     entry.kind = DUE_ATTEST;
-    return models_schedule(context, &entry, models_attest_window(context->params, m->size));
+    return assay_models_schedule(context, &entry, assay_models_attest_window(context->params, m->size));
 }
 
 assay_err assay_models_register(assay_rule_context *context, const assay_msg_register *m) {
@@ -161,7 +162,7 @@ assay_err assay_models_register(assay_rule_context *context, const assay_msg_reg
     ASSAY_TRY(numbers_ok(m, context->params));
     models_version version;
     bool found;
-    ASSAY_TRY(models_version_load(view, &version, &found, m->name, m->version));
+    ASSAY_TRY(assay_models_version_load(view, &version, &found, m->name, m->version));
     if (found) return ASSAY_E_EXISTS;
 
     assay_models_model model;
@@ -175,12 +176,12 @@ assay_err assay_models_register(assay_rule_context *context, const assay_msg_reg
 
     uint64_t whole, held, number = model.versions++;
     ASSAY_TRY(deposit(context, &whole, &held, m->size));
-    assay_rule_key key = models_key_model(m->name);
+    assay_rule_key key = assay_models_key_model(m->name);
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_model_table, &key, &model));
     ASSAY_TRY(write_version(context, m, held));
     ASSAY_TRY(write_lineage(context, m, number));
     ASSAY_TRY(write_indexes(context, m));
-    models_emit(context, "recorded", m->name, m->version, whole, 0);
+    assay_models_emit(context, "recorded", m->name, m->version, whole, 0);
     return ASSAY_OK;
 }
 
@@ -192,7 +193,7 @@ static assay_err status_target(assay_rule_context *context, models_version *vers
     assay_models_model model;
     bool found;
     if (!text_ok(m->reason)) return ASSAY_E_ENCODING;
-    ASSAY_TRY(models_version_load(assay_rule_view_of(context), version, &found, m->name, m->version));
+    ASSAY_TRY(assay_models_version_load(assay_rule_view_of(context), version, &found, m->name, m->version));
     if (!found) return ASSAY_E_NOT_FOUND;
     return maintained(context, &model, &scratch, m->name);
 }
@@ -202,16 +203,16 @@ static assay_err end_version(assay_rule_context *context, models_version *versio
                              assay_bytes reason) {
     version->record.status = status;
     version->record.ended_height = context->height;
-    ASSAY_TRY(models_version_store(context->state, version));
+    ASSAY_TRY(assay_models_version_store(context->state, version));
     assay_models_detail detail;
     bool found;
-    assay_rule_key key = models_key_detail(version->name, version->version);
+    assay_rule_key key = assay_models_key_detail(version->name, version->version);
     ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), &detail, &found, NULL, &assay_models_detail_table, &key));
     if (!found) return ASSAY_F_CORRUPT;
     detail.reason = reason;
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_detail_table, &key, &detail));
-    key = models_key_open(version->name, version->version);
-    return models_index_del(context->state, &key);
+    key = assay_models_key_open(version->name, version->version);
+    return assay_models_index_del(context->state, &key);
 }
 
 assay_err assay_models_deprecate(assay_rule_context *context, const assay_msg_status *m) {
@@ -219,7 +220,7 @@ assay_err assay_models_deprecate(assay_rule_context *context, const assay_msg_st
     ASSAY_TRY(status_target(context, &version, m));
     if (version.record.status != ASSAY_VERSION_ATTESTED) return ASSAY_E_STATE;
     ASSAY_TRY(end_version(context, &version, ASSAY_VERSION_DEPRECATED, m->reason));
-    models_emit(context, "deprecated", m->name, m->version, 0, 0);
+    assay_models_emit(context, "deprecated", m->name, m->version, 0, 0);
     return ASSAY_OK;
 }
 
@@ -230,10 +231,10 @@ assay_err assay_models_revoke(assay_rule_context *context, const assay_msg_statu
     if (status == ASSAY_VERSION_LAPSED || status == ASSAY_VERSION_REVOKED) return ASSAY_E_STATE;
     ASSAY_TRY(assay_rule_burn(context, version.record.deposit));
     version.record.deposit = 0;
-    assay_rule_key key = models_key_root(version.record.root, m->name, m->version);
-    ASSAY_TRY(models_index_del(context->state, &key));
+    assay_rule_key key = assay_models_key_root(version.record.root, m->name, m->version);
+    ASSAY_TRY(assay_models_index_del(context->state, &key));
     ASSAY_TRY(end_version(context, &version, ASSAY_VERSION_REVOKED, m->reason));
-    models_emit(context, "revoked", m->name, m->version, 0, 0);
+    assay_models_emit(context, "revoked", m->name, m->version, 0, 0);
     return ASSAY_OK;
 }
 
@@ -249,7 +250,7 @@ assay_err assay_models_maintainers(assay_rule_context *context, const assay_msg_
             if (memcmp(m->maintainers[i], m->maintainers[k], ASSAY_ADDRESS_LEN) == 0) return ASSAY_E_DUPLICATE;
     model.maintainers = m->maintainers;
     model.maintainers_count = m->maintainers_count;
-    assay_rule_key key = models_key_model(m->name);
+    assay_rule_key key = assay_models_key_model(m->name);
     ASSAY_TRY(assay_rule_put(context->state, &assay_models_model_table, &key, &model));
     assay_rule_emit(context, "maintainers", m->name, m->maintainers_count, 0);
     return ASSAY_OK;

@@ -18,43 +18,43 @@ static assay_rule_window longer(uint64_t blocks, uint64_t seconds, const assay_p
     return (assay_rule_window){blocks, seconds + gib * params->attest_seconds_per_gib};
 }
 
-assay_rule_window models_attest_window(const assay_params *params, uint64_t size) {
+assay_rule_window assay_models_attest_window(const assay_params *params, uint64_t size) {
     return longer(params->attest_blocks, params->attest_seconds, params, size);
 }
 
-assay_rule_window models_duty_window(const assay_params *params, uint64_t size) {
+assay_rule_window assay_models_duty_window(const assay_params *params, uint64_t size) {
     return longer(params->duty_blocks, params->duty_seconds, params, size);
 }
 
-assay_rule_window models_opening_window(const assay_params *params) {
+assay_rule_window assay_models_opening_window(const assay_params *params) {
     return (assay_rule_window){params->opening_blocks, params->opening_seconds};
 }
 
 /* ---- is it open? ----------------------------------------------------------------------------------------------- */
 
-assay_err models_is_open(assay_rule_view view, const assay_params *params, const assay_version_record *record,
-                         assay_rule_moment now) {
+assay_err assay_models_is_open(assay_rule_view view, const assay_params *params, const assay_version_record *record,
+                               assay_rule_moment now) {
     if (record->status == ASSAY_VERSION_RECORDED) {
         assay_rule_moment from = {record->recorded_height, record->recorded_seconds};
-        bool passed = assay_rule_passed(models_attest_window(params, record->size), from, now);
+        bool passed = assay_rule_passed(assay_models_attest_window(params, record->size), from, now);
         return passed ? ASSAY_E_WINDOW : ASSAY_OK;
     }
     if (record->status != ASSAY_VERSION_ATTESTED) return ASSAY_E_STATE;
     assay_rule_moment from;
     bool found;
     ASSAY_TRY(assay_rule_moment_at(view, &from, &found, record->attested_height));
-    bool passed = !found || assay_rule_passed(models_duty_window(params, record->size), from, now);
+    bool passed = !found || assay_rule_passed(assay_models_duty_window(params, record->size), from, now);
     return passed ? ASSAY_E_WINDOW : ASSAY_OK;
 }
 
-assay_err models_opening_is_due(const assay_params *params, const assay_models_check_record *check,
-                                assay_rule_moment now) {
+assay_err assay_models_opening_is_due(const assay_params *params, const assay_models_check_record *check,
+                                      assay_rule_moment now) {
     if (check->drawn_height == 0) return ASSAY_E_WINDOW;
     assay_rule_moment from = {check->drawn_height, check->drawn_seconds};
-    return assay_rule_passed(models_opening_window(params), from, now) ? ASSAY_E_WINDOW : ASSAY_OK;
+    return assay_rule_passed(assay_models_opening_window(params), from, now) ? ASSAY_E_WINDOW : ASSAY_OK;
 }
 
-uint32_t models_draw_list(uint64_t *chunks, const assay_models_check_record *check, uint64_t version_chunks) {
+uint32_t assay_models_draw_list(uint64_t *chunks, const assay_models_check_record *check, uint64_t version_chunks) {
     uint32_t count = 0;
     for (uint32_t draw = 0; draw < check->draws_count; draw++) {
         assay_hash block;
@@ -99,14 +99,14 @@ static uint64_t due_second(const models_entry *entry) {
     return due + 1;
 }
 
-assay_err models_schedule(assay_rule_context *context, models_entry *entry, assay_rule_window window) {
+assay_err assay_models_schedule(assay_rule_context *context, models_entry *entry, assay_rule_window window) {
     assay_rule_moment now = assay_rule_now(context);
     entry->window_blocks = window.blocks;
     entry->window_seconds = window.seconds;
     entry->from_height = now.height;
     entry->from_seconds = now.seconds;
     assay_rule_key key = place(by_height, assay_rule_due_height(window, now), entry);
-    return models_index_put(context->state, &key, entry);
+    return assay_models_index_put(context->state, &key, entry);
 }
 
 /* The front of a queue, if its number is at most `until`; it is taken out. */
@@ -122,7 +122,7 @@ static assay_err take(assay_rule_context *context, models_entry *entry, bool *fo
     *found = order <= until;
     if (!*found) return ASSAY_OK;
     ASSAY_TRY(assay_rule_key_copy(&front, key));
-    return models_index_del(context->state, &front);
+    return assay_models_index_del(context->state, &front);
 }
 
 /* An idle chain must not sleep past the height at which blocks will do; what waits for seconds alone is met by the
@@ -141,8 +141,8 @@ static assay_err recheck(assay_rule_context *context) {
     return ASSAY_OK;
 }
 
-assay_err models_close_windows(assay_rule_context *context,
-                               assay_err (*close)(assay_rule_context *context, const models_entry *entry)) {
+assay_err assay_models_close_windows(assay_rule_context *context,
+                                     assay_err (*close)(assay_rule_context *context, const models_entry *entry)) {
     models_entry entry;
     bool found = true;
     assay_rule_moment now = assay_rule_now(context);
@@ -150,7 +150,7 @@ assay_err models_close_windows(assay_rule_context *context,
         ASSAY_TRY(take(context, &entry, &found, by_height, now.height));
         if (!found) break;
         assay_rule_key key = place(by_time, due_second(&entry), &entry);
-        ASSAY_TRY(models_index_put(context->state, &key, &entry));
+        ASSAY_TRY(assay_models_index_put(context->state, &key, &entry));
     }
     found = true;
     for (uint32_t i = 0; i < ASSAY_MODELS_DUE_MAX && found; i++) {

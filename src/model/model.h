@@ -20,8 +20,7 @@
  * ASSAY_MODEL_ARENA_SIZE: only what is touched is real.
  *
  * Reading order: model.h, walk.c, hash.c, digest.c, verify.c, serve.c, diff.c; safetensors.c, onnx.c, gguf.c, json.c.
- * Spec: spec/model.md; PROTOCOL.md (identity); safetensors 0.6 (reference validation); ONNX IR 11; GGUF 3;
- * model-signing 1.1.1.
+ * Spec: spec/model.md; PROTOCOL.md (identity); safetensors 0.8; ONNX 1.23; GGUF 3; model-signing 1.1.1.
  */
 #ifndef ASSAY_MODEL_H
 #define ASSAY_MODEL_H
@@ -37,8 +36,7 @@
 #define ASSAY_MODEL_SAFETENSORS_HEADER_MAX 100000000u /* the reference implementation's limit */
 #define ASSAY_MODEL_ONNX_DEPTH_MAX 16u                /* graphs inside graphs */
 
-/* ---- where something is wrong --------------------------------------------------------------------------------------
- */
+/* ---- where something is wrong ------------------------------------------------------------------------------------ */
 
 /* The place an error speaks of. Views into keep or static storage; empty where it does not apply. */
 typedef struct assay_model_where {
@@ -49,8 +47,7 @@ typedef struct assay_model_where {
     const char *what; /* one clause: "the header's length exceeds the file's"; NULL if the code says it all */
 } assay_model_where;
 
-/* ---- digest --------------------------------------------------------------------------------------------------------
- */
+/* ---- digest ------------------------------------------------------------------------------------------------------ */
 
 /* How far a call is. */
 typedef struct assay_model_progress {
@@ -103,12 +100,15 @@ typedef struct assay_model {
  *   out      the manifest and what follows from it, in keep
  *   where    the place of an error (may be NULL)
  *
- *   ASSAY_E_NOT_FOUND  path does not exist                    ASSAY_E_EMPTY   no file in it
- *   ASSAY_E_SYMLINK    a link or special file, named          ASSAY_E_NAME    a file's name is no valid path (UTF-8,
- * length, ...) ASSAY_E_HEADER     a malformed tensor file: file, tensor, offset, what ASSAY_E_LIMIT      too many
- * files, tensors, directories in each other, dimensions, or too long a tensor name ASSAY_F_STORAGE    a file cannot be
- * read, or changed meanwhile ASSAY_F_MEMORY     keep or scratch is too small           ASSAY_F_INTERRUPTED  progress
- * said so
+ *   ASSAY_E_NOT_FOUND    path does not exist
+ *   ASSAY_E_EMPTY        there is no file in it
+ *   ASSAY_E_SYMLINK      a link or special file, named
+ *   ASSAY_E_NAME         a file's name is no valid path (UTF-8, length, backslash)
+ *   ASSAY_E_HEADER       a malformed tensor file: file, tensor, offset, what
+ *   ASSAY_E_LIMIT        too many files, tensors, dimensions or folders in each other, or too long a tensor name
+ *   ASSAY_F_STORAGE      a file cannot be read, or changed meanwhile
+ *   ASSAY_F_MEMORY       keep or scratch is too small
+ *   ASSAY_F_INTERRUPTED  progress said so
  *
  * Cost: one read of every byte; SHA-256 once, BLAKE3 once for files and once for tensors. Result independent of
  * threads. */
@@ -121,8 +121,7 @@ ASSAY_MUST_USE assay_err assay_model_digest(assay_model *out, assay_arena *keep,
  * hashing.py. */
 assay_hash assay_model_signing_digest(const assay_manifest *manifest, bool single_file);
 
-/* ---- verify --------------------------------------------------------------------------------------------------------
- */
+/* ---- verify ------------------------------------------------------------------------------------------------------ */
 
 /* One thing that differs from the manifest. */
 typedef struct assay_model_finding {
@@ -146,14 +145,16 @@ typedef struct assay_model_findings {
  *
  *   manifest  from a certificate that was checked; assay_manifest_check must accept it (its errors are passed on)
  *   groups    the manifest's groups (assay_model_groups_read), or NULL. With them a change is narrowed to the MiB;
- * without, to the tensor, or to the bytes outside all tensors, or to the file
+ *             without, to the tensor, or to the bytes outside all tensors, or to the file
+ *   options   threads and progress count
  *
  * A change in a tensor names the tensor. When tensor and non-tensor bytes of one MiB both changed, the tensor is named.
  * A file of another size gives one finding for the bytes that are missing or too many, and others for tensors that
  * differ. A file that a manifest of one file names is looked for under its own name when path is a file.
  *
- *   ASSAY_E_NOT_FOUND  path does not exist      ASSAY_F_STORAGE, ASSAY_F_MEMORY, ASSAY_F_INTERRUPTED  as above
- * options: threads and progress count. */
+ *   ASSAY_E_NOT_FOUND  path does not exist
+ *   ASSAY_E_LIMIT      more files or directories than a model may have; or the manifest's tensors overlap too much
+ *   ASSAY_F_STORAGE, ASSAY_F_MEMORY, ASSAY_F_INTERRUPTED  as above */
 ASSAY_MUST_USE assay_err assay_model_verify(assay_model_findings *out, assay_arena *keep, assay_model_where *where,
                                             const char *path, const assay_manifest *manifest,
                                             const assay_model_groups *groups, const assay_model_options *options,
@@ -164,9 +165,8 @@ ASSAY_MUST_USE assay_err assay_model_verify(assay_model_findings *out, assay_are
 ASSAY_MUST_USE assay_err assay_model_groups_read(assay_model_groups *out, assay_arena *keep, assay_bytes bytes,
                                                  const assay_manifest *manifest);
 
-/* ---- custody, openings, ranges
- * --------------------------------------------------------------------------------------- dir is the folder that holds
- * a version's files under their paths (for a model of one file: the folder around it). */
+/* ---- custody, openings, ranges -----------------------------------------------------------------------------------
+ * dir is the folder that holds a version's files under their paths (for a model of one file: the folder around it). */
 
 /* What a validator remembers of its custody of a version, to open chunks later. */
 typedef struct assay_model_custody_state {
@@ -185,11 +185,18 @@ ASSAY_MUST_USE assay_err assay_model_custody(assay_model_custody_state *out, ass
                                              assay_arena scratch);
 
 /* assay_model_opening_entry - everything that opens one drawn chunk: its bytes, its paths to the plain and the keyed
- * digest, the manifest's leaf and path, the custody path. All in keep. groups   plain groups of the version, or NULL:
- * then the file is read once custody  of assay_model_custody or assay_model_digest Reads one MiB with groups; hashes it
- * twice; O(files) for the two RFC 6962 paths. ASSAY_E_RANGE  chunk is not one of the version      ASSAY_E_CONTENT,
- * _MISSING, _SYMLINK  the file on disk is not (or no longer) the manifest's: the entry would be refused
- * ASSAY_F_STORAGE, ASSAY_F_MEMORY */
+ * digest, the manifest's leaf and path, the custody path. All in keep.
+ *
+ *   groups   plain groups of the version, or NULL: then the file is read once
+ *   custody  of assay_model_custody, or filled from assay_model_digest; its groups may be empty: then the file is read
+ *            once
+ *
+ *   ASSAY_E_RANGE    chunk is not one of the version
+ *   ASSAY_E_CONTENT, ASSAY_E_MISSING, ASSAY_E_SYMLINK  the file on disk is not, or no longer, the manifest's: an entry
+ *                    made of it would be refused
+ *   ASSAY_F_STORAGE, ASSAY_F_MEMORY
+ *
+ * Cost: with groups, one MiB is read and hashed twice; O(files) for the two RFC 6962 paths. */
 ASSAY_MUST_USE assay_err assay_model_opening_entry(assay_opening_entry *out, assay_arena *keep, const char *dir,
                                                    const assay_manifest *manifest, const assay_model_groups *groups,
                                                    const assay_model_custody_state *custody, uint64_t chunk,
@@ -213,8 +220,7 @@ ASSAY_MUST_USE assay_err assay_model_range_read(assay_model_range *out, assay_ar
 ASSAY_MUST_USE assay_err assay_model_range_check(const assay_model_range *range, const assay_file_leaf *file,
                                                  uint64_t group);
 
-/* ---- differences between two versions
- * -------------------------------------------------------------------------------- */
+/* ---- differences between two versions ---------------------------------------------------------------------------- */
 
 typedef enum assay_model_change {
     ASSAY_MODEL_ADDED = 1,
@@ -264,8 +270,7 @@ ASSAY_MUST_USE assay_err assay_model_tensor_delta(assay_model_delta *out, assay_
 ASSAY_MUST_USE assay_err assay_model_tensor_read(assay_bytes *out, assay_arena *keep, const char *path,
                                                  const assay_manifest *manifest, uint32_t tensor_idx);
 
-/* ---- formats, on bytes alone
- * ----------------------------------------------------------------------------------------- */
+/* ---- formats, on bytes alone ------------------------------------------------------------------------------------- */
 
 /* A tensor as a file declares it. */
 typedef struct assay_model_entry {
@@ -286,8 +291,11 @@ typedef struct assay_model_entries {
 
 /* assay_model_safetensors - reads the header of a safetensors file. Accepts what the reference implementation accepts
  * (offsets in order without overlap or holes to the file's very end, lengths that fit shape and dtype, header at most
- * 100 MB), and besides refuses duplicate names. Names and dtypes may point into file. ASSAY_E_HEADER  where->what,
- * ->tensor, ->offset say why     ASSAY_E_LIMIT  too many tensors or dimensions, too long a name ASSAY_F_MEMORY */
+ * 100 MB), and besides refuses duplicate names. Names and dtypes may point into file.
+ *
+ *   ASSAY_E_HEADER  where->what, ->tensor and ->offset say why and where
+ *   ASSAY_E_LIMIT   too many tensors or dimensions, or too long a name
+ *   ASSAY_F_MEMORY  keep is too small */
 ASSAY_MUST_USE assay_err assay_model_safetensors(assay_model_entries *out, assay_arena *keep, assay_model_where *where,
                                                  assay_bytes file);
 

@@ -99,7 +99,10 @@ static assay_err list_dir(walk *w, assay_arena *scratch, assay_bytes path) {
     /* Gone, or swapped for something else, since it was listed: as if it had never been what it was. */
     if (err == ASSAY_E_NOT_FOUND) return w->strict ? ASSAY_F_STORAGE : ASSAY_OK;
     if (err == ASSAY_E_SYMLINK) return problem(w, scratch, err, path, "a symbolic link");
-    if (err) return err;
+    if (err) {
+        w->where->file = path;
+        return err;
+    }
     assay_os_entry *entries;
     uint32_t count;
     err = assay_os_dir_list(&entries, &count, scratch, &dir, 2 * ASSAY_FILES_MAX);

@@ -15,8 +15,8 @@
  *   ASSAY_F_STORAGE     any other failure; assay_os_reason says which
  * Interrupted calls are repeated. Paths are zero-terminated, as the system wants them; files are opened close-on-exec.
  *
- * Reading order: os.h, os_time.c, os_thread.c, os_memory.c, os_map.c, os_file.c, os_dir.c, os_process.c.    Spec:
- * POSIX.1-2017; Linux.
+ * Reading order: os.h, os_time.c, os_thread.c, os_memory.c, os_map.c, os_file.c, os_dir.c, os_process.c.
+ * Spec: POSIX.1-2017; Linux.
  */
 #ifndef ASSAY_OS_H
 #define ASSAY_OS_H
@@ -29,8 +29,7 @@
  * bytes and a zero. Call it right after the failure. */
 void assay_os_reason(char *out, size_t cap);
 
-/* ---- time and randomness -------------------------------------------------------------------------------------------
- */
+/* ---- time and randomness ----------------------------------------------------------------------------------------- */
 
 /* assay_os_now - the wall clock, UTC. */
 assay_time assay_os_now(void);
@@ -44,8 +43,7 @@ uint64_t assay_os_cpu_ns(void);
  * has started; were it to, the process stops rather than go on with weak bytes. */
 void assay_os_random(void *out, size_t len);
 
-/* ---- threads -------------------------------------------------------------------------------------------------------
- */
+/* ---- threads ----------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_OS_THREAD_NAME_MAX 15
 #define ASSAY_OS_STACK_MIN (64u * 1024)
@@ -60,7 +58,7 @@ typedef struct assay_os_thread {
 
 /* assay_os_thread_start - runs run(context) in a new thread with a stack of stack_size bytes (0: 256 KiB; less than
  * ASSAY_OS_STACK_MIN is raised to it; one guard page below). name, cut to 15 bytes, is what debuggers and `top -H`
- * show. ASSAY_F_MEMORY   the system refuses another thread */
+ * show. ASSAY_F_MEMORY if the system refuses another thread. */
 ASSAY_MUST_USE assay_err assay_os_thread_start(assay_os_thread *thread, const char *name, size_t stack_size,
                                                void (*run)(void *context), void *context);
 /* assay_os_thread_join - waits for its end. Once per started thread. */
@@ -95,8 +93,7 @@ void assay_os_condition_broadcast(assay_os_condition *condition);
  * loop. */
 bool assay_os_condition_wait(assay_os_condition *condition, assay_os_mutex *mutex, uint64_t deadline_ns);
 
-/* ---- memory --------------------------------------------------------------------------------------------------------
- */
+/* ---- memory ------------------------------------------------------------------------------------------------------ */
 
 /* A span of address space whose pages the system gives when they are first touched. */
 typedef struct assay_os_region {
@@ -118,8 +115,7 @@ void assay_os_unreserve(assay_os_region *region);
 /* assay_os_resident - bytes of real memory that this process holds now; 0 if the system does not say. */
 uint64_t assay_os_resident(void);
 
-/* ---- files ---------------------------------------------------------------------------------------------------------
- */
+/* ---- files ------------------------------------------------------------------------------------------------------- */
 
 /* An open file or directory. A zeroed struct is closed. */
 typedef struct assay_os_file {
@@ -214,8 +210,7 @@ bool assay_os_exists(const char *path);
  * the process ends, however it ends. ASSAY_F_BUSY if another process, or another open file of this one, holds it. */
 ASSAY_MUST_USE assay_err assay_os_lock(assay_os_file *out, const char *path);
 
-/* ---- directories ---------------------------------------------------------------------------------------------------
- */
+/* ---- directories ------------------------------------------------------------------------------------------------- */
 
 /* assay_os_dir_open - opens a directory that a person named: links on the way are followed. ASSAY_E_NOT_FOUND if path
  * is missing or no directory. Close it with assay_os_file_close. */
@@ -252,8 +247,7 @@ ASSAY_MUST_USE assay_err assay_os_temp_dir(const char **out, assay_arena *keep, 
  * ASSAY_F_MEMORY, ASSAY_E_NAME if name holds a zero byte. */
 ASSAY_MUST_USE assay_err assay_os_path_join(const char **out, assay_arena *keep, const char *dir, assay_bytes name);
 
-/* ---- the process and its surroundings ------------------------------------------------------------------------------
- */
+/* ---- the process and its surroundings ---------------------------------------------------------------------------- */
 
 /* assay_os_env - an environment variable's value, or NULL if it is unset. Valid until the environment changes: never,
  * in Assay. */
@@ -292,7 +286,8 @@ bool assay_os_is_tty(assay_os_stream stream);
 uint32_t assay_os_tty_width(assay_os_stream stream);
 
 /* assay_os_stop_init - from now on SIGINT and SIGTERM ask the process to stop instead of killing it, and SIGPIPE is
- * ignored (writes tell instead). A second SIGINT kills, for a person whose patience ended. Call once, in main, before
+ * ignored (writes tell instead). A SIGINT two seconds after the first ends the process at once (130),
+ * for a person whose patience ended. Call once, in main, before
  * threads start. ASSAY_F_STORAGE if the system refuses. */
 ASSAY_MUST_USE assay_err assay_os_stop_init(void);
 /* assay_os_stop_request - the same request from inside the process. Any thread. */

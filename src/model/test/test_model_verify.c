@@ -270,10 +270,63 @@ static void test_single_file(void **state) {
     assert_int_equal(findings.rows[0].code, ASSAY_E_SYMLINK);
 }
 
+/* A file that is changed under the reader's hands, at the first word of progress. */
+typedef struct meddler {
+    const char *path;
+    long size; /* to which it is cut; -1: a byte is changed instead */
+    bool done;
+} meddler;
+static bool meddle(void *context, const assay_model_progress *progress) {
+    meddler *m = context;
+    (void)progress;
+    if (!m->done) {
+        if (m->size >= 0)
+            assert_int_equal(truncate(m->path, m->size), 0);
+        else
+            flip(m->path, 5, 1);
+    }
+    m->done = true;
+    return true;
+}
+
+static void test_changed_meanwhile(void **state) {
+    (void)state;
+    const char *dir = new_dir("meddled"), *path = in(dir, "large");
+    static const long sizes[] = {0, 100, 5000000, -1};
+    uint8_t *bytes = noise(12 << 20);
+    for (size_t i = 0; i < 4; i++) {
+        for (uint32_t threads = 1; threads <= 2; threads++) {
+            put(dir, "large", bytes, 12 << 20);
+            assay_arena keep = keep_fresh();
+            assay_model model = digest(&keep, dir, 2), other;
+            assay_model_where where;
+            meddler m = {path, sizes[i], false};
+            assay_model_options options = {.threads = threads, .progress = meddle, .progress_context = &m};
+            assay_os_sleep_ns(20000000); /* the clock that stamps files ticks every few milliseconds */
+            /* No digest of what never was: a fault. */
+            assert_int_equal(assay_model_digest(&other, &keep, &where, dir, &options, scratch_fresh()),
+                             ASSAY_F_STORAGE);
+            assert_string_equal(where.what, "the file changed while it was read");
+            assert_true(assay_base_bytes_eq(where.file, ASSAY_STR("large")));
+            put(dir, "large", bytes, 12 << 20);
+            assay_os_sleep_ns(20000000);
+            m.done = false;
+            assay_model_findings findings;
+            assert_int_equal(assay_model_verify(&findings, &keep, &where, dir, &model.manifest, &model.groups, &options,
+                                                scratch_fresh()),
+                             ASSAY_OK);
+            assert_int_equal(findings.total, 1);
+            assert_int_equal(findings.rows[0].code, ASSAY_E_CONTENT);
+        }
+    }
+    free(bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_flips),        cmocka_unit_test(test_verify_places), cmocka_unit_test(test_verify_sizes),
-        cmocka_unit_test(test_verify_trees), cmocka_unit_test(test_single_file),
+        cmocka_unit_test(test_flips),        cmocka_unit_test(test_verify_places),
+        cmocka_unit_test(test_verify_sizes), cmocka_unit_test(test_verify_trees),
+        cmocka_unit_test(test_single_file),  cmocka_unit_test(test_changed_meanwhile),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -9,6 +9,12 @@
 #include <time.h>
 
 #define STACK_SIZE_DEFAULT (256u * 1024)
+/* glibc takes thread-local storage from the stack, and a sanitizer's is large; its frames are, too. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define STACK_SIZE_SANITIZER ((size_t)4 << 20)
+#else
+#define STACK_SIZE_SANITIZER ((size_t)0)
+#endif
 
 _Static_assert(sizeof(pthread_mutex_t) <= sizeof(assay_os_mutex), "the opaque mutex is too small");
 _Static_assert(sizeof(pthread_cond_t) <= sizeof(assay_os_condition), "the opaque condition is too small");
@@ -26,6 +32,7 @@ assay_err assay_os_thread_start(assay_os_thread *thread, const char *name, size_
                                 void (*run)(void *context), void *context) {
     if (stack_size == 0) stack_size = STACK_SIZE_DEFAULT;
     if (stack_size < ASSAY_OS_STACK_MIN) stack_size = ASSAY_OS_STACK_MIN;
+    stack_size += STACK_SIZE_SANITIZER;
     *thread = (assay_os_thread){.run = run, .context = context};
     size_t name_len = strlen(name);
     if (name_len > ASSAY_OS_THREAD_NAME_MAX) name_len = ASSAY_OS_THREAD_NAME_MAX;

@@ -13,7 +13,7 @@ assay_err consensus_begin(validator *v) {
     assay_arena scratch = v->block_arena;
     assay_commit commit = {0};
     if (v->chain->height > 0) ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
-    bool idle = !v->pool.count && !v->busy && !v->evidence_count;
+    bool idle = v->chain->height > 0 && !v->pool.count && !v->busy && !v->evidence_count;
     ASSAY_TRY(assay_bft_height(v->bft, v->chain, &commit, idle ? IDLE_NS : 0));
     v->effects_pending = true;
     return ASSAY_OK;

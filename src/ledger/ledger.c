@@ -7,10 +7,9 @@
 
 /* What decoding the largest transaction may take, however hostile it is, beside what its signature is over. */
 static size_t scratch_least(void) {
-    size_t tx = assay_codec_decode_footprint(&assay_tx_message, ASSAY_TX_LEN_MAX);
-    size_t body = assay_codec_decode_footprint(&assay_tx_body_message, ASSAY_TX_LEN_MAX);
+    size_t tx = assay_tx_decode_footprint(ASSAY_TX_LEN_MAX);
     size_t handler = (size_t)1 << 16; /* a few records and their lists */
-    return tx + body + handler + 2 * ASSAY_TX_LEN_MAX;
+    return tx + handler + 2 * ASSAY_TX_LEN_MAX;
 }
 
 static void keep_chain(assay_ledger *ledger, const assay_rule_chain *chain, const assay_params *params) {

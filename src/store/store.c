@@ -67,7 +67,9 @@ static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh
     if (!assay_os_exists(path->data)) return assay_store_corrupt(store, "data.mdb is gone");
     assay_os_file file;
     ASSAY_TRY(assay_os_file_open(&file, path->data, ASSAY_OS_READ, PERMISSIONS));
-    err = assay_pages_check(used, &store->reason, &file);
+    const char *reason = "";
+    err = assay_pages_check(used, &reason, &file);
+    if (err) store->reason = reason;
     assay_os_file_close(&file);
     return err;
 }

@@ -46,7 +46,7 @@ struct assay_store {
     MDB_dbi rows;
     MDB_dbi blocks;
     assay_os_file lock;
-    const char *reason;
+    const char *_Atomic reason;
     assay_store_snapshot view; /* the state's own */
     bool view_open;
     uint64_t map_bytes;

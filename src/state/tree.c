@@ -18,6 +18,11 @@ assay_bytes assay_page_key(uint8_t out[PAGE_KEY_LEN_MAX], assay_hash position, u
     return (assay_bytes){out, 1 + depth};
 }
 
+/* Do two positions share their first `depth` steps? */
+static bool same_way(const assay_hash *a, const assay_hash *b, uint32_t depth) {
+    return memcmp(a->b, b->b, depth / 2) == 0 && (depth % 2 == 0 || step(a, depth - 1) == step(b, depth - 1));
+}
+
 /* What two subtrees make: nothing beside nothing is nothing, and a leaf beside nothing rises. */
 static node_kind joined_kind(const tree_node *left, const tree_node *right) {
     if (left->kind == NODE_EMPTY && right->kind != NODE_INNER) return right->kind;
@@ -47,7 +52,7 @@ static void join(tree_page *page, unsigned i) {
  * 4 bytes with 2 bits of kind a slot, slot 0 lowest in the first byte; then for each slot in order nothing, a leaf's hash and position, or
  * an inner hash; then the hashes of those of nodes 2 .. 15 that are inner, which follows from the kinds. */
 
-static assay_err page_decode(tree_page *page, assay_bytes bytes, uint32_t depth) {
+static assay_err page_decode(tree_page *page, assay_bytes bytes, const assay_hash *way, uint32_t depth) {
     size_t at = 4;
     if (bytes.len < at) return ASSAY_F_CORRUPT;
     for (unsigned i = 0; i < PAGE_SLOTS; i++) {
@@ -61,7 +66,7 @@ static assay_err page_decode(tree_page *page, assay_bytes bytes, uint32_t depth)
         if (kind != NODE_EMPTY) memcpy(slot->hash.b, bytes.ptr + at, ASSAY_HASH_LEN);
         if (kind == NODE_LEAF) {
             memcpy(slot->position.b, bytes.ptr + at + ASSAY_HASH_LEN, ASSAY_HASH_LEN);
-            if (step(&slot->position, depth) != i) return ASSAY_F_CORRUPT;
+            if (step(&slot->position, depth) != i || !same_way(&slot->position, way, depth)) return ASSAY_F_CORRUPT;
         }
         at += len;
     }
@@ -105,7 +110,7 @@ static assay_err page_read(tree_page *page, bool *found, assay_state_reader read
     uint8_t key[PAGE_KEY_LEN_MAX];
     assay_bytes bytes;
     ASSAY_TRY(reader.get(reader.context, ASSAY_SPACE_NODE, assay_page_key(key, position, depth), &bytes, found));
-    if (*found) return page_decode(page, bytes, depth);
+    if (*found) return page_decode(page, bytes, &position, depth);
     memset(page, 0, sizeof *page);
     return ASSAY_OK;
 }
@@ -159,7 +164,7 @@ static assay_err apply_slot(applying *a, tree_node *slot, uint32_t depth, tree_c
  * slot holds afterwards in *top. The depth is bounded by the length of a position. */
 static assay_err apply_page(applying *a, tree_node *top, uint32_t depth, const tree_node *above, tree_change *changes,
                             size_t count) {
-    ASSAY_ASSERT(depth < PAGE_DEPTH_MAX);
+    if (depth == PAGE_DEPTH_MAX) return ASSAY_F_CORRUPT; /* different positions part before their end */
     tree_page page;
     bool stored = false;
     uint32_t changed = 0; /* a bit a node of the heap */

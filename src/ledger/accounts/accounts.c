@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Balances and nonces. Every change is one read and one write of one record. */
-#include "ledger/accounts/accounts.h"
+#include "accounts_internal.h"
 
 static const assay_codec_field account_fields[] = {
     ASSAY_FIELD(1, U32, assay_accounts_account, format),
@@ -9,7 +9,7 @@ static const assay_codec_field account_fields[] = {
     ASSAY_FIELD(3, U64, assay_accounts_account, nonce),
 };
 static const assay_codec_message account_message = ASSAY_MESSAGE("Account", assay_accounts_account, account_fields);
-static const assay_rule_table account_table = {&account_message, false};
+const assay_rule_table assay_accounts_table = {&account_message, false};
 
 static const char prefix[] = "account/";
 
@@ -24,15 +24,15 @@ static assay_rule_key key_of(assay_address address) {
 assay_err assay_accounts_get(assay_rule_view view, assay_accounts_account *out, assay_address address) {
     bool found;
     assay_rule_key key = key_of(address);
-    return assay_rule_get(view, out, &found, NULL, &account_table, &key);
+    return assay_rule_get(view, out, &found, NULL, &assay_accounts_table, &key);
 }
 
 static assay_err put(assay_rule_context *context, assay_accounts_account *account, assay_address address) {
     assay_rule_key key = key_of(address);
     account->format = 1;
     /* An empty account that never signed is no account: otherwise dust sent around would stay for ever. */
-    if (account->balance == 0 && account->nonce == 0) return assay_rule_del(context->state, &account_table, &key);
-    return assay_rule_put(context->state, &account_table, &key, account);
+    if (account->balance == 0 && account->nonce == 0) return assay_rule_del(context->state, &assay_accounts_table, &key);
+    return assay_rule_put(context->state, &assay_accounts_table, &key, account);
 }
 
 assay_err assay_accounts_next(assay_rule_view view, assay_address *address, assay_accounts_account *out, bool *found,
@@ -40,7 +40,7 @@ assay_err assay_accounts_next(assay_rule_view view, assay_address *address, assa
     assay_rule_key first = assay_rule_key_begin(prefix), last;
     if (after) last = key_of(*after);
     assay_bytes key;
-    ASSAY_TRY(assay_rule_next(view, &key, out, found, NULL, &account_table, &first, after ? &last : NULL));
+    ASSAY_TRY(assay_rule_next(view, &key, out, found, NULL, &assay_accounts_table, &first, after ? &last : NULL));
     return *found ? assay_rule_read_address(address, assay_rule_key_tail(key, &first), 0) : ASSAY_OK;
 }
 

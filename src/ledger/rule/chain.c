@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The chain's own records: its name, and the constants of its rules. */
-#include "ledger/rule/rule.h"
+#include "rule_internal.h"
 
 static const assay_codec_field chain_fields[] = {
     ASSAY_FIELD(1, U32, assay_rule_chain, format),
@@ -10,8 +10,8 @@ static const assay_codec_field chain_fields[] = {
     ASSAY_FIELD(4, U64, assay_rule_chain, app_version),
 };
 static const assay_codec_message chain_message = ASSAY_MESSAGE("Chain", assay_rule_chain, chain_fields);
-static const assay_rule_table chain_table = {&chain_message, false};
-static const assay_rule_table params_table = {&assay_params_message, false};
+const assay_rule_table assay_rule_chain_table = {&chain_message, false};
+const assay_rule_table assay_rule_params_table = {&assay_params_message, false};
 
 static bool within(uint64_t value, uint64_t least, uint64_t most) { return value >= least && value <= most; }
 
@@ -50,18 +50,18 @@ assay_err assay_rule_params_check(const assay_params *p) {
 assay_err assay_rule_chain_store(assay_state *state, const assay_rule_chain *chain, const assay_params *params) {
     ASSAY_TRY(assay_rule_params_check(params));
     assay_rule_key key = assay_rule_key_begin("rule/chain");
-    ASSAY_TRY(assay_rule_put(state, &chain_table, &key, chain));
+    ASSAY_TRY(assay_rule_put(state, &assay_rule_chain_table, &key, chain));
     key = assay_rule_key_begin("rule/params");
-    return assay_rule_put(state, &params_table, &key, params);
+    return assay_rule_put(state, &assay_rule_params_table, &key, params);
 }
 
 assay_err assay_rule_chain_load(assay_rule_view view, assay_rule_chain *chain, assay_params *params, bool *found,
                                 assay_arena *keep) {
     assay_rule_key key = assay_rule_key_begin("rule/chain");
-    ASSAY_TRY(assay_rule_get(view, chain, found, NULL, &chain_table, &key));
+    ASSAY_TRY(assay_rule_get(view, chain, found, NULL, &assay_rule_chain_table, &key));
     if (!*found) return ASSAY_OK;
     ASSAY_TRY(assay_base_arena_copy(&chain->chain_id, keep, chain->chain_id));
     key = assay_rule_key_begin("rule/params");
-    ASSAY_TRY(assay_rule_get(view, params, found, NULL, &params_table, &key));
+    ASSAY_TRY(assay_rule_get(view, params, found, NULL, &assay_rule_params_table, &key));
     return *found ? ASSAY_OK : ASSAY_F_CORRUPT;
 }

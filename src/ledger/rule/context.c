@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a block accumulates beside its records: totals, events, the height at which to look again. */
-#include "ledger/rule/rule.h"
-
 #include "rule_internal.h"
 
 static const assay_codec_field totals_fields[] = {
@@ -11,14 +9,14 @@ static const assay_codec_field totals_fields[] = {
     ASSAY_FIELD(3, U64, assay_rule_totals, burned),
 };
 static const assay_codec_message totals_message = ASSAY_MESSAGE("Totals", assay_rule_totals, totals_fields);
-static const assay_rule_table totals_table = {&totals_message, false};
+const assay_rule_table assay_rule_totals_table = {&totals_message, false};
 
 /* ---- totals ------------------------------------------------------------------------------------------------------ */
 
 assay_err assay_rule_totals_read(assay_rule_totals *out, assay_rule_view view) {
     bool found;
     assay_rule_key key = assay_rule_key_begin("rule/totals");
-    return assay_rule_get(view, out, &found, NULL, &totals_table, &key);
+    return assay_rule_get(view, out, &found, NULL, &assay_rule_totals_table, &key);
 }
 
 assay_err assay_rule_begin(assay_rule_context *context) {
@@ -38,7 +36,7 @@ assay_err assay_rule_end_block(assay_rule_context *context) {
     const assay_rule_totals *now = &context->totals, *stored = &context->totals_stored;
     if (now->issued == stored->issued && now->burned == stored->burned) return ASSAY_OK;
     assay_rule_key key = assay_rule_key_begin("rule/totals");
-    ASSAY_TRY(assay_rule_put(context->state, &totals_table, &key, now));
+    ASSAY_TRY(assay_rule_put(context->state, &assay_rule_totals_table, &key, now));
     context->totals_stored = context->totals;
     return ASSAY_OK;
 }

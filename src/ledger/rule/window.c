@@ -81,9 +81,8 @@ assay_err assay_rule_note_moment(assay_rule_context *context) {
     assay_bytes value;
     bool found, more = true;
     ASSAY_TRY(assay_state_side_get(context->state, assay_rule_key_of(&key), &value, &found));
-    if (value.len > sizeof record) return ASSAY_F_CORRUPT;
-    if (!found) value.len = 0;
-    if (value.len != 8 * place) return ASSAY_F_CORRUPT;
+    if (!found) value = (assay_bytes){0};
+    if (value.len != 8 * place) return ASSAY_F_CORRUPT; /* a block was left out, or comes again */
     if (value.len > 0) memcpy(record, value.ptr, value.len);
     for (size_t i = 0; i < 8; i++) record[8 * place + i] = (uint8_t)((uint64_t)context->time.seconds >> (56 - 8 * i));
     assay_bytes next = {record, 8 * (place + 1)};

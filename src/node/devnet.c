@@ -277,18 +277,16 @@ static void janitor(void *context) {
 }
 
 static assay_err await_first_block(struct assay_node *node) {
-    uint64_t first = node->resumed ? 1 : 1;
     uint64_t deadline = assay_os_monotonic_ns() + 120ull * 1000000000;
     assay_err err = ASSAY_OK;
     assay_os_mutex_lock(&node->final_lock);
     for (;;) {
-        bool any = false;
+        bool front = atomic_load(&node_front(node)->height) > 0;
         for (uint32_t i = 0; i < node->count; i++) {
-            if (atomic_load(&node->validators[i].height) >= first) any = true;
             assay_err failed = (assay_err)atomic_load(&node->validators[i].failed);
             if (failed != ASSAY_OK) err = failed;
         }
-        if (any || err != ASSAY_OK || assay_os_stop_requested()) break;
+        if (front || err != ASSAY_OK || assay_os_stop_requested()) break;
         uint64_t slice = assay_os_monotonic_ns() + 50000000;
         (void)assay_os_condition_wait(&node->final, &node->final_lock, slice < deadline ? slice : deadline);
         if (assay_os_monotonic_ns() >= deadline) {

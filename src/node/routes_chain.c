@@ -184,8 +184,16 @@ static assay_err block_read(assay_block *out, assay_commit *commit, assay_store_
     ASSAY_TRY(assay_store_get_block(row, at->snapshot, height));
     assay_arena scratch = assay_base_arena_split(keep);
     assay_err err = assay_block_decode(out, keep, row->block, scratch);
+    assay_store_block next;
+    assay_block next_block;
+    /* The commit that the chain itself carries, in the next block; only the newest block has but the one that this validator saw. */
+    if (err == ASSAY_OK && commit && assay_store_get_block(&next, at->snapshot, height + 1) == ASSAY_OK) {
+        err = assay_block_decode(&next_block, keep, next.block, scratch);
+        *commit = next_block.last_commit;
+    } else if (err == ASSAY_OK && commit) {
+        err = assay_commit_decode(commit, keep, row->commit);
+    }
     keep->end = scratch.end;
-    if (err == ASSAY_OK && commit) err = assay_commit_decode(commit, keep, row->commit);
     return err == ASSAY_OK || err == ASSAY_F_MEMORY ? err : ASSAY_F_CORRUPT;
 }
 

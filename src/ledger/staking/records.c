@@ -35,7 +35,7 @@ static const assay_codec_field totals_fields[] = {
     ASSAY_FIELD(5, BOOL, assay_staking_totals, stale),  ASSAY_FIELD(6, BOOL, assay_staking_totals, urgent),
 };
 static const assay_codec_message totals_message = ASSAY_MESSAGE("StakingTotals", assay_staking_totals, totals_fields);
-static const assay_rule_table totals_table = {&totals_message, false};
+const assay_rule_table assay_staking_totals_table = {&totals_message, false};
 
 static const assay_codec_field member_fields[] = {
     ASSAY_FIELD(1, U32, assay_staking_member, format),
@@ -167,12 +167,12 @@ assay_err assay_staking_by_attestation(assay_rule_view view, assay_staking_valid
 assay_err assay_staking_totals_read(assay_rule_view view, assay_staking_totals *out) {
     bool found;
     assay_rule_key key = assay_rule_key_begin("staking/totals");
-    return assay_rule_get(view, out, &found, NULL, &totals_table, &key);
+    return assay_rule_get(view, out, &found, NULL, &assay_staking_totals_table, &key);
 }
 
 assay_err assay_staking_totals_put(assay_rule_context *context, const assay_staking_totals *totals) {
     assay_rule_key key = assay_rule_key_begin("staking/totals");
-    return assay_rule_put(context->state, &totals_table, &key, totals);
+    return assay_rule_put(context->state, &assay_staking_totals_table, &key, totals);
 }
 
 assay_err assay_staking_member_next(assay_rule_view view, assay_address *owner, assay_staking_member *out, bool *found,

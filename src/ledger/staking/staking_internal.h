@@ -30,7 +30,7 @@ typedef struct staking_history {
 } staking_history;
 
 extern const assay_rule_table assay_staking_validator_table, assay_staking_member_table, assay_staking_delegation_table,
-    assay_staking_unbonding_table, assay_staking_history_table;
+    assay_staking_unbonding_table, assay_staking_history_table, assay_staking_totals_table;
 
 extern const char assay_staking_rank_prefix[], assay_staking_set_prefix[], assay_staking_queue_prefix[],
     assay_staking_power_prefix[], assay_staking_total_prefix[], assay_staking_index_prefix[],

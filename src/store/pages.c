@@ -19,7 +19,6 @@
 #define PAGE_LEAF 0x02u
 #define PAGE_OVERFLOW 0x04u
 #define PAGE_META 0x08u
-#define PAGE_KINDS 0x6fu /* all but the mark of a dirty page, which means nothing on disk */
 #define NODE_BIG 0x01u
 #define NODE_TREE 0x02u
 #define TREE_INTEGER_KEYS 0x08u
@@ -140,7 +139,7 @@ static bool big_value(walk *w, const disk_node *node, uint64_t *page) {
     if (*page < 2 || *page > w->last_page || *page >= w->file_len / w->page_size) return bad(w, "a large value lies outside the file");
     if (!read_at(w, &head, sizeof head, *page * w->page_size)) return false;
     uint32_t pages = head.lower | (uint32_t)head.upper << 16;
-    if (head.number != *page || (head.flags & PAGE_KINDS) != PAGE_OVERFLOW) return bad(w, "a large value's page is not one");
+    if (head.number != *page || head.flags != PAGE_OVERFLOW) return bad(w, "a large value's page is not one");
     if (pages < (PAGE_HEAD - 1 + (uint64_t)node->size) / w->page_size + 1) return bad(w, "a large value reaches over its pages");
     w->counts.overflow_pages += pages;
     return claim(w, *page, pages, true);
@@ -188,7 +187,7 @@ static bool page_head(walk *w, disk_page *head, unsigned *count, uint64_t number
     if (!claim(w, number, 1, true) || !read_at(w, page, w->page_size, number * w->page_size)) return false;
     memcpy(head, page, sizeof *head);
     unsigned kind = depth == w->height ? PAGE_LEAF : PAGE_BRANCH;
-    if (head->number != number || (head->flags & PAGE_KINDS) != kind) return bad(w, "a page is not of the kind that stands there");
+    if (head->number != number || head->flags != kind) return bad(w, "a page is not of the kind that stands there");
     if (head->lower < PAGE_HEAD || head->lower % 2 || head->lower > head->upper || head->upper > w->page_size) {
         return bad(w, "a page's bounds are damaged");
     }
@@ -293,7 +292,13 @@ static bool meta_read(walk *w, disk_meta *out) {
         if (size < 512 || size > 32768 || size & (size - 1) || (i == 1 && size != page_size)) return bad(w, "the page size is damaged");
         page_size = size;
     }
-    *out = metas[0].transaction < metas[1].transaction ? metas[1] : metas[0];
+    /* Transactions write the two in turn, so the numbers say which page they stand on and are neighbours; a damaged one would hide the newer. */
+    uint64_t even = metas[0].transaction, odd = metas[1].transaction;
+    bool fresh = even == 0 && odd == 0;
+    if (!fresh && (even % 2 != 0 || odd % 2 != 1 || (even < odd ? odd - even : even - odd) != 1)) {
+        return bad(w, "the transactions' numbers are damaged");
+    }
+    *out = even < odd ? metas[1] : metas[0];
     w->page_size = page_size;
     w->last_page = out->last_page;
     /* Pages at the end that were freed again in the transaction that took them were never written; there are never many. */

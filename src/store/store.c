@@ -7,6 +7,7 @@
 #include "store_internal.h"
 
 #define FORMAT_TEXT ASSAY_STR("assay store 1\n")
+#define FORMAT_COMMON 12 /* what all formats begin with */
 #define MAP_LEAST (UINT64_C(64) << 20)
 #define PERMISSIONS 0600
 #define DIR_PERMISSIONS 0700
@@ -63,7 +64,11 @@ static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh
     if (*fresh) return ASSAY_OK;
     assay_err err = assay_os_read_whole(&format, &keep, path->format, 64);
     if (err) return err == ASSAY_E_SIZE ? ASSAY_F_CORRUPT : err;
-    if (!assay_base_bytes_eq(format, FORMAT_TEXT)) return assay_store_corrupt(store, "FORMAT is not one that this program knows");
+    if (!assay_base_bytes_eq(format, FORMAT_TEXT)) {
+        bool ours = format.len >= FORMAT_COMMON && memcmp(format.ptr, FORMAT_TEXT.ptr, FORMAT_COMMON) == 0;
+        store->reason = ours ? "the store is of a newer format" : "FORMAT is damaged";
+        return ours ? ASSAY_E_FORMAT : ASSAY_F_CORRUPT;
+    }
     if (!assay_os_exists(path->data)) return assay_store_corrupt(store, "data.mdb is gone");
     assay_os_file file;
     ASSAY_TRY(assay_os_file_open(&file, path->data, ASSAY_OS_READ, PERMISSIONS));
@@ -152,6 +157,8 @@ assay_err assay_store_open(assay_store **out, const assay_store_config *config) 
     store->view.store = store;
     assay_os_mutex_init(&store->mutex);
     assay_err err = open_all(store, config);
+    /* A path that leads nowhere is this machine's trouble here, not a verdict on an input. */
+    if (err && err != ASSAY_E_FORMAT && !assay_base_err_is_fault(err)) err = ASSAY_F_STORAGE;
     if (err) assay_store_close(store);
     else *out = store;
     return err;

@@ -43,7 +43,7 @@ typedef struct assay_store_snapshot assay_store_snapshot;
 #define ASSAY_STORE_KEY_LEN_MAX 480 /* of the node's tables; the state's keys may have ASSAY_STATE_KEY_LEN_MAX bytes */
 
 typedef struct assay_store_config {
-    const char *directory;  /* created if it is not there; holds data.mdb, lock.mdb and LOCK */
+    const char *directory;  /* created if it is not there; holds data.mdb, lock.mdb, FORMAT and LOCK */
     bool durable;           /* true: a batch is on the disk when its write returns. false: it survives kill -9, not a power cut */
     bool in_place;          /* for a directory in memory that goes with the process (not with durable): pages are changed where they are mapped, a block's
                                commit takes half the time; but a full file system then ends the process (SIGBUS) instead of the batch */
@@ -53,7 +53,8 @@ typedef struct assay_store_config {
 
 /* assay_store_open - opens or creates a store. On failure *out is NULL.
  *   ASSAY_F_BUSY      another store, of this process or another one, has the directory open
- *   ASSAY_F_CORRUPT   the file is truncated or damaged        ASSAY_F_STORAGE, ASSAY_F_MEMORY */
+ *   ASSAY_F_CORRUPT   the file is truncated or damaged        ASSAY_E_FORMAT   a newer program wrote it
+ *   ASSAY_F_STORAGE, ASSAY_F_MEMORY */
 ASSAY_MUST_USE assay_err assay_store_open(assay_store **out, const assay_store_config *config);
 /* assay_store_close - ends it; no batch or snapshot may be open. Safe on NULL. */
 void assay_store_close(assay_store *store);

@@ -133,7 +133,7 @@ static assay_err error_of(CURLcode code, const sink *s) {
     return ASSAY_F_NETWORK;
 }
 
-/* The Content-Type header, or NULL if it could not be made. "Expect:" without a value keeps curl from waiting a second for a 100. */
+/* The Content-Type header, or NULL if it could not be made. */
 static struct curl_slist *headers_of(const char *content_type) {
     char line[256];
     size_t len = assay_os_format(line, sizeof line, "Content-Type: %s", content_type ? content_type : "application/json");
@@ -166,6 +166,9 @@ assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, as
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, has_body ? headers : NULL);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &s);
+    /* Refuses by the length that is announced (0: no bound); on_body counts what comes. A HEAD's length is of what does not come. */
+    bool announced = method != ASSAY_HTTP_HEAD && body_max <= INT64_MAX;
+    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, announced ? (curl_off_t)body_max : 0);
     CURLcode code = curl_easy_perform(easy);
     /* Nothing of this call's memory is left in the handle. */
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);

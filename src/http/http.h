@@ -88,13 +88,13 @@ typedef struct assay_http_route {
 
 /* What the server gives to everybody together, and to one client. Each 0 takes the default. */
 typedef struct assay_http_limits {
-    uint32_t connections;             /* at once; default 512. Further ones wait in the kernel's queue; when seven eighths are
+    uint32_t connections;             /* at once; default 512, at most 7,680. Further ones wait in the kernel's queue; when seven eighths are
                                          taken, those that have been silent for 2 s are closed. */
     uint32_t connections_per_address; /* default 256 (loopback is one address); further ones are closed */
     uint32_t timeout_seconds;         /* for all headers of a request, from the connection's start or its last answer; also the
                                          grace of bytes_per_second; default 30 */
     uint32_t bytes_per_second;        /* a body or an answer that moves more slowly on average is cut; default 16,384 */
-    uint32_t threads;                 /* that move bytes and run QUICK handlers; default 2 */
+    uint32_t threads;                 /* that move bytes and run QUICK handlers; default 2; at least one for 120 connections */
     uint32_t workers;                 /* threads for WORKS handlers; default 4 */
     uint32_t requests_in_memory;      /* requests whose body or answer is in memory at once; beyond that 503 with Retry-After;
                                          default 64, at least 8. Three quarters at most may depend on others' pace (bodies

@@ -135,6 +135,7 @@ struct assay_http_server {
     uint32_t workers_count, workers_max, workers_idle, workers_waiting;
     bool workers_end;
     http_connection *jobs, *jobs_last;
+    uint32_t jobs_count; /* in line, or expected */
     assay_os_condition job_there;
 
     assay_os_thread watch;
@@ -160,7 +161,10 @@ bool http_slots_trim(assay_http_server *server, uint64_t now_ns);
 /* workers.c: threads for handlers. */
 ASSAY_MUST_USE assay_err http_workers_init(assay_http_server *server);
 void http_workers_fini(assay_http_server *server); /* after the last job; joins */
-void http_workers_put(assay_http_server *server, http_connection *connection); /* connection is suspended */
+/* http_workers_expect - a job will be put: until then the workers stay. False once they end: there will be no more answers. */
+bool http_workers_expect(assay_http_server *server);
+/* http_workers_put - the job that was expected; its connection is suspended. */
+void http_workers_put(assay_http_server *server, http_connection *connection);
 void http_workers_grow(assay_http_server *server, uint64_t now_ns); /* the caller holds the lock: help if jobs are stuck */
 
 /* watch.c: the thread that cuts connections which are too slow. */

@@ -46,6 +46,8 @@ bool assay_http_header(const assay_http_request *request, const char *name, assa
     size_t len = 0;
     if (!MHD_lookup_connection_value_n(connection_of(request)->mhd, MHD_HEADER_KIND, name, strlen(name), &text, &len))
         return false;
+    /* libmicrohttpd leaves the white space that may follow a value (RFC 9112 5.1). */
+    while (text && len && (text[len - 1] == ' ' || text[len - 1] == '\t')) len--;
     *value = (assay_bytes){(const uint8_t *)text, text ? len : 0};
     return true;
 }
@@ -286,7 +288,8 @@ void http_request_handle(http_connection *c) {
 
 static enum MHD_Result run(http_connection *c) {
     http_phase_set(c, HTTP_WORK, 0);
-    if (c->route->pace == ASSAY_HTTP_QUICK) {
+    /* Without workers the server is stopping, and no slot will be had: the answer is made here, and says so. */
+    if (c->route->pace == ASSAY_HTTP_QUICK || !http_workers_expect(c->server)) {
         http_request_handle(c);
         return send_answer(c);
     }

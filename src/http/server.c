@@ -9,8 +9,11 @@
 
 #define STOP_NS UINT64_C(3000000000) /* what a stop gives answers to leave */
 #define THREAD_STACK_LEN ((size_t)512 * 1024)
-#define CONNECTIONS_MAX 65536
+/* libmicrohttpd 0.9.75 reads 128 events at a time and, if all 128 came, waits for more before it looks at any of them: maybe for
+ * ever. (Found by bench_http: 256 connections stood still.) A thread that never has 128 things to wait for never gets there. */
+#define CONNECTIONS_PER_THREAD_MAX 120
 #define THREADS_MAX 64
+#define CONNECTIONS_MAX (CONNECTIONS_PER_THREAD_MAX * THREADS_MAX)
 #define SLOTS_MAX 4096
 #define SLOTS_MIN 8
 
@@ -90,6 +93,8 @@ static assay_http_limits limits_of(assay_http_limits wanted) {
     assay_http_limits l;
     l.threads = limit(wanted.threads, 2, 1, THREADS_MAX);
     l.connections = limit(wanted.connections, 512, l.threads, CONNECTIONS_MAX);
+    uint32_t least = (l.connections + CONNECTIONS_PER_THREAD_MAX - 1) / CONNECTIONS_PER_THREAD_MAX;
+    if (l.threads < least) l.threads = least;
     l.connections_per_address = limit(wanted.connections_per_address, 256, 1, CONNECTIONS_MAX);
     l.timeout_seconds = limit(wanted.timeout_seconds, 30, 1, 3600);
     l.requests_in_memory = limit(wanted.requests_in_memory, 64, SLOTS_MIN, SLOTS_MAX);

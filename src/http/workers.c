@@ -26,7 +26,7 @@ static void run(void *context) {
     assay_http_server *server = context;
     assay_os_mutex_lock(&server->lock);
     for (;;) {
-        while (!server->jobs && !server->workers_end) {
+        while (!server->jobs && !(server->workers_end && server->jobs_count == 0)) {
             server->workers_idle++;
             assay_os_condition_wait(&server->job_there, &server->lock, ASSAY_OS_NO_DEADLINE);
             server->workers_idle--;
@@ -34,6 +34,7 @@ static void run(void *context) {
         http_connection *connection = server->jobs;
         if (!connection) break;
         server->jobs = connection->next_job;
+        server->jobs_count--;
         bool waits = connection->route->pace == ASSAY_HTTP_WAITS;
         server->workers_waiting += waits;
         if (waits) keep_enough(server);
@@ -79,15 +80,23 @@ void http_workers_fini(assay_http_server *server) {
     server->workers = NULL;
 }
 
+bool http_workers_expect(assay_http_server *server) {
+    assay_os_mutex_lock(&server->lock);
+    bool ok = !server->workers_end;
+    server->jobs_count += ok;
+    assay_os_mutex_unlock(&server->lock);
+    return ok;
+}
+
 void http_workers_put(assay_http_server *server, http_connection *connection) {
     assay_os_mutex_lock(&server->lock);
     connection->next_job = NULL;
     if (server->jobs) server->jobs_last->next_job = connection;
     else server->jobs = connection;
     server->jobs_last = connection;
-    if (server->workers_idle) {
-        assay_os_condition_signal(&server->job_there);
-    } else {
+    if (server->workers_idle) assay_os_condition_signal(&server->job_there);
+    /* An idle worker may have been called for an earlier job already. */
+    if (server->jobs_count > server->workers_idle) {
         keep_enough(server);
         http_watch_by(server, connection->since_ns + HTTP_STUCK_NS);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The hashing engine. Every text, a whole file or a tensor in it, is a row of blocks of 256 KiB. A block becomes a
+ * The hashing engine. Every text, a whole file or a tensor in it, is a row of blocks of 64 KiB. A block becomes a
  * chaining value wherever and whenever a thread gets to it; rows fold into digests at the end, so results do not depend
  * on threads.
  *
@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define SPAN_BLOCKS 16u
+#define SPAN_BLOCKS 64u
 #define SPAN_LEN (SPAN_BLOCKS * MODEL_BLOCK_LEN)
 #define LANES_MAX 4u
 #define STACK_SIZE ((size_t)1 << 20)
@@ -383,9 +383,8 @@ static assay_err prepare_pieces(row *r, const model_job *job, assay_arena *scrat
     for (uint32_t i = 0; i < job->texts_count; i++) count += blocks_of(job->texts[i].length);
     r->pieces = ASSAY_NEW(scratch, piece, (size_t)count);
     r->text_values = ASSAY_NEW(scratch, assay_hash, (size_t)count);
-    assay_arena inner = *scratch;
-    piece *space = ASSAY_NEW(&inner, piece, (size_t)count);
-    if (count && (!r->pieces || !r->text_values || !space)) return ASSAY_F_MEMORY;
+    if (count && (!r->pieces || !r->text_values)) return ASSAY_F_MEMORY;
+    bool sorted = true;
     for (uint32_t i = 0; i < job->texts_count; i++) {
         const model_text *text = &job->texts[i];
         ASSAY_ASSERT(text->offset <= job->size && text->length <= job->size - text->offset);
@@ -399,10 +398,17 @@ static assay_err prepare_pieces(row *r, const model_job *job, assay_arena *scrat
                 .len = (uint32_t)(rest < MODEL_BLOCK_LEN ? rest : MODEL_BLOCK_LEN),
                 .whole = blocks == 1,
             };
+            uint64_t before = r->pieces_count ? r->pieces[r->pieces_count - 1].offset : 0;
+            sorted = sorted && before <= r->pieces[r->pieces_count].offset;
             r->pieces_count++;
         }
     }
-    if (count) assay_base_sort(r->pieces, space, (size_t)count, sizeof *space, less_by_offset, NULL);
+    /* Only tensors that overlap are out of order here. */
+    if (sorted) return ASSAY_OK;
+    assay_arena inner = *scratch;
+    piece *space = ASSAY_NEW(&inner, piece, (size_t)count);
+    if (!space) return ASSAY_F_MEMORY;
+    assay_base_sort(r->pieces, space, (size_t)count, sizeof *space, less_by_offset, NULL);
     return ASSAY_OK;
 }
 

@@ -7,7 +7,7 @@
  *               safetensors, ONNX, GGUF  ->  {tensor, dtype, shape, place, BLAKE3}  ->  tensor root
  *               SHA-256 digests in path order  ->  the digest that OpenSSF Model Signing writes for the same folder
  *
- * Files are read once. Each is cut into blocks of 256 KiB; threads turn blocks into BLAKE3 chaining values in any
+ * Files are read once. Each is cut into blocks of 64 KiB; threads turn blocks into BLAKE3 chaining values in any
  * order, which fold into digests and into the chaining values of 1 MiB groups at the end; SHA-256 runs over up to four
  * files interleaved on a thread, on the blocks that are in its cache. Nothing here knows names, versions, chains or
  * peers.
@@ -16,7 +16,7 @@
  * files are refused. PATH itself may be a link to a folder (a name that a person gave it), never to a file.
  *
  * Memory: `keep` takes what is returned (about 150 bytes a file, 200 a tensor, 32 a MiB, and their names); `scratch`,
- * by value, takes what is not: the same again, headers, and 150 bytes a MiB. Reserve both lazily (assay_os_reserve) at
+ * by value, takes what is not: the same again, headers, and 1.5 KiB a MiB. Reserve both lazily (assay_os_reserve) at
  * ASSAY_MODEL_ARENA_SIZE: only what is touched is real.
  *
  * Reading order: model.h, walk.c, hash.c, digest.c, verify.c, serve.c, diff.c; safetensors.c, onnx.c, gguf.c, json.c.

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench_model digest|verify THREADS PATH... - one run each, as a program would do it: prints nanoseconds and bytes. The
- * first use of a path for verify makes its manifest outside the clock. bench/model.sh compares with b3sum and openssl.
- */
+ * bench_model digest|verify THREADS PATH... - three runs in one process: prints the median in nanoseconds. For verify the
+ * manifest is made outside the clock. bench/model.py compares with b3sum and openssl. */
 #include "model/model.h"
 #include "os/os.h"
 
 #include <string.h>
 
-#define REPEAT 9
+#define REPEAT 3
 
 static uint64_t median(uint64_t *times, size_t count) {
     for (size_t i = 1; i < count; i++)

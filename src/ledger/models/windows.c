@@ -11,11 +11,13 @@ static const char by_height[] = "models/height/", by_time[] = "models/time/";
 
 /* ---- lengths --------------------------------------------------------------------------------------------------- */
 
-/* Seconds are bounded by ASSAY_RULE_SPAN_MAX (2^40) and size by model_size_max (2^50, so 2^20 GiB): no sum overflows.
- * */
+/* In proportion to size. Parameters are bounded by ASSAY_RULE_SPAN_MAX (2^40) and sizes by model_size_max (2^50): the sum
+ * stays below 2^61. */
 static assay_rule_window longer(uint64_t blocks, uint64_t seconds, const assay_params *params, uint64_t size) {
-    uint64_t gib = (size >> 30) + ((size & ((1u << 30) - 1)) != 0);
-    return (assay_rule_window){blocks, seconds + gib * params->attest_seconds_per_gib};
+    const uint64_t gib = (uint64_t)1 << 30;
+    uint64_t more;
+    ASSAY_ASSERT(assay_base_muldiv_down_u64(&more, size, params->attest_seconds_per_gib, gib) == ASSAY_OK);
+    return (assay_rule_window){blocks, seconds + more};
 }
 
 assay_rule_window assay_models_attest_window(const assay_params *params, uint64_t size) {

@@ -31,7 +31,8 @@ static assay_err put(assay_rule_context *context, assay_accounts_account *accoun
     assay_rule_key key = key_of(address);
     account->format = 1;
     /* An empty account that never signed is no account: otherwise dust sent around would stay for ever. */
-    if (account->balance == 0 && account->nonce == 0) return assay_rule_del(context->state, &assay_accounts_table, &key);
+    if (account->balance == 0 && account->nonce == 0)
+        return assay_rule_del(context->state, &assay_accounts_table, &key);
     return assay_rule_put(context->state, &assay_accounts_table, &key, account);
 }
 

@@ -14,7 +14,7 @@ static const assay_codec_field liveness_fields[] = {
     ASSAY_FIELD(7, I64, assay_slashing_liveness, last_seconds),
 };
 static const assay_codec_message liveness_message = ASSAY_MESSAGE("Liveness", assay_slashing_liveness, liveness_fields);
-static const assay_rule_table liveness_table = {&liveness_message, false};
+const assay_rule_table assay_slashing_liveness_table = {&liveness_message, false};
 
 static const assay_codec_field missed_fields[] = {
     ASSAY_FIELD(1, U32, slashing_missed, format),
@@ -23,7 +23,7 @@ static const assay_codec_field missed_fields[] = {
     ASSAY_FIELD(4, U64, slashing_missed, unreported),
 };
 static const assay_codec_message missed_message = ASSAY_MESSAGE("Missed", slashing_missed, missed_fields);
-static const assay_rule_table missed_table = {&missed_message, true};
+const assay_rule_table assay_slashing_missed_table = {&missed_message, true};
 
 static const char missed_prefix[] = "slashing/missed/";
 
@@ -38,13 +38,13 @@ static assay_rule_key key_of(const char *prefix, assay_address owner) {
 assay_err assay_slashing_liveness_get(assay_rule_view view, assay_slashing_liveness *out, assay_address owner) {
     bool found;
     assay_rule_key key = key_of("slashing/liveness/", owner);
-    return assay_rule_get(view, out, &found, NULL, &liveness_table, &key);
+    return assay_rule_get(view, out, &found, NULL, &assay_slashing_liveness_table, &key);
 }
 
 static assay_err liveness_put(assay_rule_context *context, assay_slashing_liveness *liveness, assay_address owner) {
     assay_rule_key key = key_of("slashing/liveness/", owner);
     liveness->format = 1;
-    return assay_rule_put(context->state, &liveness_table, &key, liveness);
+    return assay_rule_put(context->state, &assay_slashing_liveness_table, &key, liveness);
 }
 
 /* ---- what it costs ----------------------------------------------------------------------------------------------- */
@@ -116,7 +116,7 @@ assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address
     ASSAY_TRY(assay_staking_by_consensus(assay_rule_view_of(context), &v, &found, consensus_address));
     if (!found || v.jailed || v.power == 0) return ASSAY_OK;
     assay_rule_key key = key_of(missed_prefix, v.owner);
-    ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), &missed, &found, NULL, &missed_table, &key));
+    ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), &missed, &found, NULL, &assay_slashing_missed_table, &key));
     uint64_t window = context->height / context->params->downtime_window_blocks;
     if (missed.window != window) missed.missed = 0;
     missed.format = 1;
@@ -125,7 +125,7 @@ assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address
     missed.unreported++;
     bool too_many = missed.missed > allowed(context->params);
     if (too_many) missed.missed = 0; /* back from jail it starts anew */
-    ASSAY_TRY(assay_rule_put(context->state, &missed_table, &key, &missed));
+    ASSAY_TRY(assay_rule_put(context->state, &assay_slashing_missed_table, &key, &missed));
     if (!too_many) return ASSAY_OK;
     assay_slashing_liveness liveness;
     ASSAY_TRY(assay_slashing_liveness_get(assay_rule_view_of(context), &liveness, v.owner));
@@ -141,7 +141,8 @@ assay_err assay_slashing_report_missed(assay_rule_context *context) {
         assay_address owner;
         assay_bytes key;
         bool found;
-        ASSAY_TRY(assay_rule_next(view, &key, &missed, &found, NULL, &missed_table, &prefix, first ? NULL : &at));
+        ASSAY_TRY(assay_rule_next(view, &key, &missed, &found, NULL, &assay_slashing_missed_table, &prefix,
+                                  first ? NULL : &at));
         if (!found) return ASSAY_OK;
         ASSAY_TRY(assay_rule_read_address(&owner, assay_rule_key_tail(key, &prefix), 0));
         ASSAY_TRY(assay_rule_key_copy(&at, key));
@@ -151,8 +152,8 @@ assay_err assay_slashing_report_missed(assay_rule_context *context) {
             liveness.missed_blocks += missed.unreported;
             ASSAY_TRY(liveness_put(context, &liveness, owner));
             missed.unreported = 0;
-            if (!over) ASSAY_TRY(assay_rule_put(context->state, &missed_table, &at, &missed));
+            if (!over) ASSAY_TRY(assay_rule_put(context->state, &assay_slashing_missed_table, &at, &missed));
         }
-        if (over) ASSAY_TRY(assay_rule_del(context->state, &missed_table, &at));
+        if (over) ASSAY_TRY(assay_rule_del(context->state, &assay_slashing_missed_table, &at));
     }
 }

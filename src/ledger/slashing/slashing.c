@@ -42,7 +42,7 @@ static const assay_codec_field penalty_fields[] = {
     ASSAY_FIELD_FIXED(18, FIXED_OPTIONAL, assay_slashing_penalty, evidence),
 };
 static const assay_codec_message penalty_message = ASSAY_MESSAGE("Penalty", assay_slashing_penalty, penalty_fields);
-static const assay_rule_table penalty_table = {&penalty_message, false};
+const assay_rule_table assay_slashing_penalty_table = {&penalty_message, false};
 
 const char assay_slashing_fault_prefix[] = "slashing/fault/";
 static const char offender_prefix[] = "slashing/offender/";
@@ -114,14 +114,14 @@ assay_err assay_slashing_penalty_add(assay_rule_context *context, assay_slashing
     penalty->height = context->height;
     penalty->burned = penalty->taken; /* all of it */
     key = penalty_key(penalty->id);
-    ASSAY_TRY(assay_rule_put(context->state, &penalty_table, &key, penalty));
+    ASSAY_TRY(assay_rule_put(context->state, &assay_slashing_penalty_table, &key, penalty));
     assay_rule_emit_address(context, "slashed", penalty->validator, penalty->taken, penalty->id);
     return ASSAY_OK;
 }
 
 assay_err assay_slashing_penalty_get(assay_rule_view view, assay_slashing_penalty *out, bool *found, uint64_t id) {
     assay_rule_key key = penalty_key(id);
-    return assay_rule_get(view, out, found, NULL, &penalty_table, &key);
+    return assay_rule_get(view, out, found, NULL, &assay_slashing_penalty_table, &key);
 }
 
 assay_err assay_slashing_penalties(assay_slashing_penalty **out, uint32_t *count, assay_arena *keep,

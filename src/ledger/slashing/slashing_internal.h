@@ -38,7 +38,8 @@ typedef struct slashing_missed {
     uint64_t unreported; /* since the last epoch's end */
 } slashing_missed;
 
-extern const assay_rule_table assay_slashing_fault_table, assay_slashing_offender_table;
+extern const assay_rule_table assay_slashing_fault_table, assay_slashing_offender_table, assay_slashing_penalty_table,
+    assay_slashing_liveness_table, assay_slashing_missed_table;
 extern const char assay_slashing_fault_prefix[];
 
 /* assay_slashing_fault_key - <height><owner><round + 1 as 4 bytes>. */

@@ -191,7 +191,8 @@ static void test_text(void **unused) {
     REFUSED(ASSAY_E_RANGE, assay_rule_text_check((assay_bytes){text, ASSAY_RULE_TEXT_LEN_MAX + 1}));
 }
 
-/* ---- windows and moments -------------------------------------------------------------------------------------------- */
+/* ---- windows and moments --------------------------------------------------------------------------------------------
+ */
 
 static void test_windows(void **unused) {
     (void)unused;
@@ -205,8 +206,12 @@ static void test_windows(void **unused) {
         {60, 70, false}, /* both end exactly now */
         {61, 70, false}, /* blocks have passed, seconds have not */
         {60, 71, false}, /* the reverse */
-        {61, 71, true},  {50, -30, false},       {49, 1000, false},      {1000, -31, false},
-        {UINT64_MAX, INT64_MAX, true}, {UINT64_MAX, INT64_MIN, false},
+        {61, 71, true},
+        {50, -30, false},
+        {49, 1000, false},
+        {1000, -31, false},
+        {UINT64_MAX, INT64_MAX, true},
+        {UINT64_MAX, INT64_MIN, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const assay_rule_moment now = {cases[i].height, cases[i].seconds};
@@ -261,8 +266,9 @@ static void test_moments(void **unused) {
         OK(assay_rule_moment_at(world_snapshot(w), &moment, &found, past));
         assert_int_equal(moment.height, past);
         if (found) assert_int_equal(moment.seconds, seconds[past]);
-        if (!found) assert_true(assay_rule_passed((assay_rule_window){200, 3000},
-                                                  (assay_rule_moment){past, seconds[past]}, assay_rule_now(&w->c)));
+        if (!found)
+            assert_true(assay_rule_passed((assay_rule_window){200, 3000}, (assay_rule_moment){past, seconds[past]},
+                                          assay_rule_now(&w->c)));
     }
     /* 200 blocks and 3,000 seconds of 15 a block on average: 4 records of 64, and one at each end. */
     assert_in_range(most, 4, 6);
@@ -281,7 +287,8 @@ static void test_moments(void **unused) {
     world_free(w);
 }
 
-/* ---- the context ---------------------------------------------------------------------------------------------------- */
+/* ---- the context ----------------------------------------------------------------------------------------------------
+ */
 
 static void test_totals(void **unused) {
     (void)unused;
@@ -388,10 +395,13 @@ static void test_events(void **unused) {
     world_free(w);
 }
 
-/* ---- the chain ------------------------------------------------------------------------------------------------------- */
+/* ---- the chain
+ * ------------------------------------------------------------------------------------------------------- */
 
-#define SPAN(member) {#member, offsetof(assay_params, member), ASSAY_RULE_SPAN_MAX + 1}
-#define BAD(member, value) {#member, offsetof(assay_params, member), (value)}
+#define SPAN(member)                                                                                                   \
+    { #member, offsetof(assay_params, member), ASSAY_RULE_SPAN_MAX + 1 }
+#define BAD(member, value)                                                                                             \
+    { #member, offsetof(assay_params, member), (value) }
 
 static void test_params(void **unused) {
     (void)unused;
@@ -400,18 +410,42 @@ static void test_params(void **unused) {
         size_t offset;
         uint64_t value;
     } bad[] = {
-        SPAN(epoch_blocks),      SPAN(unbonding_blocks),    SPAN(unbonding_seconds), SPAN(evidence_blocks),
-        SPAN(evidence_seconds),  SPAN(correlation_blocks),  SPAN(correlation_seconds), SPAN(opening_blocks),
-        SPAN(opening_seconds),   SPAN(attest_blocks),       SPAN(attest_seconds),    SPAN(attest_seconds_per_gib),
-        SPAN(duty_blocks),       SPAN(duty_seconds),        SPAN(jail_seconds),      SPAN(fee_base),
-        SPAN(fee_per_byte),      SPAN(deposit_per_mib),     SPAN(downtime_window_blocks),
-        BAD(epoch_blocks, 0),    BAD(epoch_blocks, 51), /* longer than unbonding */
-        BAD(evidence_blocks, 0), BAD(evidence_blocks, 51),  BAD(evidence_seconds, 501),
-        BAD(model_size_max, 0),  BAD(model_size_max, ((uint64_t)1 << 50) + 1),
-        BAD(downtime_window_blocks, 0), BAD(downtime_min_signed_percent, 101),
-        BAD(bond_min, 999999),   BAD(validators_max, 0),    BAD(validators_max, ASSAY_VALIDATORS_MAX + 1),
-        BAD(draws_per_check, 0), BAD(draws_per_check, 33),  BAD(draws_per_check, 65),
-        BAD(chunks_per_draw, 0), BAD(chunks_per_draw, 17),
+        SPAN(epoch_blocks),
+        SPAN(unbonding_blocks),
+        SPAN(unbonding_seconds),
+        SPAN(evidence_blocks),
+        SPAN(evidence_seconds),
+        SPAN(correlation_blocks),
+        SPAN(correlation_seconds),
+        SPAN(opening_blocks),
+        SPAN(opening_seconds),
+        SPAN(attest_blocks),
+        SPAN(attest_seconds),
+        SPAN(attest_seconds_per_gib),
+        SPAN(duty_blocks),
+        SPAN(duty_seconds),
+        SPAN(jail_seconds),
+        SPAN(fee_base),
+        SPAN(fee_per_byte),
+        SPAN(deposit_per_mib),
+        SPAN(downtime_window_blocks),
+        BAD(epoch_blocks, 0),
+        BAD(epoch_blocks, 51), /* longer than unbonding */
+        BAD(evidence_blocks, 0),
+        BAD(evidence_blocks, 51),
+        BAD(evidence_seconds, 501),
+        BAD(model_size_max, 0),
+        BAD(model_size_max, ((uint64_t)1 << 50) + 1),
+        BAD(downtime_window_blocks, 0),
+        BAD(downtime_min_signed_percent, 101),
+        BAD(bond_min, 999999),
+        BAD(validators_max, 0),
+        BAD(validators_max, ASSAY_VALIDATORS_MAX + 1),
+        BAD(draws_per_check, 0),
+        BAD(draws_per_check, 33),
+        BAD(draws_per_check, 65),
+        BAD(chunks_per_draw, 0),
+        BAD(chunks_per_draw, 17),
     };
     assay_params params = world_params();
     OK(assay_rule_params_check(&params));
@@ -473,10 +507,10 @@ static void test_chain(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables), cmocka_unit_test(test_keys),    cmocka_unit_test(test_records),
-        cmocka_unit_test(test_record_limits), cmocka_unit_test(test_text), cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_moments), cmocka_unit_test(test_totals), cmocka_unit_test(test_marks),
-        cmocka_unit_test(test_events), cmocka_unit_test(test_params),  cmocka_unit_test(test_chain),
+        cmocka_unit_test(test_tables),        cmocka_unit_test(test_keys),   cmocka_unit_test(test_records),
+        cmocka_unit_test(test_record_limits), cmocka_unit_test(test_text),   cmocka_unit_test(test_windows),
+        cmocka_unit_test(test_moments),       cmocka_unit_test(test_totals), cmocka_unit_test(test_marks),
+        cmocka_unit_test(test_events),        cmocka_unit_test(test_params), cmocka_unit_test(test_chain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

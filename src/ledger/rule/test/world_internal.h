@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A chain of blocks for the tests of the rules: a real state over sorted rows, a context per block, a clock that the test
- * moves. What a router does around the rules, and nothing of what the rules do. */
+ * A chain of blocks for the tests of the rules: a real state over sorted rows, a context per block, a clock that the
+ * test moves. What a router does around the rules, and nothing of what the rules do. */
 #ifndef ASSAY_LEDGER_RULE_TEST_WORLD_INTERNAL_H
 #define ASSAY_LEDGER_RULE_TEST_WORLD_INTERNAL_H
 
@@ -144,8 +144,8 @@ static inline assay_public_key world_public(uint64_t n) {
 }
 static inline assay_address world_address(uint64_t n) { return assay_crypto_address(world_public(n)); }
 
-/* A transaction of actor n: TX(w, n, handler(&w->c, ...)) is the handler's verdict, and what it did is undone if that was
- * no success, as the router does. */
+/* A transaction of actor n: TX(w, n, handler(&w->c, ...)) is the handler's verdict, and what it did is undone if that
+ * was no success, as the router does. */
 #define TX(w, n, call) (world_sign((w), (n)), world_close((w), (call)))
 static inline void world_sign(world *w, uint64_t n) {
     w->c.signer_key = world_public(n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Validators and delegators for the tests of staking and slashing. Actor n owns validator n, whose keys are those of actors
- * CONSENSUS + n and ATTESTATION + n; delegators are actors from DELEGATOR on. */
+ * Validators and delegators for the tests of staking and slashing. Actor n owns validator n, whose keys are those of
+ * actors CONSENSUS + n and ATTESTATION + n; delegators are actors from DELEGATOR on. */
 #ifndef ASSAY_LEDGER_STAKING_TEST_STAKERS_INTERNAL_H
 #define ASSAY_LEDGER_STAKING_TEST_STAKERS_INTERNAL_H
 

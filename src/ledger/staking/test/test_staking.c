@@ -7,9 +7,9 @@
 
 static void test_tables(void **unused) {
     (void)unused;
-    const assay_rule_table *all[] = {&assay_staking_validator_table, &assay_staking_member_table,
+    const assay_rule_table *all[] = {&assay_staking_validator_table,  &assay_staking_member_table,
                                      &assay_staking_delegation_table, &assay_staking_unbonding_table,
-                                     &assay_staking_history_table, &assay_staking_totals_table};
+                                     &assay_staking_history_table,    &assay_staking_totals_table};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) assert_true(assay_codec_table_ok(all[i]->message));
 }
 
@@ -25,7 +25,8 @@ static assay_staking_counted counted_at(stakers *s, uint64_t n, uint64_t height)
     return counted;
 }
 
-/* ---- genesis -------------------------------------------------------------------------------------------------------- */
+/* ---- genesis --------------------------------------------------------------------------------------------------------
+ */
 
 static void test_genesis(void **unused) {
     (void)unused;
@@ -109,7 +110,8 @@ static void test_genesis_errors(void **unused) {
     world_free(w);
 }
 
-/* ---- create ----------------------------------------------------------------------------------------------------------- */
+/* ---- create
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static assay_err create_with(stakers *s, uint64_t n, const assay_msg_validator_create *message) {
     return TX(s->w, n, assay_staking_create(&s->w->c, message));
@@ -192,7 +194,8 @@ static void test_create(void **unused) {
     stakers_free(s);
 }
 
-/* ---- pools ------------------------------------------------------------------------------------------------------------ */
+/* ---- pools
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void test_delegate(void **unused) {
     (void)unused;
@@ -323,7 +326,8 @@ static void test_pool_to_nothing(void **unused) {
     stakers_free(s);
 }
 
-/* ---- unbonding --------------------------------------------------------------------------------------------------------- */
+/* ---- unbonding
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void test_unbonding(void **unused) {
     (void)unused;
@@ -465,11 +469,16 @@ static void test_lock(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tables),           cmocka_unit_test(test_genesis),
-        cmocka_unit_test(test_genesis_errors),   cmocka_unit_test(test_create),
-        cmocka_unit_test(test_delegate),         cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_pool_to_nothing),  cmocka_unit_test(test_unbonding),
-        cmocka_unit_test(test_unbonding_seconds), cmocka_unit_test(test_payout_budget),
+        cmocka_unit_test(test_tables),
+        cmocka_unit_test(test_genesis),
+        cmocka_unit_test(test_genesis_errors),
+        cmocka_unit_test(test_create),
+        cmocka_unit_test(test_delegate),
+        cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_pool_to_nothing),
+        cmocka_unit_test(test_unbonding),
+        cmocka_unit_test(test_unbonding_seconds),
+        cmocka_unit_test(test_payout_budget),
         cmocka_unit_test(test_lock),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static void test_jail(void **unused) {
     assert_int_equal(world_told(s->w, "jailed"), 1);
     assert_int_equal(s->engine[0], 3);
     REFUSED(ASSAY_E_STATE, stakers_undelegate(s, 0, 0, M)); /* it votes until this block's end is told */
-    stakers_end(s);                                          /* not an epoch's end */
+    stakers_end(s);                                         /* not an epoch's end */
     assert_int_equal(s->engine[0], 0);
     assert_int_equal(world_told(s->w, "left"), 1);
     assert_int_equal(totals_of(s).power, 9);
@@ -141,7 +141,8 @@ static void test_tombstone(void **unused) {
     stakers_free(s);
 }
 
-/* ---- the set is never emptied ---------------------------------------------------------------------------------------- */
+/* ---- the set is never emptied
+ * ---------------------------------------------------------------------------------------- */
 
 static void test_last_leaves(void **unused) {
     (void)unused;
@@ -228,7 +229,8 @@ static void test_alone(void **unused) {
     stakers_free(s);
 }
 
-/* ---- memory ----------------------------------------------------------------------------------------------------------- */
+/* ---- memory
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* Records of what counted are kept while evidence may ask for them, and not for ever. */
 static void test_history(void **unused) {
@@ -256,12 +258,14 @@ static void test_history(void **unused) {
         rows += key.len > 14 && memcmp(key.ptr, "staking/power/", 14) == 0;
         rows += key.len > 14 && memcmp(key.ptr, "staking/total/", 14) == 0;
     }
-    /* 40 blocks are 4 epochs, and one record before and two after, twice; and one of the validator that never changed. */
+    /* 40 blocks are 4 epochs, and one record before and two after, twice; and one of the validator that never changed.
+     */
     assert_in_range(rows, 11, 2 * 7 + 1);
     stakers_free(s);
 }
 
-/* ---- queries ------------------------------------------------------------------------------------------------------------ */
+/* ---- queries
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static void test_queries(void **unused) {
     (void)unused;
@@ -352,10 +356,10 @@ static void test_quiet(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ranking),    cmocka_unit_test(test_small_change), cmocka_unit_test(test_jail),
-        cmocka_unit_test(test_tombstone),  cmocka_unit_test(test_last_leaves),  cmocka_unit_test(test_all_jailed),
-        cmocka_unit_test(test_waiting_steps_in), cmocka_unit_test(test_alone),  cmocka_unit_test(test_history),
-        cmocka_unit_test(test_queries),    cmocka_unit_test(test_quiet),
+        cmocka_unit_test(test_ranking),          cmocka_unit_test(test_small_change), cmocka_unit_test(test_jail),
+        cmocka_unit_test(test_tombstone),        cmocka_unit_test(test_last_leaves),  cmocka_unit_test(test_all_jailed),
+        cmocka_unit_test(test_waiting_steps_in), cmocka_unit_test(test_alone),        cmocka_unit_test(test_history),
+        cmocka_unit_test(test_queries),          cmocka_unit_test(test_quiet),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

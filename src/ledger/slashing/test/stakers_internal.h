@@ -1,0 +1,1 @@
+../../staking/test/stakers_internal.h

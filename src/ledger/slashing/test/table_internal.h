@@ -1,0 +1,1 @@
+../../../state/test/table_internal.h

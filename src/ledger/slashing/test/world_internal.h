@@ -1,0 +1,1 @@
+../../rule/test/world_internal.h

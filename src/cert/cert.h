@@ -110,7 +110,7 @@ size_t assay_cert_build_size(const assay_cert_parts *parts);
  * what it wrote, so a node never hands out what a reader would refuse.
  *   any error of assay_cert_parse and assay_cert_check: the parts do not fit together
  *   ASSAY_F_MEMORY   out is too small, or scratch: 16 * assay_cert_build_size + 2 MiB, reserved lazily
- * A signature whose timestamp is more than 292 years from the header's is left out, as if its validator had been
+ * A signature whose time is more than 292 years from that of the one before is left out, as if its validator had been
  * absent. */
 ASSAY_MUST_USE assay_err assay_cert_build(assay_buf *out, const assay_cert_parts *parts, assay_arena scratch);
 

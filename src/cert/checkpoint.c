@@ -9,6 +9,8 @@
 
 #define CHECKPOINT_FORMAT 1u
 #define HEADER_LEN_MAX 1024
+#define TIME_SECONDS_MIN (-62135596800ll) /* 0001-01-01 */
+#define TIME_SECONDS_MAX 253402300799ll   /* 9999-12-31 */
 #define NANOS_PER_SECOND 1000000000ll
 #define BITS_LEN_MAX ((ASSAY_VALIDATORS_MAX + 7) / 8)
 
@@ -19,11 +21,11 @@ typedef struct checkpoint {
     uint32_t parts_total;
     assay_hash parts_hash;
     assay_bytes keys;  /* 32 bytes a validator, in the set's order */
-    uint64_t *powers;  /* one per validator */
+    uint64_t *powers;  /* the first one's; of each other, how much less than the one's before */
     uint32_t powers_count;
     assay_bytes signed_bits; /* bit i % 8 of byte i / 8: validator i signed the block */
     assay_bytes nil_bits;    /* likewise, for no block; empty if nobody did */
-    uint64_t *times;         /* of those who signed either, in order: nanoseconds from the header's time, zigzag */
+    uint64_t *times; /* of those who signed either: nanoseconds since the one's before, first the header's; zigzag */
     uint32_t times_count;
     assay_bytes signatures; /* 64 bytes for each of those */
 } checkpoint;
@@ -62,10 +64,17 @@ static bool time_since(int64_t *out, assay_time at, assay_time from) {
            !__builtin_add_overflow(nanos, (int64_t)at.nanos - from.nanos, out);
 }
 
-/* The signatures and what goes with each. One whose time is too far from the header's to be written is left out: fewer
- * signatures prove less, never more. */
+/* Moves a time on; false if it leaves the moments that a vote may bear, the years 1 to 9999. */
+static bool time_plus(assay_time *time, int64_t nanos) {
+    *time = assay_base_time_add_ns(*time, nanos);
+    return time->seconds >= TIME_SECONDS_MIN && time->seconds <= TIME_SECONDS_MAX;
+}
+
+/* The signatures and what goes with each. One whose time is too far from the one's before to be written is left out:
+ * fewer signatures prove less, never more. */
 static assay_err put_signatures(checkpoint *out, const assay_commit *commit, assay_time header_time,
                                 assay_arena *keep) {
+    assay_time before = header_time;
     size_t bits_len = (commit->sigs_count + 7) / 8;
     uint8_t *signed_bits = ASSAY_NEW(keep, uint8_t, bits_len), *nil_bits = ASSAY_NEW(keep, uint8_t, bits_len);
     uint8_t *signatures = ASSAY_NEW(keep, uint8_t, (size_t)commit->sigs_count * ASSAY_SIGNATURE_LEN);
@@ -75,7 +84,8 @@ static assay_err put_signatures(checkpoint *out, const assay_commit *commit, ass
     for (uint32_t i = 0; i < commit->sigs_count; i++) {
         const assay_commit_sig *sig = &commit->sigs[i];
         int64_t since;
-        if (sig->flag == ASSAY_FLAG_ABSENT || !time_since(&since, sig->timestamp, header_time)) continue;
+        if (sig->flag == ASSAY_FLAG_ABSENT || !time_since(&since, sig->timestamp, before)) continue;
+        before = sig->timestamp;
         uint8_t *bits = sig->flag == ASSAY_FLAG_COMMIT ? signed_bits : nil_bits;
         bits[i / 8] |= (uint8_t)(1u << (i % 8));
         any_nil = any_nil || sig->flag == ASSAY_FLAG_NIL;
@@ -110,7 +120,9 @@ assay_err assay_cert_checkpoint_encode(assay_buf *out, const assay_header *heade
     if (!keys || !message.powers) return ASSAY_F_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
         memcpy(keys + (size_t)i * ASSAY_PUBLIC_KEY_LEN, validators->validators[i].public_key.b, ASSAY_PUBLIC_KEY_LEN);
-        message.powers[i] = validators->validators[i].power;
+        uint64_t power = validators->validators[i].power;
+        if (i > 0 && validators->validators[i - 1].power < power) return ASSAY_E_RANGE;
+        message.powers[i] = i > 0 ? validators->validators[i - 1].power - power : power;
     }
     message.keys = (assay_bytes){keys, (size_t)count * ASSAY_PUBLIC_KEY_LEN};
     ASSAY_TRY(put_signatures(&message, commit, header->time, &scratch));
@@ -129,6 +141,7 @@ static assay_err get_signatures(assay_commit *commit, const checkpoint *message,
     commit->sigs = ASSAY_NEW(keep, assay_commit_sig, count);
     if (!commit->sigs) return ASSAY_F_MEMORY;
     commit->sigs_count = count;
+    assay_time before = header_time;
     bool any_nil = false;
     for (uint32_t i = 0; i < bits_len * 8; i++) {
         bool for_block = bit(message->signed_bits, i), for_nil = bit(message->nil_bits, i);
@@ -140,7 +153,8 @@ static assay_err get_signatures(assay_commit *commit, const checkpoint *message,
         if (sig->flag == ASSAY_FLAG_ABSENT) continue;
         if (used == message->times_count) return ASSAY_E_ENCODING;
         sig->validator = validators->validators[i].address;
-        sig->timestamp = assay_base_time_add_ns(header_time, unzigzag(message->times[used]));
+        if (!time_plus(&before, unzigzag(message->times[used]))) return ASSAY_E_RANGE;
+        sig->timestamp = before;
         memcpy(sig->signature.b, message->signatures.ptr + (size_t)used * ASSAY_SIGNATURE_LEN, ASSAY_SIGNATURE_LEN);
         used++;
     }
@@ -159,14 +173,15 @@ static assay_err get_validators(assay_validator_set *out, const checkpoint *mess
         assay_validator *validator = &out->validators[i];
         memcpy(validator->public_key.b, message->keys.ptr + (size_t)i * ASSAY_PUBLIC_KEY_LEN, ASSAY_PUBLIC_KEY_LEN);
         validator->address = assay_crypto_address(validator->public_key);
-        validator->power = message->powers[i];
+        uint64_t before_power = i > 0 ? out->validators[i - 1].power : 0;
+        if (i > 0 && message->powers[i] >= before_power) return ASSAY_E_RANGE;
+        validator->power = i > 0 ? before_power - message->powers[i] : message->powers[i];
         if (validator->power == 0 || validator->power > ASSAY_POWER_TOTAL_MAX - out->total_power) return ASSAY_E_RANGE;
         out->total_power += validator->power;
         if (i == 0) continue;
         const assay_validator *before = &out->validators[i - 1];
         int order = memcmp(before->address.b, validator->address.b, ASSAY_ADDRESS_LEN);
-        if (before->power < validator->power || (before->power == validator->power && order >= 0))
-            return ASSAY_E_ENCODING;
+        if (before->power == validator->power && order >= 0) return ASSAY_E_ENCODING;
     }
     return ASSAY_OK;
 }

@@ -26,8 +26,10 @@ typedef struct sink {
 static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     sink *s = context;
     size_t len = size * count;
-    if (len > s->body_max - s->buf.len) s->err = ASSAY_E_SIZE;
-    else s->err = assay_base_buf_put(&s->buf, (assay_bytes){(const uint8_t *)bytes, len});
+    if (len > s->body_max - s->buf.len)
+        s->err = ASSAY_E_SIZE;
+    else
+        s->err = assay_base_buf_put(&s->buf, (assay_bytes){(const uint8_t *)bytes, len});
     return s->err ? 0 : len;
 }
 
@@ -111,8 +113,11 @@ static bool path_ok(const char *path) {
 }
 
 static void set_method(CURL *easy, assay_http_method method, assay_bytes body) {
-    static const char *const names[] = {[ASSAY_HTTP_GET] = "GET", [ASSAY_HTTP_POST] = "POST", [ASSAY_HTTP_PUT] = "PUT",
-                                        [ASSAY_HTTP_HEAD] = "HEAD", [ASSAY_HTTP_DELETE] = "DELETE"};
+    static const char *const names[] = {[ASSAY_HTTP_GET] = "GET",
+                                        [ASSAY_HTTP_POST] = "POST",
+                                        [ASSAY_HTTP_PUT] = "PUT",
+                                        [ASSAY_HTTP_HEAD] = "HEAD",
+                                        [ASSAY_HTTP_DELETE] = "DELETE"};
     bool has_body = method == ASSAY_HTTP_POST || method == ASSAY_HTTP_PUT;
     curl_easy_setopt(easy, CURLOPT_NOBODY, method == ASSAY_HTTP_HEAD ? 1L : 0L);
     if (has_body) {
@@ -136,7 +141,8 @@ static assay_err error_of(CURLcode code, const sink *s) {
 /* The Content-Type header, or NULL if it could not be made. */
 static struct curl_slist *headers_of(const char *content_type) {
     char line[256];
-    size_t len = assay_os_format(line, sizeof line, "Content-Type: %s", content_type ? content_type : "application/json");
+    size_t len =
+        assay_os_format(line, sizeof line, "Content-Type: %s", content_type ? content_type : "application/json");
     if (len + 1 >= sizeof line) return NULL;
     return curl_slist_append(NULL, line);
 }
@@ -144,11 +150,13 @@ static struct curl_slist *headers_of(const char *content_type) {
 static bool is_json(const char *type) {
     if (!type) return false;
     size_t len = strcspn(type, "; ");
-    return (len == 16 && strncmp(type, "application/json", 16) == 0) || (len > 5 && strncmp(type + len - 5, "+json", 5) == 0);
+    return (len == 16 && strncmp(type, "application/json", 16) == 0) ||
+           (len > 5 && strncmp(type + len - 5, "+json", 5) == 0);
 }
 
-assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, assay_arena *keep, assay_http_method method,
-                          const char *path, assay_bytes body, const char *content_type, size_t body_max) {
+assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, assay_arena *keep,
+                          assay_http_method method, const char *path, assay_bytes body, const char *content_type,
+                          size_t body_max) {
     *reply = (assay_http_reply){0};
     client->why[0] = 0;
     size_t path_len = strlen(path);
@@ -166,7 +174,8 @@ assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, as
     curl_easy_setopt(easy, CURLOPT_URL, url);
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, has_body ? headers : NULL);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &s);
-    /* Refuses by the length that is announced (0: no bound); on_body counts what comes. A HEAD's length is of what does not come. */
+    /* Refuses by the length that is announced (0: no bound); on_body counts what comes. A HEAD's length is of what does
+     * not come. */
     bool announced = method != ASSAY_HTTP_HEAD && body_max <= INT64_MAX;
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, announced ? (curl_off_t)body_max : 0);
     CURLcode code = curl_easy_perform(easy);
@@ -192,8 +201,8 @@ assay_err assay_http_escape(assay_buf *out, assay_bytes text) {
     size_t before = out->len;
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                     c == '_' || c == '~';
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                     c == '.' || c == '_' || c == '~';
         static const char digits[] = "0123456789ABCDEF";
         uint8_t escaped[3] = {'%', (uint8_t)digits[c >> 4], (uint8_t)digits[c & 15]};
         if (assay_base_buf_put(out, plain ? (assay_bytes){&c, 1} : (assay_bytes){escaped, 3})) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the files of http share. A connection has one request at a time; a request that has a body, or whose handler runs, has
- * a slot: a span of memory for body and answer, of which there is a fixed number.
+ * What the files of http share. A connection has one request at a time; a request that has a body, or whose handler
+ * runs, has a slot: a span of memory for body and answer, of which there is a fixed number.
  *
  *   OPEN  --headers complete-->  BODY  --complete-->  WORK  --answer-->  SEND  --gone-->  OPEN
  *
- * One mutex guards phases, slots and queue; it is held for a few instructions, three times a request. While a connection is in WORK its
- * request belongs to the handler's thread, else to the connection's own (libmicrohttpd's). */
+ * One mutex guards phases, slots and queue; it is held for a few instructions, three times a request. While a
+ * connection is in WORK its request belongs to the handler's thread, else to the connection's own (libmicrohttpd's). */
 #ifndef ASSAY_HTTP_INTERNAL_H
 #define ASSAY_HTTP_INTERNAL_H
 
@@ -16,18 +16,19 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 
-/* ---- targets, patterns, addresses: pure (target.c, address.c) ------------------------------------------------------- */
+/* ---- targets, patterns, addresses: pure (target.c, address.c) -------------------------------------------------------
+ */
 
 typedef struct http_target {
-    assay_bytes path;  /* decoded */
-    assay_bytes query; /* as sent, without '?'; well-formed */
+    assay_bytes path;                              /* decoded */
+    assay_bytes query;                             /* as sent, without '?'; well-formed */
     assay_bytes segments[ASSAY_HTTP_SEGMENTS_MAX]; /* of the path, decoded; none for "/" */
     uint32_t segments_count;
 } http_target;
 
-/* http_target_parse - reads a request target in origin or absolute form, decoding the path in place: out points into text.
- * ASSAY_E_ENCODING if a character or %-escape is not allowed there (control characters, '#', "." and ".." as parts);
- * ASSAY_E_RANGE if it has more than ASSAY_HTTP_SEGMENTS_MAX parts. */
+/* http_target_parse - reads a request target in origin or absolute form, decoding the path in place: out points into
+ * text. ASSAY_E_ENCODING if a character or %-escape is not allowed there (control characters, '#', "." and ".." as
+ * parts); ASSAY_E_RANGE if it has more than ASSAY_HTTP_SEGMENTS_MAX parts. */
 ASSAY_MUST_USE assay_err http_target_parse(http_target *out, uint8_t *text, size_t len);
 /* http_pattern_ok - a pattern that http_pattern_match can match. */
 bool http_pattern_ok(const char *pattern);
@@ -38,8 +39,8 @@ bool http_query_find(assay_bytes *raw, assay_bytes query, const char *name);
 /* http_query_decode - decodes a value as sent into out, which has room for raw.len bytes; the length. */
 size_t http_query_decode(uint8_t *out, assay_bytes raw);
 
-/* The system's struct sockaddr_in and _in6 as Linux lays them out: libmicrohttpd's header does not bring them, and no other header
- * of the system is for this folder. A test compares them with the real ones. */
+/* The system's struct sockaddr_in and _in6 as Linux lays them out: libmicrohttpd's header does not bring them, and no
+ * other header of the system is for this folder. A test compares them with the real ones. */
 typedef struct http_address {
     uint16_t family; /* AF_INET or AF_INET6, first as in every sockaddr */
     uint8_t port[2]; /* big-endian */
@@ -60,9 +61,11 @@ bool http_address_parse(http_address *out, const char *text, uint16_t port);
 /* http_address_peer - what limits per address count by: the IPv4 address, or the IPv6 network (first 64 bits). */
 uint64_t http_address_peer(const void *sockaddr);
 
-/* ---- server --------------------------------------------------------------------------------------------------------- */
+/* ---- server ---------------------------------------------------------------------------------------------------------
+ */
 
-#define HTTP_SMALL_LEN 65536 /* an answer up to this is copied, so that its slot does not wait for the client to read it */
+#define HTTP_SMALL_LEN                                                                                                 \
+    65536 /* an answer up to this is copied, so that its slot does not wait for the client to read it */
 #define HTTP_STUCK_NS 100000000u /* a request that waited this long for a worker gets a new one */
 #define HTTP_PROBLEM_LEN_MAX 4096
 
@@ -75,7 +78,7 @@ typedef struct http_slot {
     struct http_slot *next_free;
     uint64_t peer;
     bool taken;
-    bool held; /* its time depends on others: see assay_http_limits */
+    bool held;  /* its time depends on others: see assay_http_limits */
     bool dirty; /* free, and may hold memory that can go back to the system */
     uint64_t freed_ns;
 } http_slot;
@@ -123,7 +126,7 @@ struct assay_http_server {
     assay_os_mutex lock;
     http_connection *connections;
     uint32_t connections_count;
-    uint32_t busy; /* requests between their first call and their end */
+    uint32_t busy;           /* requests between their first call and their end */
     assay_os_condition calm; /* busy became 0 while stopping */
     atomic_bool stopping;
 
@@ -149,34 +152,39 @@ struct assay_http_server {
 /* slots.c: memory of requests. All take the lock but http_slots_trim, whose caller holds it. */
 ASSAY_MUST_USE assay_err http_slots_init(assay_http_server *server);
 void http_slots_fini(assay_http_server *server);
-/* http_slot_take - a slot, or NULL if none may be had: all taken, or held is true and too many are, in all or for this peer. */
+/* http_slot_take - a slot, or NULL if none may be had: all taken, or held is true and too many are, in all or for this
+ * peer. */
 http_slot *http_slot_take(assay_http_server *server, uint64_t peer, bool held);
 /* http_slot_hold - from now on the slot's time depends on others; false if too many do. http_slot_unhold: no longer. */
 bool http_slot_hold(assay_http_server *server, http_slot *slot);
 void http_slot_unhold(assay_http_server *server, http_slot *slot);
 void http_slot_give(assay_http_server *server, http_slot *slot);
-/* http_slots_trim - gives memory of slots that were idle for a second back to the system; true if some are left to do. */
+/* http_slots_trim - gives memory of slots that were idle for a second back to the system; true if some are left to do.
+ */
 bool http_slots_trim(assay_http_server *server, uint64_t now_ns);
 
 /* workers.c: threads for handlers. */
 ASSAY_MUST_USE assay_err http_workers_init(assay_http_server *server);
 void http_workers_fini(assay_http_server *server); /* after the last job; joins */
-/* http_workers_expect - a job will be put: until then the workers stay. False once they end: there will be no more answers. */
+/* http_workers_expect - a job will be put: until then the workers stay. False once they end: there will be no more
+ * answers. */
 bool http_workers_expect(assay_http_server *server);
 /* http_workers_put - the job that was expected; its connection is suspended. */
 void http_workers_put(assay_http_server *server, http_connection *connection);
-void http_workers_grow(assay_http_server *server, uint64_t now_ns); /* the caller holds the lock: help if jobs are stuck */
+void http_workers_grow(assay_http_server *server,
+                       uint64_t now_ns); /* the caller holds the lock: help if jobs are stuck */
 
 /* watch.c: the thread that cuts connections which are too slow. */
 ASSAY_MUST_USE assay_err http_watch_init(assay_http_server *server);
 void http_watch_fini(assay_http_server *server);
-void http_watch_by(assay_http_server *server, uint64_t at_ns); /* the caller holds the lock: look at that time, or before */
+void http_watch_by(assay_http_server *server,
+                   uint64_t at_ns); /* the caller holds the lock: look at that time, or before */
 /* http_watch_deadline - when a connection is cut if nothing changes; UINT64_MAX: never. scarce: places run out. */
 uint64_t http_watch_deadline(const http_connection *connection, bool scarce);
 
 /* request.c: one request from its headers to its answer. */
-enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
-                                const char *upload, size_t *upload_size, void **connection);
+enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const char *url, const char *method,
+                                const char *version, const char *upload, size_t *upload_size, void **connection);
 /* http_request_handle - runs the handler and makes its answer. Any thread; the connection is in WORK. */
 void http_request_handle(http_connection *connection);
 /* http_request_end - gives back what the request took; the connection is OPEN again. */
@@ -185,7 +193,8 @@ void http_request_end(http_connection *connection);
 void http_phase_set(http_connection *connection, http_phase phase, uint64_t moved);
 
 /* response.c */
-/* http_answer - makes connection->answer and ->status of a handler's response; the slot is given back if the answer does not need it. */
+/* http_answer - makes connection->answer and ->status of a handler's response; the slot is given back if the answer
+ * does not need it. */
 void http_answer(http_connection *connection, const assay_http_response *response);
 /* http_answer_refusal - the same for a request that the server answers itself, by ->refusal. */
 void http_answer_refusal(http_connection *connection);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One request, from its headers to its answer. libmicrohttpd calls http_on_request when the headers are there, then for each piece
- * of the body, then when all is there, and again after a resume. An answer queued in the first of these calls makes it close the connection
- * (measured: 50,000 instead of 384,000 requests a second), which is right only while a body is on its way that nobody wants. */
+ * One request, from its headers to its answer. libmicrohttpd calls http_on_request when the headers are there, then for
+ * each piece of the body, then when all is there, and again after a resume. An answer queued in the first of these
+ * calls makes it close the connection (measured: 50,000 instead of 384,000 requests a second), which is right only
+ * while a body is on its way that nobody wants. */
 #include "http_internal.h"
 
 #include <string.h>
 
-/* ---- what handlers ask ---------------------------------------------------------------------------------------------- */
+/* ---- what handlers ask ----------------------------------------------------------------------------------------------
+ */
 
 static http_connection *connection_of(const assay_http_request *request) {
     /* The request lies in its connection, which the handler's thread owns. */
@@ -22,7 +24,8 @@ bool assay_http_query(const assay_http_request *request, const char *name, assay
         *value = raw;
         return true;
     }
-    /* The whole query fits once into this memory of its own, so that a handler that gave its arena to a writer can still ask. */
+    /* The whole query fits once into this memory of its own, so that a handler that gave its arena to a writer can
+     * still ask. */
     uint8_t *out = ASSAY_NEW(&c->query_memory, uint8_t, raw.len);
     if (!out) out = ASSAY_NEW(request->arena, uint8_t, raw.len);
     if (!out) return false;
@@ -56,7 +59,8 @@ bool assay_http_stopping(const assay_http_request *request) {
     return atomic_load(&connection_of(request)->server->stopping);
 }
 
-/* ---- phases --------------------------------------------------------------------------------------------------------- */
+/* ---- phases ---------------------------------------------------------------------------------------------------------
+ */
 
 void http_phase_set(http_connection *c, http_phase phase, uint64_t moved) {
     assay_http_server *server = c->server;
@@ -86,7 +90,8 @@ void http_request_end(http_connection *c) {
     assay_os_mutex_unlock(&server->lock);
 }
 
-/* ---- headers -------------------------------------------------------------------------------------------------------- */
+/* ---- headers --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct framing {
     uint32_t lengths, encodings;
@@ -121,8 +126,8 @@ static http_verb verb_of(const char *method) {
     static const struct {
         const char *name;
         http_verb verb;
-    } verbs[] = {{"GET", HTTP_GET},       {"POST", HTTP_POST},     {"HEAD", HTTP_HEAD},
-                 {"PUT", HTTP_PUT},       {"DELETE", HTTP_DELETE}, {"OPTIONS", HTTP_OPTIONS}};
+    } verbs[] = {{"GET", HTTP_GET}, {"POST", HTTP_POST},     {"HEAD", HTTP_HEAD},
+                 {"PUT", HTTP_PUT}, {"DELETE", HTTP_DELETE}, {"OPTIONS", HTTP_OPTIONS}};
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(method, verbs[i].name) == 0) return verbs[i].verb;
     return HTTP_UNKNOWN;
@@ -160,9 +165,12 @@ static void find_route(http_connection *c) {
         c->request.path = c->target.path;
         return;
     }
-    if (c->allow == 0) refuse(c, MHD_HTTP_NOT_FOUND, ASSAY_E_NOT_FOUND, "no such path");
-    else if (c->verb == HTTP_OPTIONS) refuse(c, MHD_HTTP_NO_CONTENT, ASSAY_OK, NULL);
-    else refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, ASSAY_E_NOT_FOUND, "this path does not have that method");
+    if (c->allow == 0)
+        refuse(c, MHD_HTTP_NOT_FOUND, ASSAY_E_NOT_FOUND, "no such path");
+    else if (c->verb == HTTP_OPTIONS)
+        refuse(c, MHD_HTTP_NO_CONTENT, ASSAY_OK, NULL);
+    else
+        refuse(c, MHD_HTTP_METHOD_NOT_ALLOWED, ASSAY_E_NOT_FOUND, "this path does not have that method");
 }
 
 static void judge(http_connection *c, const framing *f) {
@@ -176,15 +184,19 @@ static void judge(http_connection *c, const framing *f) {
         refuse(c, MHD_HTTP_NOT_IMPLEMENTED, ASSAY_E_ENCODING, "this method is not implemented");
     } else {
         assay_err err = http_target_parse(&c->target, c->target_text, c->target_len);
-        if (err == ASSAY_E_RANGE) refuse(c, MHD_HTTP_NOT_FOUND, ASSAY_E_NOT_FOUND, "no such path");
-        else if (err) refuse(c, MHD_HTTP_BAD_REQUEST, ASSAY_E_ENCODING, "the path or query is malformed");
-        else find_route(c);
+        if (err == ASSAY_E_RANGE)
+            refuse(c, MHD_HTTP_NOT_FOUND, ASSAY_E_NOT_FOUND, "no such path");
+        else if (err)
+            refuse(c, MHD_HTTP_BAD_REQUEST, ASSAY_E_ENCODING, "the path or query is malformed");
+        else
+            find_route(c);
     }
     if (!c->refusal && f->lengths && f->length > c->route->body_max)
         refuse(c, MHD_HTTP_CONTENT_TOO_LARGE, ASSAY_E_SIZE, "the body is larger than this path takes");
 }
 
-/* ---- answers -------------------------------------------------------------------------------------------------------- */
+/* ---- answers --------------------------------------------------------------------------------------------------------
+ */
 
 static enum MHD_Result send_answer(http_connection *c) {
     if (!c->answer) return MHD_NO; /* no memory for an answer: the connection closes */
@@ -208,7 +220,8 @@ static void refuse_for_want_of_place(http_connection *c) {
     refuse(c, MHD_HTTP_SERVICE_UNAVAILABLE, ASSAY_F_BUSY, "too many requests are under way");
 }
 
-/* ---- the calls ------------------------------------------------------------------------------------------------------ */
+/* ---- the calls ------------------------------------------------------------------------------------------------------
+ */
 
 static enum MHD_Result begin(http_connection *c, const char *method) {
     assay_http_server *server = c->server;
@@ -239,8 +252,8 @@ static enum MHD_Result begin(http_connection *c, const char *method) {
     return MHD_YES;
 }
 
-/* Only a chunked body can outgrow its route here: its length was not known. libmicrohttpd takes no answer in the middle of a body, so the
- * refusal is written by hand before the connection closes. */
+/* Only a chunked body can outgrow its route here: its length was not known. libmicrohttpd takes no answer in the middle
+ * of a body, so the refusal is written by hand before the connection closes. */
 static enum MHD_Result too_large(http_connection *c) {
     static const char text[] = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     assay_os_mutex_lock(&c->server->lock);
@@ -268,8 +281,10 @@ static enum MHD_Result take_body(http_connection *c, const char *upload, size_t 
 void http_request_handle(http_connection *c) {
     assay_http_server *server = c->server;
     bool waits = c->route->pace == ASSAY_HTTP_WAITS;
-    if (!c->slot) c->slot = http_slot_take(server, c->peer, waits);
-    else if (!waits) http_slot_unhold(server, c->slot);
+    if (!c->slot)
+        c->slot = http_slot_take(server, c->peer, waits);
+    else if (!waits)
+        http_slot_unhold(server, c->slot);
     if (!c->slot) {
         refuse_for_want_of_place(c);
         http_answer_refusal(c);
@@ -279,7 +294,8 @@ void http_request_handle(http_connection *c) {
     c->request.body = (assay_bytes){c->slot->region.base, c->body_len};
     c->slot->arena = assay_base_arena(after, c->route->arena_max);
     /* Where nothing else lies: the region's end. */
-    c->query_memory = assay_base_arena(c->slot->region.base + c->slot->region.size - c->target.query.len, c->target.query.len);
+    c->query_memory =
+        assay_base_arena(c->slot->region.base + c->slot->region.size - c->target.query.len, c->target.query.len);
     c->request.arena = &c->slot->arena;
     assay_http_response response = {0};
     c->route->handler(server->context, &c->request, &response);
@@ -298,8 +314,8 @@ static enum MHD_Result run(http_connection *c) {
     return MHD_YES;
 }
 
-enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const char *url, const char *method, const char *version,
-                                const char *upload, size_t *upload_size, void **connection) {
+enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const char *url, const char *method,
+                                const char *version, const char *upload, size_t *upload_size, void **connection) {
     (void)server, (void)mhd, (void)url, (void)version;
     http_connection *c = *connection;
     if (!c) return MHD_NO; /* there was no memory for it */

@@ -9,7 +9,8 @@
 #define DETAIL_LEN_MAX 1024
 #define JSON_TYPE "application/json"
 
-/* ---- what handlers write -------------------------------------------------------------------------------------------- */
+/* ---- what handlers write --------------------------------------------------------------------------------------------
+ */
 
 assay_json assay_http_json(const assay_http_request *request, assay_buf *buf, size_t size) {
     assay_arena *arena = request->arena;
@@ -26,7 +27,8 @@ void assay_http_json_done(const assay_http_request *request, assay_http_response
     /* What was not written goes back, unless something was taken after it. */
     if (request->arena->at == buf->ptr + buf->cap) request->arena->at = buf->ptr + (err ? 0 : buf->len);
     if (err) {
-        assay_http_problem(request, response, assay_base_err_is_fault(err) ? err : ASSAY_F_BUG, "the answer could not be written");
+        assay_http_problem(request, response, assay_base_err_is_fault(err) ? err : ASSAY_F_BUG,
+                           "the answer could not be written");
         return;
     }
     response->body = (assay_bytes){buf->ptr, buf->len};
@@ -75,7 +77,8 @@ static void problem_into(assay_buf *out, uint32_t status, assay_err err, const c
     if (write_problem(out, status, err, NULL) != ASSAY_OK) out->len = 0; /* no room at all: the status must do */
 }
 
-void assay_http_problem(const assay_http_request *request, assay_http_response *response, assay_err err, const char *detail) {
+void assay_http_problem(const assay_http_request *request, assay_http_response *response, assay_err err,
+                        const char *detail) {
     uint32_t status = status_of(err);
     assay_buf out = {request->arena->at, 0, (size_t)(request->arena->end - request->arena->at)};
     if (out.cap > HTTP_PROBLEM_LEN_MAX) out.cap = HTTP_PROBLEM_LEN_MAX;
@@ -87,7 +90,8 @@ void assay_http_problem(const assay_http_request *request, assay_http_response *
                                       .retry_after = status == MHD_HTTP_SERVICE_UNAVAILABLE ? 1 : 0};
 }
 
-/* ---- what is sent --------------------------------------------------------------------------------------------------- */
+/* ---- what is sent ---------------------------------------------------------------------------------------------------
+ */
 
 static bool add(struct MHD_Response *answer, const char *name, const char *value) {
     return MHD_add_response_header(answer, name, value) == MHD_YES;
@@ -118,10 +122,12 @@ static bool known_to_client(http_connection *c, const etag *tag) {
     return known && (strcmp(known, "*") == 0 || strstr(known, tag->text) != NULL);
 }
 
-static bool add_of_handler(http_connection *c, struct MHD_Response *answer, const assay_http_response *response, const etag *tag) {
+static bool add_of_handler(http_connection *c, struct MHD_Response *answer, const assay_http_response *response,
+                           const etag *tag) {
     (void)c;
     bool ok = true;
-    if (response->body.len) ok = add(answer, "Content-Type", response->content_type ? response->content_type : JSON_TYPE);
+    if (response->body.len)
+        ok = add(answer, "Content-Type", response->content_type ? response->content_type : JSON_TYPE);
     if (ok && tag->text[0])
         ok = add(answer, "ETag", tag->text) && add(answer, "Cache-Control", "public, max-age=31536000, immutable");
     if (ok && response->retry_after) {
@@ -152,7 +158,8 @@ static void set_answer(http_connection *c, uint32_t status, struct MHD_Response 
 void http_answer(http_connection *c, const assay_http_response *response) {
     assay_http_response r = *response;
     if (r.status == 0) r.status = MHD_HTTP_OK;
-    if (r.status < 200 || r.status > 599) assay_http_problem(&c->request, &r, ASSAY_F_BUG, "the handler gave no HTTP status");
+    if (r.status < 200 || r.status > 599)
+        assay_http_problem(&c->request, &r, ASSAY_F_BUG, "the handler gave no HTTP status");
     etag tag = {""};
     if (r.immutable && r.status == MHD_HTTP_OK) {
         tag = etag_of(r.body);
@@ -167,7 +174,8 @@ void http_answer(http_connection *c, const assay_http_response *response) {
         copy = true;
     }
     struct MHD_Response *answer = make(r.body, copy);
-    set_answer(c, r.status, answer, answer && add_standard(c, answer) && add_of_handler(c, answer, &r, &tag), r.body.len);
+    set_answer(c, r.status, answer, answer && add_standard(c, answer) && add_of_handler(c, answer, &r, &tag),
+               r.body.len);
     if (!copy && c->answer) return;
     http_slot_give(c->server, c->slot);
     c->slot = NULL;

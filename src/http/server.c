@@ -9,15 +9,17 @@
 
 #define STOP_NS UINT64_C(3000000000) /* what a stop gives answers to leave */
 #define THREAD_STACK_LEN ((size_t)512 * 1024)
-/* libmicrohttpd 0.9.75 reads 128 events at a time and, if all 128 came, waits for more before it looks at any of them: maybe for
- * ever. (Found by bench_http: 256 connections stood still.) A thread that never has 128 things to wait for never gets there. */
+/* libmicrohttpd 0.9.75 reads 128 events at a time and, if all 128 came, waits for more before it looks at any of them:
+ * maybe for ever. (Found by bench_http: 256 connections stood still.) A thread that never has 128 things to wait for
+ * never gets there. */
 #define CONNECTIONS_PER_THREAD_MAX 120
 #define THREADS_MAX 64
 #define CONNECTIONS_MAX (CONNECTIONS_PER_THREAD_MAX * THREADS_MAX)
 #define SLOTS_MAX 4096
 #define SLOTS_MIN 8
 
-/* ---- connections ---------------------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------------------------------
+ */
 
 static void connection_start(assay_http_server *server, struct MHD_Connection *mhd, void **socket_context) {
     http_connection *c = malloc(sizeof *c);
@@ -38,8 +40,10 @@ static void connection_start(assay_http_server *server, struct MHD_Connection *m
     server->connections = c;
     server->connections_count++;
     bool scarce = server->connections_count >= server->limits.connections - server->limits.connections / 8;
-    if (scarce) http_watch_by(server, c->since_ns);
-    else http_watch_by(server, http_watch_deadline(c, false));
+    if (scarce)
+        http_watch_by(server, c->since_ns);
+    else
+        http_watch_by(server, http_watch_deadline(c, false));
     assay_os_mutex_unlock(&server->lock);
 }
 
@@ -48,16 +52,21 @@ static void connection_end(assay_http_server *server, http_connection *c) {
     http_request_end(c);
     assay_os_mutex_lock(&server->lock);
     if (c->next) c->next->prev = c->prev;
-    if (c->prev) c->prev->next = c->next;
-    else server->connections = c->next;
+    if (c->prev)
+        c->prev->next = c->next;
+    else
+        server->connections = c->next;
     server->connections_count--;
     assay_os_mutex_unlock(&server->lock);
     free(c);
 }
 
-static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context, enum MHD_ConnectionNotificationCode code) {
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) connection_start(context, mhd, socket_context);
-    else connection_end(context, *socket_context);
+static void on_connection(void *context, struct MHD_Connection *mhd, void **socket_context,
+                          enum MHD_ConnectionNotificationCode code) {
+    if (code == MHD_CONNECTION_NOTIFY_STARTED)
+        connection_start(context, mhd, socket_context);
+    else
+        connection_end(context, *socket_context);
 }
 
 /* The request line is there. libmicrohttpd cuts the target in place right after this call, so the text is kept here. */
@@ -77,12 +86,14 @@ static size_t no_unescape(void *context, struct MHD_Connection *mhd, char *text)
     return strlen(text);
 }
 
-static void on_completed(void *context, struct MHD_Connection *mhd, void **connection, enum MHD_RequestTerminationCode code) {
+static void on_completed(void *context, struct MHD_Connection *mhd, void **connection,
+                         enum MHD_RequestTerminationCode code) {
     (void)context, (void)mhd, (void)code;
     if (*connection) http_request_end(*connection);
 }
 
-/* ---- start ---------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------------------------------
+ */
 
 static uint32_t limit(uint32_t wanted, uint32_t normal, uint32_t least, uint32_t most) {
     if (wanted == 0) return normal;
@@ -105,13 +116,15 @@ static assay_http_limits limits_of(assay_http_limits wanted) {
 
 static const char *patterns_wrong(const assay_http_route *routes, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        if (!http_pattern_ok(routes[i].pattern)) return routes[i].pattern ? routes[i].pattern : "a route without a pattern";
+        if (!http_pattern_ok(routes[i].pattern))
+            return routes[i].pattern ? routes[i].pattern : "a route without a pattern";
         if (routes[i].method == ASSAY_HTTP_HEAD || routes[i].handler == NULL) return routes[i].pattern;
     }
     return NULL;
 }
 
-/* Each thread has its own listening epoll and its share of the connections. No timeout of libmicrohttpd's: see watch.c. */
+/* Each thread has its own listening epoll and its share of the connections. No timeout of libmicrohttpd's: see watch.c.
+ */
 static assay_err listen_on(assay_http_server *server, uint16_t *port_out, const http_address *address) {
     unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
     if (address->family == AF_INET6) flags |= MHD_USE_IPv6;
@@ -153,8 +166,9 @@ static void server_free(assay_http_server *server) {
     free(server);
 }
 
-assay_err assay_http_start(assay_http_server **out, uint16_t *port_out, const char **why, const char *address, uint16_t port,
-                           const assay_http_route *routes, size_t routes_count, void *context, assay_http_limits limits) {
+assay_err assay_http_start(assay_http_server **out, uint16_t *port_out, const char **why, const char *address,
+                           uint16_t port, const assay_http_route *routes, size_t routes_count, void *context,
+                           assay_http_limits limits) {
     static _Thread_local char reason[128];
     *out = NULL;
     *why = NULL;
@@ -185,23 +199,26 @@ assay_err assay_http_start(assay_http_server **out, uint16_t *port_out, const ch
     return ASSAY_OK;
 }
 
-/* ---- stop ----------------------------------------------------------------------------------------------------------- */
+/* ---- stop -----------------------------------------------------------------------------------------------------------
+ */
 
 void assay_http_stop(assay_http_server *server) {
     if (!server) return;
     assay_os_mutex_lock(&server->lock);
     atomic_store(&server->stopping, true);
     assay_os_mutex_unlock(&server->lock);
+    /* Nobody new; closed only when libmicrohttpd's threads, which may still look at it, are gone. */
     MHD_socket listener = MHD_quiesce_daemon(server->daemon);
-    if (listener != MHD_INVALID_SOCKET) close(listener);
-    /* From here on no request gets a slot, so the queue only shrinks; its last handler resumes its connection, as libmicrohttpd demands
-     * before it may be stopped. */
+    if (listener != MHD_INVALID_SOCKET) shutdown(listener, SHUT_RDWR);
+    /* From here on no request gets a slot, so the queue only shrinks; its last handler resumes its connection, as
+     * libmicrohttpd demands before it may be stopped. */
     http_workers_fini(server);
     uint64_t deadline = assay_os_monotonic_ns() + STOP_NS;
     assay_os_mutex_lock(&server->lock);
     while (server->busy && assay_os_condition_wait(&server->calm, &server->lock, deadline)) {}
     assay_os_mutex_unlock(&server->lock);
     server_free(server);
+    if (listener != MHD_INVALID_SOCKET) close(listener);
 }
 
 assay_http_counts assay_http_count(const assay_http_server *server) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Request targets (RFC 9112 3.2, RFC 3986) and the patterns of routes. Strict: what two programs could read differently is
- * refused, for a path decides who answers. */
+ * Request targets (RFC 9112 3.2, RFC 3986) and the patterns of routes. Strict: what two programs could read differently
+ * is refused, for a path decides who answers. */
 #include "http_internal.h"
 
 #include <string.h>
@@ -36,7 +36,8 @@ static bool query_ok(assay_bytes query) {
     return true;
 }
 
-/* An escaped slash is data, yet whoever takes the path for a file's must not meet "..": parts are judged after decoding. */
+/* An escaped slash is data, yet whoever takes the path for a file's must not meet "..": parts are judged after
+ * decoding. */
 static bool has_dots(assay_bytes path) {
     size_t start = 0;
     for (size_t i = 0; i <= path.len; i++) {
@@ -88,7 +89,8 @@ assay_err http_target_parse(http_target *out, uint8_t *text, size_t len) {
     return has_dots(out->path) ? ASSAY_E_ENCODING : ASSAY_OK;
 }
 
-/* ---- patterns ------------------------------------------------------------------------------------------------------- */
+/* ---- patterns -------------------------------------------------------------------------------------------------------
+ */
 
 /* The pattern's next part, without its slash; false at the end. */
 static bool next_part(assay_bytes *part, const char **pattern) {
@@ -139,7 +141,8 @@ bool http_pattern_match(const char *pattern, const http_target *target, assay_by
     return at == target->segments_count;
 }
 
-/* ---- queries -------------------------------------------------------------------------------------------------------- */
+/* ---- queries --------------------------------------------------------------------------------------------------------
+ */
 
 static int next_query_char(assay_bytes *text) {
     bool plus = text->ptr[0] == '+';

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One thread that cuts what is too slow. libmicrohttpd's own timeout starts anew with every byte, so a byte now and then holds
- * a connection for ever; here a phase as a whole has a deadline. The thread sleeps until the next thing is due. */
+ * One thread that cuts what is too slow. libmicrohttpd's own timeout starts anew with every byte, so a byte now and
+ * then holds a connection for ever; here a phase as a whole has a deadline. The thread sleeps until the next thing is
+ * due. */
 #include "http_internal.h"
 
 #include <string.h>
@@ -27,9 +28,9 @@ uint64_t http_watch_deadline(const http_connection *connection, bool scarce) {
     return connection->since_ns + grace;
 }
 
-/* The lock is held, so libmicrohttpd can neither have closed the socket (its notice comes first, and takes the lock) nor have begun an
- * answer: what is written here stands alone. An idle connection that was served before is closed without a word: its
- * client could take that for the answer to what it is about to send. */
+/* The lock is held, so libmicrohttpd can neither have closed the socket (its notice comes first, and takes the lock)
+ * nor have begun an answer: what is written here stands alone. An idle connection that was served before is closed
+ * without a word: its client could take that for the answer to what it is about to send. */
 static void cut(assay_http_server *server, http_connection *connection) {
     static const char late[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     if (connection->phase == HTTP_BODY || (connection->phase == HTTP_OPEN && !connection->served)) {
@@ -48,8 +49,10 @@ static void look(assay_http_server *server, uint64_t now) {
     for (http_connection *c = server->connections; c; c = c->next) {
         if (c->cut) continue;
         uint64_t deadline = http_watch_deadline(c, scarce);
-        if (deadline <= now) cut(server, c);
-        else http_watch_by(server, deadline);
+        if (deadline <= now)
+            cut(server, c);
+        else
+            http_watch_by(server, deadline);
     }
     if (http_slots_trim(server, now)) http_watch_by(server, now + SECOND_NS);
     http_workers_grow(server, now);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Threads for handlers that take their time. Their number follows one rule: at least limits.workers of them are never inside
- * a handler that waits. They are started when first needed and stay; there are never more than slots plus limits.workers. The
- * queue holds at most one request of every connection. */
+ * Threads for handlers that take their time. Their number follows one rule: at least limits.workers of them are never
+ * inside a handler that waits. They are started when first needed and stay; there are never more than slots plus
+ * limits.workers. The queue holds at most one request of every connection. */
 #include "http_internal.h"
 
 #include <stdlib.h>
@@ -91,8 +91,10 @@ bool http_workers_expect(assay_http_server *server) {
 void http_workers_put(assay_http_server *server, http_connection *connection) {
     assay_os_mutex_lock(&server->lock);
     connection->next_job = NULL;
-    if (server->jobs) server->jobs_last->next_job = connection;
-    else server->jobs = connection;
+    if (server->jobs)
+        server->jobs_last->next_job = connection;
+    else
+        server->jobs = connection;
     server->jobs_last = connection;
     if (server->workers_idle) assay_os_condition_signal(&server->job_there);
     /* An idle worker may have been called for an earlier job already. */

@@ -45,7 +45,8 @@ static assay_err read_key(assay_signer *signer, const char *path) {
     assay_os_file_close(&file);
     if (!err && (len != KEY_FILE_LEN || memcmp(text, KEY_WORD, KEY_WORD_LEN) != 0 || text[KEY_FILE_LEN - 1] != '\n'))
         err = ASSAY_F_CORRUPT;
-    if (!err && assay_base_unhex(signer->secret.b, sizeof signer->secret.b, (assay_bytes){text + KEY_WORD_LEN, KEY_HEX_LEN}))
+    if (!err &&
+        assay_base_unhex(signer->secret.b, sizeof signer->secret.b, (assay_bytes){text + KEY_WORD_LEN, KEY_HEX_LEN}))
         err = ASSAY_F_CORRUPT;
     assay_crypto_wipe(text, sizeof text);
     if (!err) signer->public_key = assay_crypto_ed25519_public(&signer->secret);
@@ -92,8 +93,10 @@ assay_err assay_signer_open(assay_signer **out, assay_arena *keep, const char *d
     assay_err err = open_locked(signer, &at, create);
     /* A symbolic link, a name that is taken: what is in the way of a file is the disk's fault, not a verdict. */
     if (err && !assay_base_err_is_fault(err) && err != ASSAY_E_NOT_FOUND) err = ASSAY_F_STORAGE;
-    if (err) assay_signer_close(signer);
-    else *out = signer;
+    if (err)
+        assay_signer_close(signer);
+    else
+        *out = signer;
     return err;
 }
 
@@ -107,7 +110,8 @@ void assay_signer_close(assay_signer *signer) {
 
 assay_public_key assay_signer_public(const assay_signer *signer) { return signer->public_key; }
 
-/* ---- what may be signed -------------------------------------------------------------------------------------------- */
+/* ---- what may be signed --------------------------------------------------------------------------------------------
+ */
 
 static int order(int64_t a, int64_t b) { return (a > b) - (a < b); }
 
@@ -118,10 +122,10 @@ static int compare_with_mark(const signer_watermark *mark, const signer_watermar
     return order(wanted->step, mark->step);
 }
 
-/* Signs wanted->sign_bytes. At the watermark only a repeat may be signed: as_before holds what the caller's request would have
- * been with the watermark's timestamp, so equal bytes mean that nothing but time has passed. */
-static assay_err sign(assay_signer *signer, assay_signature *signature, assay_time *timestamp, const signer_watermark *wanted,
-                      assay_bytes as_before) {
+/* Signs wanted->sign_bytes. At the watermark only a repeat may be signed: as_before holds what the caller's request
+ * would have been with the watermark's timestamp, so equal bytes mean that nothing but time has passed. */
+static assay_err sign(assay_signer *signer, assay_signature *signature, assay_time *timestamp,
+                      const signer_watermark *wanted, assay_bytes as_before) {
     const signer_watermark *mark = &signer->mark;
     if (signer->broken) return ASSAY_F_STORAGE;
     int place = compare_with_mark(mark, wanted);
@@ -143,7 +147,8 @@ static bool vote_ok(const assay_vote *vote, assay_bytes chain_id) {
            chain_id.len >= 1 && chain_id.len <= ASSAY_CHAIN_ID_LEN_MAX;
 }
 
-assay_err assay_signer_vote(assay_signer *signer, assay_vote *vote, assay_bytes chain_id, assay_time now, assay_time at_least) {
+assay_err assay_signer_vote(assay_signer *signer, assay_vote *vote, assay_bytes chain_id, assay_time now,
+                            assay_time at_least) {
     if (!vote_ok(vote, chain_id)) return ASSAY_E_RANGE;
     assay_vote as_new = *vote, as_before = *vote;
     as_new.timestamp = assay_base_time_cmp(now, at_least) < 0 ? at_least : now;
@@ -175,7 +180,8 @@ assay_err assay_signer_proposal(assay_signer *signer, assay_proposal *proposal, 
                                .timestamp = now};
     uint8_t memory[SIGNER_SIGN_BYTES_MAX];
     assay_buf fresh = {wanted.sign_bytes, 0, sizeof wanted.sign_bytes}, before = {memory, 0, sizeof memory};
-    if (assay_proposal_sign_bytes(&fresh, &as_new, chain_id) || assay_proposal_sign_bytes(&before, &as_before, chain_id))
+    if (assay_proposal_sign_bytes(&fresh, &as_new, chain_id) ||
+        assay_proposal_sign_bytes(&before, &as_before, chain_id))
         return ASSAY_E_RANGE;
     wanted.sign_bytes_len = (uint32_t)fresh.len;
     return sign(signer, &proposal->signature, &proposal->timestamp, &wanted, (assay_bytes){before.ptr, before.len});

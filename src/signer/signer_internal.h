@@ -17,7 +17,8 @@ typedef enum signer_step {
 } signer_step;
 
 #define SIGNER_SIGN_BYTES_MAX 200
-/* One sector: a disk writes it whole or not at all, so that overwriting in place never leaves halves of two watermarks. */
+/* One sector: a disk writes it whole or not at all, so that overwriting in place never leaves halves of two watermarks.
+ */
 #define SIGNER_WATERMARK_LEN 512
 
 /* The last thing that was signed, or was about to be. All zero but the key: nothing yet. */
@@ -41,11 +42,13 @@ struct assay_signer {
     signer_watermark mark;
 };
 
-/* signer_watermark_encode - the file's content: format, fields in fixed places (little-endian), zeros, SHA-256 of all before. */
+/* signer_watermark_encode - the file's content: format, fields in fixed places (little-endian), zeros, SHA-256 of all
+ * before. */
 void signer_watermark_encode(uint8_t out[SIGNER_WATERMARK_LEN], const signer_watermark *mark);
 /* signer_watermark_decode - ASSAY_F_CORRUPT unless bytes are exactly what encode gives for some watermark. */
 ASSAY_MUST_USE assay_err signer_watermark_decode(signer_watermark *out, assay_bytes bytes);
-/* signer_advance - makes mark the signer's watermark, on disk and then in memory. ASSAY_F_STORAGE: the signer is broken. */
+/* signer_advance - makes mark the signer's watermark, on disk and then in memory. ASSAY_F_STORAGE: the signer is
+ * broken. */
 ASSAY_MUST_USE assay_err signer_advance(assay_signer *signer, const signer_watermark *mark);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench_http - small JSON answers over loopback, keep-alive, without pipelining. Clients and server share this process and this
- * machine's processors. usage: bench_http [connections [seconds]] */
+ * bench_http - small JSON answers over loopback, keep-alive, without pipelining. Clients and server share this process
+ * and this machine's processors. usage: bench_http [connections [seconds]] */
 #include "http/http.h"
 #include "os/os.h"
 
@@ -120,8 +120,8 @@ static void measure(uint16_t port, const char *path, uint32_t connections, uint3
     double elapsed = (double)(assay_os_monotonic_ns() - begin) / 1e9, used = (double)(assay_os_cpu_ns() - cpu) / 1e9;
     double answers = 0, bytes = 0;
     for (int i = 0; i < CLIENT_THREADS; i++) answers += (double)loads[i].answers, bytes += (double)loads[i].bytes;
-    printf("%-8s %3u connections: %8.0f answers/s, %7.1f MiB/s, %4.1f us of processor each (client included)\n", path, connections,
-           answers / elapsed, bytes / elapsed / 1048576, used / answers * 1e6);
+    printf("%-8s %3u connections: %8.0f answers/s, %7.1f MiB/s, %4.1f us of processor each (client included)\n", path,
+           connections, answers / elapsed, bytes / elapsed / 1048576, used / answers * 1e6);
 }
 
 int main(int argc, char **argv) {
@@ -129,8 +129,9 @@ int main(int argc, char **argv) {
     assay_http_server *server;
     uint16_t port;
     const char *why;
-    if (connections > CONNECTIONS_MAX || assay_http_start(&server, &port, &why, "127.0.0.1", 0, routes, 3, NULL,
-                                                           (assay_http_limits){.connections = 1024, .connections_per_address = 1024}))
+    if (connections > CONNECTIONS_MAX ||
+        assay_http_start(&server, &port, &why, "127.0.0.1", 0, routes, 3, NULL,
+                         (assay_http_limits){.connections = 1024, .connections_per_address = 1024}))
         return printf("%s\n", why), 1;
     measure(port, "/quick", connections, seconds);
     measure(port, "/works", connections, seconds);

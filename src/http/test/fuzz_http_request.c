@@ -12,7 +12,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const patterns[] = {"/", "/status", "/a/{b}", "/{a}/{b}", "/{a}/{b}/{c}/{d}/{e}/{f}", "/m/{name}/files/{path*}", "/{all*}"};
+static const char *const patterns[] = {
+    "/", "/status", "/a/{b}", "/{a}/{b}", "/{a}/{b}/{c}/{d}/{e}/{f}", "/m/{name}/files/{path*}", "/{all*}"};
 
 static void check_parts(const http_target *t) {
     const uint8_t *end = t->path.ptr + t->path.len, *at = t->path.ptr;

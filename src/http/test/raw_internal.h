@@ -58,7 +58,8 @@ static inline ssize_t raw_recv(int fd, void *out, size_t cap, int milliseconds) 
     return n < 0 ? 0 : n;
 }
 
-/* raw_read_all - reads until the other side closes (true) or nothing came for so long (false); out is cut at TEXT_MAX - 1. */
+/* raw_read_all - reads until the other side closes (true) or nothing came for so long (false); out is cut at TEXT_MAX
+ * - 1. */
 static inline bool raw_read_all(int fd, char *out, int milliseconds) {
     size_t len = 0;
     char rest[4096];
@@ -71,8 +72,8 @@ static inline bool raw_read_all(int fd, char *out, int milliseconds) {
     }
 }
 
-/* raw_answer - one answer with Content-Length (or 204, 304): its status, the whole text in out (cut at TEXT_MAX - 1). 0 if the connection
- * closed or nothing came in 5 s. */
+/* raw_answer - one answer with Content-Length (or 204, 304): its status, the whole text in out (cut at TEXT_MAX - 1). 0
+ * if the connection closed or nothing came in 5 s. */
 static inline int raw_answer_to(int fd, char *out, bool head) {
     size_t len = 0, want = SIZE_MAX;
     while (len < want) {

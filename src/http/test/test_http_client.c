@@ -85,14 +85,15 @@ static assay_http_client *client_of(uint16_t to, const char *base, uint32_t time
     return client;
 }
 
-static assay_err call(assay_http_client *client, assay_http_reply *reply, assay_http_method method, const char *path, const char *body,
-                      size_t body_max) {
+static assay_err call(assay_http_client *client, assay_http_reply *reply, assay_http_method method, const char *path,
+                      const char *body, size_t body_max) {
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     return assay_http_call(client, reply, &keep, method, path, assay_base_bytes_str(body), NULL, body_max);
 }
 
 static void check_body(const assay_http_reply *reply, const char *want) {
-    if (!assay_base_bytes_eq(reply->body, assay_base_bytes_str(want))) fail_msg("%.*s", (int)reply->body.len, reply->body.ptr);
+    if (!assay_base_bytes_eq(reply->body, assay_base_bytes_str(want)))
+        fail_msg("%.*s", (int)reply->body.len, reply->body.ptr);
 }
 
 static void every_method_over_one_connection(void **state) {
@@ -110,7 +111,9 @@ static void every_method_over_one_connection(void **state) {
         assert_int_equal(call(client, &reply, ASSAY_HTTP_POST, "/echo", "", 1000), ASSAY_OK);
         check_body(&reply, "{\"method\":\"POST\",\"path\":\"/echo\",\"type\":\"application/json\",\"body\":\"\"}");
         assay_arena keep = assay_base_arena(memory, sizeof memory);
-        assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_PUT, "/echo", ASSAY_STR("x"), "text/plain", 1000), ASSAY_OK);
+        assert_int_equal(
+            assay_http_call(client, &reply, &keep, ASSAY_HTTP_PUT, "/echo", ASSAY_STR("x"), "text/plain", 1000),
+            ASSAY_OK);
         check_body(&reply, "{\"method\":\"PUT\",\"path\":\"/echo\",\"type\":\"text/plain\",\"body\":\"x\"}");
         assert_int_equal(call(client, &reply, ASSAY_HTTP_DELETE, "/echo", NULL, 1000), ASSAY_OK);
         check_body(&reply, "{\"method\":\"DELETE\",\"path\":\"/echo\",\"type\":\"\",\"body\":\"\"}");
@@ -163,10 +166,13 @@ static void replies_are_bounded(void **state) {
     assert_int_equal(reply.body.len, 900000);
     /* The arena, too, bounds; and what was taken from it is exactly the body. */
     assay_arena keep = assay_base_arena(memory, 500);
-    assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_GET, "/bytes?len=501", (assay_bytes){NULL, 0}, NULL, 1000),
-                     ASSAY_F_MEMORY);
+    assert_int_equal(
+        assay_http_call(client, &reply, &keep, ASSAY_HTTP_GET, "/bytes?len=501", (assay_bytes){NULL, 0}, NULL, 1000),
+        ASSAY_F_MEMORY);
     assert_ptr_equal(keep.at, memory);
-    assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_GET, "/bytes?len=500", (assay_bytes){NULL, 0}, NULL, 1000), ASSAY_OK);
+    assert_int_equal(
+        assay_http_call(client, &reply, &keep, ASSAY_HTTP_GET, "/bytes?len=500", (assay_bytes){NULL, 0}, NULL, 1000),
+        ASSAY_OK);
     assert_ptr_equal(keep.at, memory + 500);
     assay_http_client_close(client);
 }
@@ -177,9 +183,13 @@ static void large_bodies_go_through(void **state) {
     assay_http_reply reply;
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     uint8_t *body = calloc(1, (4 << 20) + 1);
-    assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_POST, "/upload", (assay_bytes){body, 4 << 20}, NULL, 1000), ASSAY_OK);
+    assert_int_equal(
+        assay_http_call(client, &reply, &keep, ASSAY_HTTP_POST, "/upload", (assay_bytes){body, 4 << 20}, NULL, 1000),
+        ASSAY_OK);
     assert_int_equal(reply.status, 200);
-    assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_POST, "/upload", (assay_bytes){body, (4 << 20) + 1}, NULL, 1000), ASSAY_OK);
+    assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_POST, "/upload",
+                                     (assay_bytes){body, (4 << 20) + 1}, NULL, 1000),
+                     ASSAY_OK);
     assert_int_equal(reply.status, 413);
     free(body);
     assay_http_client_close(client);
@@ -187,8 +197,9 @@ static void large_bodies_go_through(void **state) {
 
 static void what_cannot_be_a_call_is_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"", "ftp://127.0.0.1/", "file:///etc/passwd", "127.0.0.1:80", "http://", "gopher://h", "http://h/?q",
-                                      "http://h/#f", "http://h:99999/", "https//h"};
+    static const char *const bad[] = {
+        "",           "ftp://127.0.0.1/", "file:///etc/passwd", "127.0.0.1:80",    "http://",
+        "gopher://h", "http://h/?q",      "http://h/#f",        "http://h:99999/", "https//h"};
     assay_http_client *client = NULL;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (assay_http_client_open(&client, bad[i], 1) != ASSAY_E_USAGE) fail_msg("accepted: %s", bad[i]);
@@ -295,9 +306,12 @@ static void servers_that_lie_harm_nobody(void **state) {
         assay_http_reply reply;
         for (int round = 0; round < 3; round++) {
             assay_err err = call(client, &reply, ASSAY_HTTP_POST, "/echo", "some body", 1000);
-            if (err != cases[i].err) fail_msg("%zu: %s: %s", i, assay_base_err_text(err), assay_http_client_why(client));
-            if (!err) assert_int_equal(reply.body.len, 2);
-            else assert_true(err == ASSAY_E_SIZE || assay_http_client_why(client)[0] != 0);
+            if (err != cases[i].err)
+                fail_msg("%zu: %s: %s", i, assay_base_err_text(err), assay_http_client_why(client));
+            if (!err)
+                assert_int_equal(reply.body.len, 2);
+            else
+                assert_true(err == ASSAY_E_SIZE || assay_http_client_why(client)[0] != 0);
         }
         assay_http_client_close(client);
         shutdown(l.fd, SHUT_RDWR);

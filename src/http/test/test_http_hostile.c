@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Clients that are slow, broken or hostile, over raw sockets. Each test starts a server with short limits, attacks it, and shows
- * that somebody else is served meanwhile and that the attackers are gone afterwards. Times that must pass are bounded from below
- * by limits and from above generously, for a machine that is busy with other things. */
+ * Clients that are slow, broken or hostile, over raw sockets. Each test starts a server with short limits, attacks it,
+ * and shows that somebody else is served meanwhile and that the attackers are gone afterwards. Times that must pass are
+ * bounded from below by limits and from above generously, for a machine that is busy with other things. */
 #include "raw_internal.h"
 
 #include <stdatomic.h>
 
 static char text[TEXT_MAX];
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { SANITIZED = 1 };
+#else
+enum { SANITIZED = 0 };
+#endif
 
 typedef struct world {
     atomic_int inside; /* handlers that wait */
@@ -68,7 +74,7 @@ static void others_are_served(uint16_t port) {
         uint64_t begin = assay_os_monotonic_ns();
         assert_int_equal(raw_ask_from(port, 77, i % 2 ? QUICK : WORKS, text), 200);
         double took = seconds_since(begin);
-        if (took > 1) fail_msg("another client waited %.2f s", took);
+        if (took > (SANITIZED ? 10 : 2)) fail_msg("another client waited %.2f s", took);
     }
 }
 
@@ -78,7 +84,8 @@ static void wait_until_closed(int fd, double at_most) {
     if (!closed) fail_msg("still open after %.1f s", seconds_since(begin));
 }
 
-/* ---- slow ----------------------------------------------------------------------------------------------------------- */
+/* ---- slow -----------------------------------------------------------------------------------------------------------
+ */
 
 static void headers_that_trickle_are_cut(void **state) {
     (void)state;
@@ -110,24 +117,29 @@ static void bodies_that_trickle_are_cut(void **state) {
     (void)state;
     enum { SLOW = 60 }; /* more than one address may have in memory at once */
     uint16_t port;
-    assay_http_server *server = serve(&port, routes, ROUTES, NULL, (assay_http_limits){.timeout_seconds = 1, .requests_in_memory = 64});
+    assay_http_server *server =
+        serve(&port, routes, ROUTES, NULL, (assay_http_limits){.timeout_seconds = 1, .requests_in_memory = 64});
     int fds[SLOW], refused = 0, late = 0;
     for (int i = 0; i < SLOW; i++) {
         assert_true((fds[i] = raw_dial(port, 1)) >= 0);
-        assert_true(raw_say(fds[i], i % 2 ? "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"
-                                          : "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n"));
+        assert_true(
+            raw_say(fds[i], i % 2 ? "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 100000\r\n\r\n"
+                                  : "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n186a0\r\n"));
     }
     for (int round = 0; round < 20; round++) {
         for (int i = 0; i < SLOW; i++) (void)raw_send(fds[i], "x", 1);
         others_are_served(port);
         /* Somebody else may also upload. */
-        assert_int_equal(raw_ask_from(port, 77, "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", text), 200);
+        assert_int_equal(raw_ask_from(port, 77, "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", text),
+                         200);
         assay_os_sleep_ns(SECOND / 20);
     }
     for (int i = 0; i < SLOW; i++) {
         wait_until_closed(fds[i], 5);
-        if (strncmp(text, "HTTP/1.1 503", 12) == 0) refused++;
-        else if (strncmp(text, "HTTP/1.1 408", 12) == 0) late++;
+        if (strncmp(text, "HTTP/1.1 503", 12) == 0)
+            refused++;
+        else if (strncmp(text, "HTTP/1.1 408", 12) == 0)
+            late++;
         close(fds[i]);
     }
     /* The kernel may drop an answer when a connection is closed with unread bytes, so not every word arrives. */
@@ -168,7 +180,8 @@ static void clients_that_do_not_read_are_cut(void **state) {
 static void idle_connections_make_room(void **state) {
     (void)state;
     uint16_t port;
-    assay_http_server *server = serve(&port, routes, ROUTES, NULL, (assay_http_limits){.connections = 16, .timeout_seconds = 30});
+    assay_http_server *server =
+        serve(&port, routes, ROUTES, NULL, (assay_http_limits){.connections = 16, .timeout_seconds = 30});
     int fds[40];
     for (int i = 0; i < 40; i++) assert_true((fds[i] = raw_dial(port, 1)) >= 0);
     uint64_t begin = assay_os_monotonic_ns();
@@ -198,7 +211,8 @@ static void an_idle_connection_ends_without_a_word(void **state) {
     assay_http_stop(server);
 }
 
-/* ---- many ----------------------------------------------------------------------------------------------------------- */
+/* ---- many -----------------------------------------------------------------------------------------------------------
+ */
 
 static void one_address_has_its_share(void **state) {
     (void)state;
@@ -278,7 +292,8 @@ static void handlers_that_are_stuck_stall_nobody_for_long(void **state) {
     assay_http_stop(server);
 }
 
-/* ---- broken --------------------------------------------------------------------------------------------------------- */
+/* ---- broken ---------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t random_next(uint64_t *seed) {
     *seed ^= *seed << 13;
@@ -293,8 +308,14 @@ static void garbage_harms_nobody(void **state) {
     assay_http_server *server = serve(&port, routes, ROUTES, NULL, (assay_http_limits){.timeout_seconds = 1});
     uint64_t seed = 20261125;
     print_message("seed %llu\n", (unsigned long long)seed);
-    static const char *const starts[] = {"", "GET ", "GET /quick HTTP/1.1\r\nHost: h\r\n", "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
-                                         "\r\n\r\n\r\n", "GET /quick HTTP/9.9\r\n", "\x16\x03\x01\x02", "GET /quick\r\n\r\n"};
+    static const char *const starts[] = {"",
+                                         "GET ",
+                                         "GET /quick HTTP/1.1\r\nHost: h\r\n",
+                                         "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                         "\r\n\r\n\r\n",
+                                         "GET /quick HTTP/9.9\r\n",
+                                         "\x16\x03\x01\x02",
+                                         "GET /quick\r\n\r\n"};
     for (int round = 0; round < 400; round++) {
         int fd = raw_dial(port, 1);
         assert_true(fd >= 0);
@@ -320,7 +341,8 @@ static void floods_of_headers_are_refused(void **state) {
     for (int kind = 0; kind < 3; kind++) {
         size_t len = (size_t)snprintf(request, sizeof request, "GET /quick HTTP/1.1\r\nHost: h\r\n");
         if (kind == 0)
-            for (int i = 0; i < 5000; i++) len += (size_t)snprintf(request + len, sizeof request - len, "X-%d: 1\r\n", i);
+            for (int i = 0; i < 5000; i++)
+                len += (size_t)snprintf(request + len, sizeof request - len, "X-%d: 1\r\n", i);
         if (kind == 1) {
             len += (size_t)snprintf(request + len, sizeof request - len, "X: ");
             memset(request + len, 'y', 100000);
@@ -328,14 +350,17 @@ static void floods_of_headers_are_refused(void **state) {
             len += (size_t)snprintf(request + len, sizeof request - len, "\r\n");
         }
         if (kind == 2)
-            for (int i = 0; i < 100; i++) len += (size_t)snprintf(request + len, sizeof request - len, "X-%d: 1\r\n", i);
+            for (int i = 0; i < 100; i++)
+                len += (size_t)snprintf(request + len, sizeof request - len, "X-%d: 1\r\n", i);
         len += (size_t)snprintf(request + len, sizeof request - len, "\r\n");
         int fd = raw_dial(port, 1);
         (void)raw_send(fd, request, len);
         int status = raw_answer(fd, text);
         /* A connection that is closed with unread bytes may lose its last answer. */
-        if (kind == 2) assert_int_equal(status, 200);
-        else if (status != 431 && status != 0) fail_msg("kind %d: %d", kind, status);
+        if (kind == 2)
+            assert_int_equal(status, 200);
+        else if (status != 431 && status != 0)
+            fail_msg("kind %d: %d", kind, status);
         close(fd);
         others_are_served(port);
     }
@@ -373,13 +398,8 @@ static void clients_that_vanish_harm_nobody(void **state) {
     assay_http_stop(server);
 }
 
-/* ---- memory and stop ------------------------------------------------------------------------------------------------ */
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
+/* ---- memory and stop ------------------------------------------------------------------------------------------------
+ */
 
 static void idle_memory_goes_back(void **state) {
     (void)state;
@@ -442,7 +462,8 @@ static void starts_and_stops_leave_nothing(void **state) {
     for (int i = 0; i < 20; i++) {
         uint16_t port;
         world w = {.release = 1};
-        assay_http_server *server = serve(&port, routes, ROUTES, &w, (assay_http_limits){.threads = 1 + (uint32_t)i % 3});
+        assay_http_server *server =
+            serve(&port, routes, ROUTES, &w, (assay_http_limits){.threads = 1 + (uint32_t)i % 3});
         assert_int_equal(raw_ask(port, i % 2 ? "GET /waits HTTP/1.1\r\nHost: h\r\n\r\n" : WORKS, text), 200);
         assay_http_stop(server);
     }

@@ -13,7 +13,8 @@ static void echo(void *context, const assay_http_request *request, assay_http_re
     assay_json_u64(&json, "method", request->method);
     assay_json_text(&json, "path", request->path);
     assay_json_array(&json, "params");
-    for (int i = 0; i < ASSAY_HTTP_PARAMS_MAX && request->params[i].ptr; i++) assay_json_text(&json, NULL, request->params[i]);
+    for (int i = 0; i < ASSAY_HTTP_PARAMS_MAX && request->params[i].ptr; i++)
+        assay_json_text(&json, NULL, request->params[i]);
     assay_json_close(&json, ']');
     assay_bytes value;
     if (assay_http_query(request, "q", &value)) assay_json_text(&json, "q", value);
@@ -130,7 +131,8 @@ static int get(const char *target) {
 static void routes_get_decoded_values(void **state) {
     (void)state;
     assert_int_equal(get("/echo/a%2Fb/%C3%A4?q=x+y%26"), 200);
-    assert_string_equal(raw_body(text), "{\"method\":1,\"path\":\"/echo/a/b/\xc3\xa4\",\"params\":[\"a/b\",\"\xc3\xa4\"],\"q\":\"x y&\",\"body\":\"\"}");
+    assert_string_equal(raw_body(text), "{\"method\":1,\"path\":\"/echo/a/b/\xc3\xa4\",\"params\":[\"a/"
+                                        "b\",\"\xc3\xa4\"],\"q\":\"x y&\",\"body\":\"\"}");
     assert_int_equal(get("/works/1"), 200);
     assert_int_equal(get("/rest/a/b/c"), 200);
     assert_non_null(strstr(text, "[\"a/b/c\"]"));
@@ -147,8 +149,17 @@ static void numbers_are_strict(void **state) {
     assert_int_equal(get("/number?n=18446744073709551615"), 200);
     assert_string_equal(raw_body(text), "18446744073709551615");
     assert_int_equal(get("/number?n=%31"), 200);
-    static const char *const bad[] = {"", "+1", "-1", "01", "1.0", "0x1", "18446744073709551616", "1%20", "1e3",
-                                      "00000000000000000000000000000000000000000000000000000000000000000000000000000001"};
+    static const char *const bad[] = {
+        "",
+        "+1",
+        "-1",
+        "01",
+        "1.0",
+        "0x1",
+        "18446744073709551616",
+        "1%20",
+        "1e3",
+        "00000000000000000000000000000000000000000000000000000000000000000000000000000001"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char target[128];
         snprintf(target, sizeof target, "/number?n=%s", bad[i]);
@@ -239,7 +250,10 @@ static void bodies_are_bounded(void **state) {
     request[head + 1000] = 0;
     assert_int_equal(raw_ask(here.port, request, text), 200);
     /* A body that is too large is refused before it is read, so there is no "100 Continue". */
-    assert_int_equal(raw_ask(here.port, "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n", text), 413);
+    assert_int_equal(raw_ask(here.port,
+                             "POST /post HTTP/1.1\r\nHost: h\r\nContent-Length: 1001\r\nExpect: 100-continue\r\n\r\n",
+                             text),
+                     413);
     assert_non_null(strstr(text, "\"code\":\"E54\""));
     /* Chunks can only be counted as they come. */
     int fd = raw_dial(here.port, 1);
@@ -293,10 +307,12 @@ static void immutable_answers_have_a_tag(void **state) {
     const char *tag = strstr(text, "ETag: ");
     assert_non_null(tag);
     char request[256];
-    snprintf(request, sizeof request, "GET /fixed HTTP/1.1\r\nHost: h\r\nIf-None-Match: \"other\", %.34s\r\n\r\n", tag + 6);
+    snprintf(request, sizeof request, "GET /fixed HTTP/1.1\r\nHost: h\r\nIf-None-Match: \"other\", %.34s\r\n\r\n",
+             tag + 6);
     assert_int_equal(raw_ask(here.port, request, text), 304);
     assert_string_equal(raw_body(text), "");
-    assert_int_equal(raw_ask(here.port, "GET /fixed HTTP/1.1\r\nHost: h\r\nIf-None-Match: \"other\"\r\n\r\n", text), 200);
+    assert_int_equal(raw_ask(here.port, "GET /fixed HTTP/1.1\r\nHost: h\r\nIf-None-Match: \"other\"\r\n\r\n", text),
+                     200);
 }
 
 static void handlers_may_say_odd_things(void **state) {
@@ -319,10 +335,10 @@ static void problems_have_the_right_status(void **state) {
         assay_err err;
         int status;
     } cases[] = {
-        {ASSAY_E_NOT_FOUND, 404},    {ASSAY_E_SIZE, 413},      {ASSAY_E_FULL, 503},         {ASSAY_F_BUSY, 503},
-        {ASSAY_E_WINDOW, 409},       {ASSAY_E_STATE, 409},     {ASSAY_E_NONCE, 409},        {ASSAY_E_EXISTS, 409},
-        {ASSAY_E_DUPLICATE, 409},    {ASSAY_E_SIGNATURE, 400}, {ASSAY_E_UNAUTHORIZED, 403}, {ASSAY_F_TIMEOUT, 504},
-        {ASSAY_F_STORAGE, 500},      {ASSAY_F_MEMORY, 500},    {ASSAY_E_RANGE, 400},
+        {ASSAY_E_NOT_FOUND, 404}, {ASSAY_E_SIZE, 413},      {ASSAY_E_FULL, 503},         {ASSAY_F_BUSY, 503},
+        {ASSAY_E_WINDOW, 409},    {ASSAY_E_STATE, 409},     {ASSAY_E_NONCE, 409},        {ASSAY_E_EXISTS, 409},
+        {ASSAY_E_DUPLICATE, 409}, {ASSAY_E_SIGNATURE, 400}, {ASSAY_E_UNAUTHORIZED, 403}, {ASSAY_F_TIMEOUT, 504},
+        {ASSAY_F_STORAGE, 500},   {ASSAY_F_MEMORY, 500},    {ASSAY_E_RANGE, 400},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char target[64], want[128];
@@ -345,7 +361,8 @@ static void large_answers_arrive_whole(void **state) {
     static const uint32_t lens[] = {0, 1, 65536, 65537, 8 << 20};
     for (size_t i = 0; i < sizeof lens / sizeof *lens; i++) {
         char request[128];
-        snprintf(request, sizeof request, "GET /large?len=%u HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", lens[i]);
+        snprintf(request, sizeof request, "GET /large?len=%u HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+                 lens[i]);
         int fd = raw_dial(here.port, 1);
         assert_true(raw_say(fd, request));
         uint8_t *all = malloc(lens[i] + 4096);
@@ -368,7 +385,9 @@ static void pipelined_requests_are_answered_in_order(void **state) {
     size_t len = 0;
     for (int i = 0; i < 40; i++)
         len += (size_t)snprintf(request + len, sizeof request - len, "GET /%s HTTP/1.1\r\nHost: h\r\n\r\n",
-                                i % 3 == 0 ? "works/x" : i % 3 == 1 ? "echo/x/y" : "rest/x");
+                                i % 3 == 0   ? "works/x"
+                                : i % 3 == 1 ? "echo/x/y"
+                                             : "rest/x");
     assert_true(raw_send(fd, request, len));
     for (int i = 0; i < 40; i++) {
         assert_int_equal(raw_answer(fd, text), 200);
@@ -428,17 +447,26 @@ static void a_start_that_fails_says_why(void **state) {
     assay_http_server *server;
     uint16_t port;
     const char *why;
-    assert_int_equal(assay_http_start(&server, &port, &why, "127.0.0.1", here.port, routes, ROUTES, NULL, (assay_http_limits){0}), ASSAY_F_NETWORK);
+    assert_int_equal(
+        assay_http_start(&server, &port, &why, "127.0.0.1", here.port, routes, ROUTES, NULL, (assay_http_limits){0}),
+        ASSAY_F_NETWORK);
     assert_string_equal(why, "Address already in use");
     assert_null(server);
-    assert_int_equal(assay_http_start(&server, &port, &why, "localhost", 0, routes, ROUTES, NULL, (assay_http_limits){0}), ASSAY_F_NETWORK);
-    assert_int_equal(assay_http_start(&server, &port, &why, "192.0.2.1", 0, routes, ROUTES, NULL, (assay_http_limits){0}), ASSAY_F_NETWORK);
+    assert_int_equal(
+        assay_http_start(&server, &port, &why, "localhost", 0, routes, ROUTES, NULL, (assay_http_limits){0}),
+        ASSAY_F_NETWORK);
+    assert_int_equal(
+        assay_http_start(&server, &port, &why, "192.0.2.1", 0, routes, ROUTES, NULL, (assay_http_limits){0}),
+        ASSAY_F_NETWORK);
     assert_string_equal(why, "Cannot assign requested address");
     assay_http_route bad[] = {{ASSAY_HTTP_GET, "/a//b", echo, 0, 0, ASSAY_HTTP_QUICK}};
-    assert_int_equal(assay_http_start(&server, &port, &why, "127.0.0.1", 0, bad, 1, NULL, (assay_http_limits){0}), ASSAY_E_USAGE);
+    assert_int_equal(assay_http_start(&server, &port, &why, "127.0.0.1", 0, bad, 1, NULL, (assay_http_limits){0}),
+                     ASSAY_E_USAGE);
     assert_string_equal(why, "/a//b");
     /* One thread, IPv6: other ways into libmicrohttpd. */
-    assert_int_equal(assay_http_start(&server, &port, &why, "::1", 0, routes, ROUTES, NULL, (assay_http_limits){.threads = 1}), ASSAY_OK);
+    assert_int_equal(
+        assay_http_start(&server, &port, &why, "::1", 0, routes, ROUTES, NULL, (assay_http_limits){.threads = 1}),
+        ASSAY_OK);
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
     struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);

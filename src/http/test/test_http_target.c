@@ -32,9 +32,11 @@ static void paths_are_decoded_and_cut(void **state) {
 
 static void malformed_targets_are_refused(void **state) {
     (void)state;
-    static const char *const bad[] = {"",      "a",       "*",      "/a%",      "/a%2",    "/%zz",   "/a%00b", "/a%0ab", "/%7f", "/a#b",
-                                      "/a b",  "/\x7f",   "/\xc3\xa4", "/.",    "/..",     "/a/../b", "/a/./b", "/%2e%2e/x", "/a%2f..%2fb",
-                                      "/a?%",  "/a?x=%g1", "/a?x=%00", "/a?b#c", "http://h", "//..",   "/a?\x80", "/..%2f"};
+    static const char *const bad[] = {
+        "",         "a",       "*",        "/a%",       "/a%2",        "/%zz",      "/a%00b",
+        "/a%0ab",   "/%7f",    "/a#b",     "/a b",      "/\x7f",       "/\xc3\xa4", "/.",
+        "/..",      "/a/../b", "/a/./b",   "/%2e%2e/x", "/a%2f..%2fb", "/a?%",      "/a?x=%g1",
+        "/a?x=%00", "/a?b#c",  "http://h", "//..",      "/a?\x80",     "/..%2f"};
     http_target t;
     uint8_t m[256];
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -59,7 +61,19 @@ static void parts_are_bounded(void **state) {
 static void patterns_are_judged(void **state) {
     (void)state;
     static const char *const good[] = {"/", "/a", "/a/{b}", "/{a}/{b}/c", "/x/{rest*}", "/{a}/{b}/{c}/{d}/{e}/{f}"};
-    static const char *const bad[] = {"", "a", "//", "/a/", "/a//b", "/{}", "/{a", "/a}", "/x{a}", "/{a}x", "/{*}", "/{r*}/x", "/{a}/{b}/{c}/{d}/{e}/{f}/{g}"};
+    static const char *const bad[] = {"",
+                                      "a",
+                                      "//",
+                                      "/a/",
+                                      "/a//b",
+                                      "/{}",
+                                      "/{a",
+                                      "/a}",
+                                      "/x{a}",
+                                      "/{a}x",
+                                      "/{*}",
+                                      "/{r*}/x",
+                                      "/{a}/{b}/{c}/{d}/{e}/{f}/{g}"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!http_pattern_ok(good[i])) fail_msg("refused: %s", good[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -138,7 +152,9 @@ static void addresses_are_read_as_the_system_does(void **state) {
         assert_true(http_address_parse(&got, v4[i], 7878));
         assert_memory_equal(&got, &want, sizeof want);
     }
-    static const char *const v6[] = {"::", "::1", "fe80::1", "2001:db8::", "1:2:3:4:5:6:7:8", "1::8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8", "ABCD::ef01"};
+    static const char *const v6[] = {
+        "::",        "::1", "fe80::1", "2001:db8::", "1:2:3:4:5:6:7:8", "1::8", "1:2:3:4:5:6:7::", "::2:3:4:5:6:7:8",
+        "ABCD::ef01"};
     for (size_t i = 0; i < sizeof v6 / sizeof *v6; i++) {
         struct sockaddr_in6 want = {.sin6_family = AF_INET6, .sin6_port = htons(80)};
         http_address got;
@@ -147,7 +163,22 @@ static void addresses_are_read_as_the_system_does(void **state) {
         assert_int_equal(sizeof got, sizeof want);
         assert_memory_equal(&got, &want, sizeof want);
     }
-    static const char *const bad[] = {"", "1.2.3", "1.2.3.4.5", "256.1.1.1", "01.2.3.4", "1.2.3.4 ", "localhost", ":", ":::", "1::2::3", "12345::", "1:2:3:4:5:6:7", "1:2:3:4:5:6:7:8:9", "1:", "::g", "1:2:3:4:5:6:7:8::"};
+    static const char *const bad[] = {"",
+                                      "1.2.3",
+                                      "1.2.3.4.5",
+                                      "256.1.1.1",
+                                      "01.2.3.4",
+                                      "1.2.3.4 ",
+                                      "localhost",
+                                      ":",
+                                      ":::",
+                                      "1::2::3",
+                                      "12345::",
+                                      "1:2:3:4:5:6:7",
+                                      "1:2:3:4:5:6:7:8:9",
+                                      "1:",
+                                      "::g",
+                                      "1:2:3:4:5:6:7:8::"};
     http_address got;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         if (http_address_parse(&got, bad[i], 1)) fail_msg("accepted: %s", bad[i]);

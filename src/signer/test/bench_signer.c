@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench_signer - votes a second, with and without waiting for the disk. usage: bench_signer [DIR]  (a disk; default: the working directory) */
+ * bench_signer - votes a second, with and without waiting for the disk. usage: bench_signer [DIR]  (a disk; default:
+ * the working directory) */
 #include "os/os.h"
 #include "signer/signer.h"
 
@@ -16,13 +17,15 @@ static void measure(const char *where, const char *dir, bool durable, uint32_t v
     uint64_t begin = assay_os_monotonic_ns(), worst = 0;
     for (uint32_t i = 0; i < votes; i++) {
         uint64_t start = assay_os_monotonic_ns();
-        assay_vote vote = {.type = 1 + i % 2, .height = 1 + i / 2, .block_id = {.hash = {{1}}, .parts_total = 1, .parts_hash = {{1}}}};
+        assay_vote vote = {
+            .type = 1 + i % 2, .height = 1 + i / 2, .block_id = {.hash = {{1}}, .parts_total = 1, .parts_hash = {{1}}}};
         if (assay_signer_vote(signer, &vote, ASSAY_STR("bench-0123456789ab"), assay_os_now(), (assay_time){0})) abort();
         uint64_t took = assay_os_monotonic_ns() - start;
         if (took > worst) worst = took;
     }
     double each = (double)(assay_os_monotonic_ns() - begin) / votes / 1000;
-    printf("%-10s %-11s %8.1f us a vote, worst %8.1f us\n", where, durable ? "durable" : "not durable", each, (double)worst / 1000);
+    printf("%-10s %-11s %8.1f us a vote, worst %8.1f us\n", where, durable ? "durable" : "not durable", each,
+           (double)worst / 1000);
     assay_signer_close(signer);
     if (assay_os_remove_tree(dir)) abort();
 }

@@ -2,13 +2,16 @@
  *
  * The journal: what a block changed, in order of time (to go back) and in order of keys (to read on).
  *
- * A key of n bytes is read as symbols of 9 bits, the ninth saying "there is a byte here": so a key sorts right after its prefixes,
- * and the first bit in which two keys differ orders them (D. J. Bernstein's crit-bit trees, with lengths instead of zeroes). */
+ * A key of n bytes is read as symbols of 9 bits, the ninth saying "there is a byte here": so a key sorts right after
+ * its prefixes, and the first bit in which two keys differ orders them (D. J. Bernstein's crit-bit trees, with lengths
+ * instead of zeroes). */
 #include "state_internal.h"
 
 static uint32_t symbol(assay_bytes key, size_t byte) { return byte < key.len ? 256u | key.ptr[byte] : 0; }
 
-static unsigned side(assay_bytes key, const journal_key *branch) { return (symbol(key, branch->byte) & branch->mask) != 0; }
+static unsigned side(assay_bytes key, const journal_key *branch) {
+    return (symbol(key, branch->byte) & branch->mask) != 0;
+}
 
 /* Does this branch decide before the place (byte, mask)? */
 static bool earlier(const journal_key *branch, uint32_t byte, uint32_t mask) {
@@ -57,7 +60,8 @@ journal_key *assay_journal_seek(const state_journal *journal, assay_space space,
     journal_key *near = nearest(at, from);
     bool equal = !differ(&byte, &mask, near->key, from);
     if (equal && !after) return near;
-    /* Down to the subtree whose keys agree with from up to the difference; what is right of the path is larger than from. */
+    /* Down to the subtree whose keys agree with from up to the difference; what is right of the path is larger than
+     * from. */
     const journal_key *left_turn = NULL;
     while (at.branch && earlier(at.of, byte, mask)) {
         unsigned turn = side(from, at.of);
@@ -119,8 +123,10 @@ assay_err assay_journal_log(state_journal *journal, assay_bytes leaf) {
     if (!log) return ASSAY_F_MEMORY;
     *log = (journal_log){.before = journal->log_last, .arena = journal->arena.at};
     ASSAY_TRY(assay_base_arena_copy(&log->leaf, &arena, leaf));
-    if (journal->log_last) journal->log_last->after = log;
-    else journal->log_first = log;
+    if (journal->log_last)
+        journal->log_last->after = log;
+    else
+        journal->log_first = log;
     journal->log_last = log;
     journal->logs++;
     journal->arena = arena;
@@ -143,8 +149,10 @@ void assay_journal_rollback(state_journal *journal, size_t ops, size_t logs) {
     for (; journal->logs > logs; journal->logs--) {
         journal_log *log = journal->log_last;
         journal->log_last = log->before;
-        if (log->before) log->before->after = NULL;
-        else journal->log_first = NULL;
+        if (log->before)
+            log->before->after = NULL;
+        else
+            journal->log_first = NULL;
         if (log->arena < arena) arena = log->arena;
     }
     journal->arena.at = arena;

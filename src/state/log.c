@@ -45,7 +45,8 @@ assay_err assay_state_log_prove(assay_merkle_path *path, assay_bytes *leaf, assa
     return assay_merkle_log_path(path, index, size, node_get, &reader);
 }
 
-assay_err assay_state_log_consistency(assay_merkle_path *path, assay_state_reader reader, uint64_t old_size, uint64_t new_size) {
+assay_err assay_state_log_consistency(assay_merkle_path *path, assay_state_reader reader, uint64_t old_size,
+                                      uint64_t new_size) {
     if (old_size > new_size) return ASSAY_E_RANGE;
     ASSAY_TRY(size_check(reader, new_size));
     return assay_merkle_log_consistency(path, old_size, new_size, node_get, &reader);

@@ -18,7 +18,8 @@ static assay_err path_of(assay_smt_path *path, assay_state_reader reader, assay_
 }
 
 /* The leaf next to a position that is not taken, on one side; not present at the tree's edge. */
-static assay_err neighbour(assay_smt_neighbour *out, assay_state_reader reader, const assay_hash *position, bool right) {
+static assay_err neighbour(assay_smt_neighbour *out, assay_state_reader reader, const assay_hash *position,
+                           bool right) {
     assay_bytes row;
     out->present = false;
     assay_bytes from = assay_base_hash_bytes(position);
@@ -50,8 +51,8 @@ static assay_err prove_absent(assay_bytes *proof, assay_arena *keep, assay_state
     return finish(proof, keep, &buf);
 }
 
-assay_err assay_state_prove(assay_bytes *proof, assay_bytes *value, bool *found, assay_arena *keep, assay_state_reader reader,
-                            assay_bytes key) {
+assay_err assay_state_prove(assay_bytes *proof, assay_bytes *value, bool *found, assay_arena *keep,
+                            assay_state_reader reader, assay_bytes key) {
     if (key.len == 0 || key.len > ASSAY_STATE_KEY_LEN_MAX) return ASSAY_E_RANGE;
     assay_hash position = assay_crypto_sha256_one(key);
     *value = (assay_bytes){0};

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A block's way through the state: reads that see the journal, prepare (roots), commit (rows), and the head that ties them. */
+ * A block's way through the state: reads that see the journal, prepare (roots), commit (rows), and the head that ties
+ * them. */
 #include "state_internal.h"
 
-/* ---- the head row --------------------------------------------------------------------------------------------------- */
+/* ---- the head row ---------------------------------------------------------------------------------------------- */
 
 /* On storage: the log's peaks from the smallest full subtree up, as many as size has bits. */
 typedef struct head_row {
@@ -26,7 +27,8 @@ const assay_codec_message assay_state_head_message = ASSAY_MESSAGE("StateHead", 
 
 assay_err assay_head_encode(assay_buf *out, const assay_state_head *head) {
     uint8_t peaks[64][ASSAY_HASH_LEN];
-    head_row row = {.format = 1, .height = head->height, .root = head->root, .log_size = head->log.size, .peaks = peaks};
+    head_row row = {
+        .format = 1, .height = head->height, .root = head->root, .log_size = head->log.size, .peaks = peaks};
     for (unsigned i = 0; i < 64; i++) {
         if (head->log.size >> i & 1) memcpy(peaks[row.peaks_count++], head->log.peaks[i].b, ASSAY_HASH_LEN);
     }
@@ -42,7 +44,8 @@ assay_err assay_state_head_read(assay_state_head *out, assay_state_reader reader
     ASSAY_TRY(reader.get(reader.context, ASSAY_SPACE_META, HEAD_KEY, &bytes, &found));
     if (!found) return ASSAY_OK;
     head_row row;
-    if (assay_codec_decode(&row, &keep, &assay_state_head_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
+    if (assay_codec_decode(&row, &keep, &assay_state_head_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK)
+        return ASSAY_F_CORRUPT;
     if (row.format != 1) return ASSAY_F_CORRUPT;
     out->height = row.height;
     out->root = row.root;
@@ -56,7 +59,7 @@ assay_err assay_state_head_read(assay_state_head *out, assay_state_reader reader
     return peaks == row.peaks_count ? ASSAY_OK : ASSAY_F_CORRUPT;
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 size_t assay_state_footprint(void) { return sizeof(assay_state) + _Alignof(assay_state); }
 
@@ -77,7 +80,7 @@ uint64_t assay_state_height(const assay_state *state) { return state->head.heigh
 assay_hash assay_state_root(const assay_state *state) { return state->head.root; }
 const assay_merkle_log *assay_state_log(const assay_state *state) { return &state->head.log; }
 
-/* ---- reading and writing through the journal ------------------------------------------------------------------------------ */
+/* ---- reading and writing through the journal ------------------------------------------------------------------- */
 
 static assay_err get(assay_state *state, assay_space space, assay_bytes key, assay_bytes *value, bool *found) {
     const journal_key *entry = assay_journal_find(&state->journal, space, key);
@@ -98,7 +101,8 @@ static bool begins_with(assay_bytes key, assay_bytes prefix) {
     return key.len >= prefix.len && (prefix.len == 0 || memcmp(key.ptr, prefix.ptr, prefix.len) == 0);
 }
 
-/* The smaller of the journal's next key and storage's; the journal's wins among equals, and what it deleted is passed over. */
+/* The smaller of the journal's next key and storage's; the journal's wins among equals, and what it deleted is passed
+ * over. */
 static assay_err next(assay_state *state, assay_space space, assay_bytes prefix, assay_bytes after, assay_bytes *key,
                       assay_bytes *value, bool *found) {
     bool exclusive = assay_base_bytes_cmp(after, prefix) >= 0 && after.len > 0;
@@ -143,12 +147,12 @@ assay_err assay_state_del(assay_state *state, assay_bytes key) {
 assay_err assay_state_side_del(assay_state *state, assay_bytes key) {
     return write(state, ASSAY_SPACE_SIDE, key, (assay_bytes){0});
 }
-assay_err assay_state_next(assay_state *state, assay_bytes prefix, assay_bytes after, assay_bytes *key, assay_bytes *value,
-                           bool *found) {
+assay_err assay_state_next(assay_state *state, assay_bytes prefix, assay_bytes after, assay_bytes *key,
+                           assay_bytes *value, bool *found) {
     return next(state, ASSAY_SPACE_VALUE, prefix, after, key, value, found);
 }
-assay_err assay_state_side_next(assay_state *state, assay_bytes prefix, assay_bytes after, assay_bytes *key, assay_bytes *value,
-                                bool *found) {
+assay_err assay_state_side_next(assay_state *state, assay_bytes prefix, assay_bytes after, assay_bytes *key,
+                                assay_bytes *value, bool *found) {
     return next(state, ASSAY_SPACE_SIDE, prefix, after, key, value, found);
 }
 
@@ -168,7 +172,7 @@ void assay_state_rollback(assay_state *state, assay_state_point point) {
     assay_journal_rollback(&state->journal, point.entries, point.logs);
 }
 
-/* ---- prepare ------------------------------------------------------------------------------------------------------------ */
+/* ---- prepare --------------------------------------------------------------------------------------------------- */
 
 static bool change_before(const void *context, const void *a, const void *b) {
     (void)context;
@@ -210,14 +214,16 @@ static void log_emit(void *context, uint32_t level, uint64_t index, assay_hash h
         return;
     }
     *write = (log_write){NULL, level, index, hash};
-    if (state->log_last) state->log_last->next = write;
-    else state->log_first = write;
+    if (state->log_last)
+        state->log_last->next = write;
+    else
+        state->log_first = write;
     state->log_last = write;
 }
 
 assay_err assay_state_prepare(assay_state *state, assay_hash *root, uint64_t *log_size, assay_hash *log_root) {
     ASSAY_ASSERT(state->phase == STATE_OPEN);
-    state->phase = STATE_PREPARED;
+    state->phase = STATE_SPOILT;
     state->next = state->head;
     state->log_first = state->log_last = NULL;
     state->log_full = false;
@@ -231,10 +237,11 @@ assay_err assay_state_prepare(assay_state *state, assay_hash *root, uint64_t *lo
     *root = state->next.root;
     *log_size = state->next.log.size;
     *log_root = assay_merkle_log_root(&state->next.log);
+    state->phase = STATE_PREPARED;
     return ASSAY_OK;
 }
 
-/* ---- commit ------------------------------------------------------------------------------------------------------------- */
+/* ---- commit ---------------------------------------------------------------------------------------------------- */
 
 /* Rows go out in the order of their keys, space by space: storage then finds neighbours where it just was. */
 static assay_err commit_tree(const assay_state *state, assay_state_writer writer) {
@@ -280,7 +287,7 @@ static assay_err commit_side(const assay_state *state, assay_state_writer writer
 }
 
 assay_err assay_state_commit(assay_state *state, uint64_t height, assay_state_writer writer) {
-    ASSAY_ASSERT(state->phase != STATE_OPEN);
+    ASSAY_ASSERT(state->phase == STATE_PREPARED && height >= state->head.height);
     state->next.height = height;
     ASSAY_TRY(commit_tree(state, writer));
     ASSAY_TRY(commit_log(state, writer));

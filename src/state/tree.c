@@ -2,9 +2,10 @@
  *
  * The compact sparse Merkle tree (ICS 23, SmtSpec), changed for a whole block at once.
  *
- * A page exists exactly if two leaves or more are below it (the top one: if any is), so the same content always lies in the same
- * pages. It holds its slots and the inner nodes between them: a changed slot costs the hashes on its way up and no others. A
- * block's changes go down together, sorted, so that every page on the way is read, hashed and written once. */
+ * A page exists exactly if two leaves or more are below it (the top one: if any is), so the same content always lies in
+ * the same pages. It holds its slots and the inner nodes between them: a changed slot costs the hashes on its way up
+ * and no others. A block's changes go down together, sorted, so that every page on the way is read, hashed and written
+ * once. */
 #include "state_internal.h"
 
 static unsigned step(const assay_hash *position, uint32_t depth) {
@@ -33,8 +34,10 @@ static node_kind joined_kind(const tree_node *left, const tree_node *right) {
 /* Sets a node that is not inner from its two children. */
 static void rise(tree_page *page, unsigned i, node_kind kind) {
     const tree_node *left = &page->nodes[2 * i], *right = left + 1;
-    if (kind == NODE_EMPTY) memset(&page->nodes[i], 0, sizeof page->nodes[i]);
-    else page->nodes[i] = left->kind == NODE_LEAF ? *left : *right;
+    if (kind == NODE_EMPTY)
+        memset(&page->nodes[i], 0, sizeof page->nodes[i]);
+    else
+        page->nodes[i] = left->kind == NODE_LEAF ? *left : *right;
 }
 
 static void join(tree_page *page, unsigned i) {
@@ -48,9 +51,11 @@ static void join(tree_page *page, unsigned i) {
     page->nodes[i].hash = assay_merkle_inner(left->hash, right->hash);
 }
 
-/* ---- pages on storage ------------------------------------------------------------------------------------------------------
- * 4 bytes with 2 bits of kind a slot, slot 0 lowest in the first byte; then for each slot in order nothing, a leaf's hash and position, or
- * an inner hash; then the hashes of those of nodes 2 .. 15 that are inner, which follows from the kinds. */
+/* ---- pages on storage
+ * ------------------------------------------------------------------------------------------------------ 4 bytes with 2
+ * bits of kind a slot, slot 0 lowest in the first byte; then for each slot in order nothing, a leaf's hash and
+ * position, or an inner hash; then the hashes of those of nodes 2 .. 15 that are inner, which follows from the kinds.
+ */
 
 static assay_err page_decode(tree_page *page, assay_bytes bytes, const assay_hash *way, uint32_t depth) {
     size_t at = 4;
@@ -105,8 +110,10 @@ static assay_err page_encode(assay_bytes *out, assay_arena *keep, const tree_pag
     return assay_base_arena_copy(out, keep, (assay_bytes){bytes, at});
 }
 
-/* Reads a page; *found is false if there is none, and then all its nodes are empty. The top's hash is not stored: it stays unset. */
-static assay_err page_read(tree_page *page, bool *found, assay_state_reader reader, assay_hash position, uint32_t depth) {
+/* Reads a page; *found is false if there is none, and then all its nodes are empty. The top's hash is not stored: it
+ * stays unset. */
+static assay_err page_read(tree_page *page, bool *found, assay_state_reader reader, assay_hash position,
+                           uint32_t depth) {
     uint8_t key[PAGE_KEY_LEN_MAX];
     assay_bytes bytes;
     ASSAY_TRY(reader.get(reader.context, ASSAY_SPACE_NODE, assay_page_key(key, position, depth), &bytes, found));
@@ -127,8 +134,10 @@ static assay_err page_write(applying *a, const tree_page *page, assay_hash posit
     write->depth = depth;
     write->position = position;
     if (page) ASSAY_TRY(page_encode(&write->bytes, a->keep, page));
-    if (a->writes->last) a->writes->last->next = write;
-    else a->writes->first = write;
+    if (a->writes->last)
+        a->writes->last->next = write;
+    else
+        a->writes->first = write;
     a->writes->last = write;
     return ASSAY_OK;
 }
@@ -137,7 +146,8 @@ static assay_err apply_page(applying *a, tree_node *top, uint32_t depth, const t
                             size_t count);
 
 /* One slot and all changes that fall below it. *changed is set if it became another. */
-static assay_err apply_slot(applying *a, tree_node *slot, uint32_t depth, tree_change *changes, size_t count, bool *changed) {
+static assay_err apply_slot(applying *a, tree_node *slot, uint32_t depth, tree_change *changes, size_t count,
+                            bool *changed) {
     tree_change *one = &changes[0];
     bool alone = count == 1;
     if (slot->kind == NODE_EMPTY && alone) {
@@ -160,8 +170,8 @@ static assay_err apply_slot(applying *a, tree_node *slot, uint32_t depth, tree_c
     return ASSAY_OK;
 }
 
-/* The page below `above` (what the slot above held before: nothing, one leaf that now gets company, or a stored page), and what the
- * slot holds afterwards in *top. The depth is bounded by the length of a position. */
+/* The page below `above` (what the slot above held before: nothing, one leaf that now gets company, or a stored page),
+ * and what the slot holds afterwards in *top. The depth is bounded by the length of a position. */
 static assay_err apply_page(applying *a, tree_node *top, uint32_t depth, const tree_node *above, tree_change *changes,
                             size_t count) {
     if (depth == PAGE_DEPTH_MAX) return ASSAY_F_CORRUPT; /* different positions part before their end */

@@ -2,7 +2,8 @@
  *
  * Blocks with what is kept beside them, validator sets, the index of transactions, and the node's tables.
  *
- * A block's row is: hash (32), the lengths of block, commit and results and the number of ids (4 each, native), then those in order. */
+ * A block's row is: hash (32), the lengths of block, commit and results and the number of ids (4 each, native), then
+ * those in order. */
 #include "store_internal.h"
 
 #define BLOCK_HEAD_LEN (ASSAY_HASH_LEN + 4 * 4)
@@ -19,7 +20,7 @@ static uint64_t get_u64(const uint8_t in[8]) {
     return value;
 }
 
-/* ---- the node's tables ------------------------------------------------------------------------------------------------------------------ */
+/* ---- the node's tables ----------------------------------------------------------------------------------------- */
 
 static assay_err key_check(assay_bytes key) {
     return key.len >= 1 && key.len <= ASSAY_STORE_KEY_LEN_MAX ? ASSAY_OK : ASSAY_E_RANGE;
@@ -37,21 +38,23 @@ assay_err assay_store_del(assay_store_batch *batch, assay_store_table table, ass
     return assay_rows_set(batch, (uint8_t)(TAG_TABLE + table), key, (assay_bytes){0});
 }
 
-assay_err assay_store_get(assay_store_snapshot *snapshot, assay_store_table table, assay_bytes key, assay_bytes *value, bool *found) {
+assay_err assay_store_get(assay_store_snapshot *snapshot, assay_store_table table, assay_bytes key, assay_bytes *value,
+                          bool *found) {
     *found = false;
     if (key_check(key)) return ASSAY_OK;
     return assay_rows_get(snapshot, (uint8_t)(TAG_TABLE + table), key, value, found);
 }
 
-assay_err assay_store_next(assay_store_snapshot *snapshot, assay_store_table table, assay_bytes prefix, assay_bytes after,
-                           assay_bytes *key, assay_bytes *value, bool *found) {
+assay_err assay_store_next(assay_store_snapshot *snapshot, assay_store_table table, assay_bytes prefix,
+                           assay_bytes after, assay_bytes *key, assay_bytes *value, bool *found) {
     bool behind = after.len > 0 && assay_base_bytes_cmp(after, prefix) >= 0;
-    ASSAY_TRY(assay_rows_next(snapshot, (uint8_t)(TAG_TABLE + table), behind ? after : prefix, behind, key, value, found));
+    ASSAY_TRY(
+        assay_rows_next(snapshot, (uint8_t)(TAG_TABLE + table), behind ? after : prefix, behind, key, value, found));
     if (*found) *found = key->len >= prefix.len && (prefix.len == 0 || memcmp(key->ptr, prefix.ptr, prefix.len) == 0);
     return ASSAY_OK;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------------------------- */
 
 static assay_bytes tx_key(uint8_t out[1 + ASSAY_HASH_LEN], const assay_hash *id) {
     out[0] = TAG_TX;
@@ -61,20 +64,26 @@ static assay_bytes tx_key(uint8_t out[1 + ASSAY_HASH_LEN], const assay_hash *id)
 
 assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_block *block) {
     if (block->height == 0 || block->ids_count > ASSAY_BLOCK_TXS_MAX) return ASSAY_E_RANGE;
-    if (block->block.len > VALUE_LEN_MAX || block->commit.len > VALUE_LEN_MAX || block->results.len > VALUE_LEN_MAX) return ASSAY_E_RANGE;
+    if (block->block.len > VALUE_LEN_MAX || block->commit.len > VALUE_LEN_MAX || block->results.len > VALUE_LEN_MAX)
+        return ASSAY_E_RANGE;
     uint8_t key[8], head[BLOCK_HEAD_LEN];
-    uint32_t lengths[4] = {(uint32_t)block->block.len, (uint32_t)block->commit.len, (uint32_t)block->results.len, block->ids_count};
+    uint32_t lengths[4] = {(uint32_t)block->block.len, (uint32_t)block->commit.len, (uint32_t)block->results.len,
+                           block->ids_count};
     put_u64(key, block->height);
     memcpy(head, block->hash.b, ASSAY_HASH_LEN);
     memcpy(head + ASSAY_HASH_LEN, lengths, sizeof lengths);
-    assay_bytes pieces[] = {{head, sizeof head}, block->block, block->commit, block->results,
+    assay_bytes pieces[] = {{head, sizeof head},
+                            block->block,
+                            block->commit,
+                            block->results,
                             {(const uint8_t *)block->ids, (size_t)block->ids_count * ASSAY_HASH_LEN}};
     ASSAY_TRY(assay_rows_put(batch, batch->blocks, (assay_bytes){key, sizeof key}, pieces, 5, true));
     for (uint32_t i = 0; i < block->ids_count; i++) {
         uint8_t row[TX_ROW_LEN], id[1 + ASSAY_HASH_LEN];
         put_u64(row, block->height);
         for (unsigned b = 0; b < 4; b++) row[8 + b] = (uint8_t)(i >> (24 - 8 * b));
-        ASSAY_TRY(assay_rows_put(batch, batch->rows, tx_key(id, &block->ids[i]), &(assay_bytes){row, sizeof row}, 1, false));
+        ASSAY_TRY(
+            assay_rows_put(batch, batch->rows, tx_key(id, &block->ids[i]), &(assay_bytes){row, sizeof row}, 1, false));
     }
     return ASSAY_OK;
 }
@@ -129,13 +138,14 @@ assay_err assay_store_tx(uint64_t *height, uint32_t *index, assay_store_snapshot
     bool found;
     ASSAY_TRY(assay_rows_get(snapshot, TAG_TX, assay_base_hash_bytes(&id), &row, &found));
     if (!found) return ASSAY_E_NOT_FOUND;
-    if (row.len != TX_ROW_LEN) return assay_store_corrupt(snapshot->store, "a transaction's index row has a wrong length");
+    if (row.len != TX_ROW_LEN)
+        return assay_store_corrupt(snapshot->store, "a transaction's index row has a wrong length");
     *height = get_u64(row.ptr);
     *index = (uint32_t)row.ptr[8] << 24 | (uint32_t)row.ptr[9] << 16 | (uint32_t)row.ptr[10] << 8 | row.ptr[11];
     return ASSAY_OK;
 }
 
-/* ---- validator sets ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- validator sets -------------------------------------------------------------------------------------------- */
 
 assay_err assay_store_put_validators(assay_store_batch *batch, uint64_t height, assay_bytes set) {
     uint8_t key[8];
@@ -144,7 +154,8 @@ assay_err assay_store_put_validators(assay_store_batch *batch, uint64_t height, 
     return assay_rows_set(batch, TAG_VALIDATORS, (assay_bytes){key, sizeof key}, set);
 }
 
-assay_err assay_store_get_validators(assay_bytes *set, uint64_t *from, assay_store_snapshot *snapshot, uint64_t height) {
+assay_err assay_store_get_validators(assay_bytes *set, uint64_t *from, assay_store_snapshot *snapshot,
+                                     uint64_t height) {
     uint8_t before[9];
     assay_bytes key;
     bool found;
@@ -157,7 +168,7 @@ assay_err assay_store_get_validators(assay_bytes *set, uint64_t *from, assay_sto
     return ASSAY_OK;
 }
 
-/* ---- pruning ------------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- pruning --------------------------------------------------------------------------------------------------- */
 
 /* Drops the block that the cursor stands on, if it is below retain_height. */
 static assay_err prune_block(bool *done, assay_store_batch *batch, MDB_cursor *cursor, uint64_t retain_height) {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Walks an LMDB file (format 1, 64-bit) before LMDB sees it. LMDB follows what its pages say without a second look, so a damaged one
- * could make it read or write anywhere; after this walk every number that it will follow has been seen to lie where it must.
+ * Walks an LMDB file (format 1, 64-bit) before LMDB sees it. LMDB follows what its pages say without a second look, so
+ * a damaged one could make it read or write anywhere; after this walk every number that it will follow has been seen to
+ * lie where it must.
  *
- * Checked: both meta pages; that every page of the free list, the main tree and the trees named in it lies in the file, is of its
- * kind and reached once; that nodes lie inside their page, fill it exactly, and their keys ascend within the bounds that the
- * parents set; that counts are as the tree says; that free pages are not in use.
- * Not checked: values (rows.c has checksums). */
-#include <stdlib.h>
-
+ * Checked: both meta pages; that every page of the free list, the main tree and the trees named in it lies in the file,
+ * is of its kind and reached once; that nodes lie inside their page, fill it exactly, and their keys ascend within the
+ * bounds that the parents set; that counts are as the tree says; that free pages are not in use. Not checked: values
+ * (rows.c has checksums). */
 #include "store_internal.h"
 
-/* ---- the format, as LMDB 0.9 writes it (mdb.c: MDB_meta, MDB_db, MDB_page, MDB_node), native byte order ------------------------- */
+/* ---- the format, as LMDB 0.9 writes it (mdb.c: MDB_meta, MDB_db, MDB_page, MDB_node), native byte order -------- */
 
 #define META_MAGIC 0xBEEFC0DEu
 #define META_VERSION 1u
@@ -55,13 +54,14 @@ const uint8_t *assay_pages_map(const void *place, uint64_t page_size) {
     return page - head.number * page_size;
 }
 
-/* ---- the walk ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the walk -------------------------------------------------------------------------------------------------- */
 
 typedef struct walk {
     const assay_os_file *file;
     uint64_t file_len;
     uint64_t page_size;
     uint64_t last_page;
+    assay_os_region memory;
     uint8_t *seen;   /* a bit a page */
     uint8_t *levels; /* the page at each depth of the way down: DEPTH_MAX + 1 of them */
     uint64_t used;
@@ -88,7 +88,8 @@ static bool read_at(walk *w, void *out, uint64_t len, uint64_t offset) {
 
 /* Takes count pages for one use. */
 static bool claim(walk *w, uint64_t page, uint64_t count, bool in_file) {
-    if (page < 2 || count == 0 || page > w->last_page || count > w->last_page - page + 1) return bad(w, "a page lies outside the file");
+    if (page < 2 || count == 0 || page > w->last_page || count > w->last_page - page + 1)
+        return bad(w, "a page lies outside the file");
     if (in_file && page + count > w->file_len / w->page_size) return bad(w, "the file is truncated");
     for (uint64_t i = page; i < page + count; i++) {
         if (w->seen[i / 8] >> (i % 8) & 1) return bad(w, "a page is used twice");
@@ -136,16 +137,19 @@ static int key_cmp(const walk *w, assay_bytes a, assay_bytes b) {
 static bool big_value(walk *w, const disk_node *node, uint64_t *page) {
     disk_page head;
     memcpy(page, node->value, 8);
-    if (*page < 2 || *page > w->last_page || *page >= w->file_len / w->page_size) return bad(w, "a large value lies outside the file");
+    if (*page < 2 || *page > w->last_page || *page >= w->file_len / w->page_size)
+        return bad(w, "a large value lies outside the file");
     if (!read_at(w, &head, sizeof head, *page * w->page_size)) return false;
     uint32_t pages = head.lower | (uint32_t)head.upper << 16;
     if (head.number != *page || head.flags != PAGE_OVERFLOW) return bad(w, "a large value's page is not one");
-    if (pages < (PAGE_HEAD - 1 + (uint64_t)node->size) / w->page_size + 1) return bad(w, "a large value reaches over its pages");
+    if (pages < (PAGE_HEAD - 1 + (uint64_t)node->size) / w->page_size + 1)
+        return bad(w, "a large value reaches over its pages");
     w->counts.overflow_pages += pages;
     return claim(w, *page, pages, true);
 }
 
-/* A row of the free list: how many pages, then their numbers, descending. They hold nothing, and so need not lie in the file. */
+/* A row of the free list: how many pages, then their numbers, descending. They hold nothing, and so need not lie in the
+ * file. */
 static bool free_value(walk *w, const uint8_t *value, uint32_t size) {
     uint64_t count, page, before = NO_PAGE;
     if (size < 8 || size % 8) return bad(w, "the free list is damaged");
@@ -161,13 +165,11 @@ static bool free_value(walk *w, const uint8_t *value, uint32_t size) {
 
 /* The same for one that does not fit its page. */
 static bool big_free_value(walk *w, uint64_t page, uint32_t size) {
-    uint8_t *value = malloc(size ? size : 1);
-    if (!value) {
-        w->fault = ASSAY_F_MEMORY;
-        return bad(w, "no memory for the free list");
-    }
-    bool ok = read_at(w, value, size, page * w->page_size + PAGE_HEAD) && free_value(w, value, size);
-    free(value);
+    assay_os_region region;
+    w->fault = assay_os_reserve(&region, size + (size_t)1);
+    if (w->fault) return bad(w, "no memory for the free list");
+    bool ok = read_at(w, region.base, size, page * w->page_size + PAGE_HEAD) && free_value(w, region.base, size);
+    assay_os_unreserve(&region);
     return ok;
 }
 
@@ -193,8 +195,10 @@ static bool page_head(walk *w, disk_page *head, unsigned *count, uint64_t number
     }
     *count = (head->lower - PAGE_HEAD) / 2;
     if (*count == 0 || (kind == PAGE_BRANCH && *count < 2)) return bad(w, "a page is empty");
-    if (kind == PAGE_LEAF) w->counts.leaf_pages++;
-    else w->counts.branch_pages++;
+    if (kind == PAGE_LEAF)
+        w->counts.leaf_pages++;
+    else
+        w->counts.branch_pages++;
     return true;
 }
 
@@ -231,7 +235,8 @@ static bool walk_tree(walk *w, const disk_tree *tree, bool free_tree) {
     w->free_tree = free_tree;
     w->height = tree->depth;
     w->counts = (disk_tree){0};
-    if (tree->root == NO_PAGE) return (tree->entries == 0 && tree->depth == 0) || bad(w, "a tree without a root has rows");
+    if (tree->root == NO_PAGE)
+        return (tree->entries == 0 && tree->depth == 0) || bad(w, "a tree without a root has rows");
     if (tree->depth < 1 || tree->depth > DEPTH_MAX) return bad(w, "a tree has an impossible depth");
     if ((tree->flags & ~TREE_INTEGER_KEYS) || (bool)(tree->flags & TREE_INTEGER_KEYS) != free_tree) {
         return bad(w, "a tree is of an unknown kind");
@@ -289,10 +294,12 @@ static bool meta_read(walk *w, disk_meta *out) {
         if (!(head.flags & PAGE_META) || metas[i].magic != META_MAGIC) return bad(w, "this is no LMDB file");
         if (metas[i].version != META_VERSION) return bad(w, "this is an LMDB file of another version");
         uint32_t size = metas[i].free.pad;
-        if (size < 512 || size > 32768 || size & (size - 1) || (i == 1 && size != page_size)) return bad(w, "the page size is damaged");
+        if (size < 512 || size > 32768 || size & (size - 1) || (i == 1 && size != page_size))
+            return bad(w, "the page size is damaged");
         page_size = size;
     }
-    /* Transactions write the two in turn, so the numbers say which page they stand on and are neighbours; a damaged one would hide the newer. */
+    /* Transactions write the two in turn, so the numbers say which page they stand on and are neighbours; a damaged one
+     * would hide the newer. */
     uint64_t even = metas[0].transaction, odd = metas[1].transaction;
     bool fresh = even == 0 && odd == 0;
     if (!fresh && (even % 2 != 0 || odd % 2 != 1 || (even < odd ? odd - even : even - odd) != 1)) {
@@ -301,8 +308,10 @@ static bool meta_read(walk *w, disk_meta *out) {
     *out = even < odd ? metas[1] : metas[0];
     w->page_size = page_size;
     w->last_page = out->last_page;
-    /* Pages at the end that were freed again in the transaction that took them were never written; there are never many. */
-    if (out->last_page < 1 || out->last_page / 64 > w->file_len / page_size + 65536) return bad(w, "the last page's number is damaged");
+    /* Pages at the end that were freed again in the transaction that took them were never written; there are never
+     * many. */
+    if (out->last_page < 1 || out->last_page / 64 > w->file_len / page_size + 65536)
+        return bad(w, "the last page's number is damaged");
     return true;
 }
 
@@ -311,12 +320,11 @@ static bool walk_file(walk *w) {
     disk_tree blocks;
     bool found;
     if (!meta_read(w, &meta)) return false;
-    w->seen = calloc((size_t)(w->last_page / 8 + 1), 1);
-    w->levels = malloc((DEPTH_MAX + 1) * (size_t)w->page_size);
-    if (!w->seen || !w->levels) {
-        w->fault = ASSAY_F_MEMORY;
-        return bad(w, "no memory to check the file");
-    }
+    size_t levels_len = (DEPTH_MAX + 1) * (size_t)w->page_size;
+    w->fault = assay_os_reserve(&w->memory, levels_len + (size_t)(w->last_page / 8 + 1));
+    if (w->fault) return bad(w, "no memory to check the file");
+    w->levels = w->memory.base;
+    w->seen = w->memory.base + levels_len;
     meta.free.flags &= TREE_INTEGER_KEYS; /* the upper bits are the environment's */
     if (!walk_tree(w, &meta.free, true) || !walk_tree(w, &meta.main, false)) return false;
     if (!named_tree(w, &blocks, &found, &meta.main)) return false;
@@ -328,8 +336,7 @@ assay_err assay_pages_check(uint64_t *used, const char **reason, const assay_os_
     ASSAY_TRY(assay_os_file_info(&info, file));
     walk w = {.file = file, .file_len = info.size};
     bool ok = walk_file(&w);
-    free(w.seen);
-    free(w.levels);
+    assay_os_unreserve(&w.memory);
     *used = w.used * w.page_size;
     if (ok) return ASSAY_OK;
     *reason = w.reason;

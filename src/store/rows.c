@@ -2,19 +2,18 @@
  *
  * Rows: a tagged key, a value, and a checksum behind it over both. Long keys live in buckets.
  *
- * A bucket is the row of all keys that share their first KEY_SPLIT bytes and are longer: entries in order, each two lengths of 2 bytes,
- * key and value. Its own key is those bytes and one more, so it stands right where its entries belong among the short keys. */
-#include <stdlib.h>
-
+ * A bucket is the row of all keys that share their first KEY_SPLIT bytes and are longer: entries in order, each two
+ * lengths of 2 bytes, key and value. Its own key is those bytes and one more, so it stands right where its entries
+ * belong among the short keys. */
 #include "store_internal.h"
 
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
-/* ---- checksums ------------------------------------------------------------------------------------------------------------- */
+/* ---- checksums ------------------------------------------------------------------------------------------------- */
 
-/* Four sums side by side over words of 8 bytes, so that they need not wait for one another. Each step is a bijection of its sum, so one
- * changed word always changes what comes out before it is cut to 32 bits. Against accidents, not against people: whoever may write
- * the file may write sums too. Native byte order, as LMDB's own file. */
+/* Four sums side by side over words of 8 bytes, so that they need not wait for one another. Each step is a bijection of
+ * its sum, so one changed word always changes what comes out before it is cut to 32 bits. Against accidents, not
+ * against people: whoever may write the file may write sums too. Native byte order, as LMDB's own file. */
 static uint64_t mixed(uint64_t h, uint64_t word) {
     h = (h ^ word) * MIX;
     return h ^ (h >> 32);
@@ -34,12 +33,14 @@ static uint64_t sum_add(uint64_t h, assay_bytes bytes) {
     return mixed(mixed(mixed(lanes[0], lanes[1]), lanes[2]), lanes[3]);
 }
 
-static uint32_t sum_of(assay_bytes key, assay_bytes value) { return (uint32_t)(sum_add(sum_add(MIX, key), value) >> 32); }
+static uint32_t sum_of(assay_bytes key, assay_bytes value) {
+    return (uint32_t)(sum_add(sum_add(MIX, key), value) >> 32);
+}
 
-/* ---- one row ----------------------------------------------------------------------------------------------------------------- */
+/* ---- one row --------------------------------------------------------------------------------------------------- */
 
-assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key, const assay_bytes *pieces, size_t count,
-                         bool append) {
+assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key, const assay_bytes *pieces,
+                         size_t count, bool append) {
     MDB_val k = {key.len, (void *)(uintptr_t)key.ptr}, v = {SUM_LEN, NULL};
     for (size_t i = 0; i < count; i++) v.mv_size += pieces[i].len;
     int rc = append ? mdb_cursor_put(tree, &k, &v, MDB_RESERVE | MDB_APPEND) : MDB_KEYEXIST;
@@ -73,7 +74,7 @@ assay_err assay_rows_value(assay_bytes *out, assay_store *store, MDB_val key, MD
     return ASSAY_OK;
 }
 
-/* ---- buckets -------------------------------------------------------------------------------------------------------------------- */
+/* ---- buckets --------------------------------------------------------------------------------------------------- */
 
 typedef struct bucket_entry {
     size_t start, end; /* in the bucket */
@@ -145,23 +146,24 @@ static assay_err bucket_set(assay_store_batch *batch, assay_bytes row, assay_byt
     }
     if (!value.ptr && start == end) return ASSAY_OK;
     uint16_t lengths[2] = {(uint16_t)key.len, (uint16_t)value.len};
-    assay_bytes pieces[] = {{old.ptr, start}, {(uint8_t *)lengths, sizeof lengths}, key, value, {old.ptr + end, old.len - end}};
+    assay_bytes pieces[] = {
+        {old.ptr, start}, {(uint8_t *)lengths, sizeof lengths}, key, value, {old.ptr + end, old.len - end}};
     if (!value.ptr) pieces[1].len = pieces[2].len = 0;
     size_t len = 0;
     for (size_t i = 0; i < 5; i++) len += pieces[i].len;
     if (len == 0) return assay_rows_del(batch, batch->store->rows, row);
     /* The old bucket may move under the pieces while room for the new one is made. */
-    uint8_t *copy = malloc(len);
-    if (!copy) return ASSAY_F_MEMORY;
-    assay_buf buf = {copy, 0, len};
+    assay_os_region copy;
+    ASSAY_TRY(assay_os_reserve(&copy, len));
+    assay_buf buf = {copy.base, 0, len};
     assay_err err = ASSAY_OK;
     for (size_t i = 0; i < 5 && !err; i++) err = assay_base_buf_put(&buf, pieces[i]);
-    if (!err) err = assay_rows_put(batch, batch->rows, row, &(assay_bytes){copy, len}, 1, false);
-    free(copy);
+    if (!err) err = assay_rows_put(batch, batch->rows, row, &(assay_bytes){buf.ptr, buf.len}, 1, false);
+    assay_os_unreserve(&copy);
     return err;
 }
 
-/* ---- keys of any length below a tag ------------------------------------------------------------------------------------------------ */
+/* ---- keys of any length below a tag ---------------------------------------------------------------------------- */
 
 assay_err assay_rows_set(assay_store_batch *batch, uint8_t tag, assay_bytes key, assay_bytes value) {
     uint8_t memory[KEY_LEN_MAX];
@@ -171,7 +173,8 @@ assay_err assay_rows_set(assay_store_batch *batch, uint8_t tag, assay_bytes key,
     return assay_rows_put(batch, batch->rows, row, &value, 1, false);
 }
 
-assay_err assay_rows_get(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes key, assay_bytes *value, bool *found) {
+assay_err assay_rows_get(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes key, assay_bytes *value,
+                         bool *found) {
     uint8_t memory[KEY_LEN_MAX];
     assay_bytes row = row_key(memory, tag, key);
     MDB_val k = {row.len, memory}, v;
@@ -187,10 +190,10 @@ assay_err assay_rows_get(assay_store_snapshot *snapshot, uint8_t tag, assay_byte
     return ASSAY_OK;
 }
 
-/* What the cursor stands on, as the caller knows it: a short key, or an entry of a bucket. *found is false past the tag's rows, and where a
- * bucket has nothing that is wanted. */
-static assay_err row_take(assay_store_snapshot *snapshot, uint8_t tag, int rc, MDB_val k, MDB_val v, assay_bytes from, bucket_want want,
-                          assay_bytes *key, assay_bytes *value, bool *found) {
+/* What the cursor stands on, as the caller knows it: a short key, or an entry of a bucket. *found is false past the
+ * tag's rows, and where a bucket has nothing that is wanted. */
+static assay_err row_take(assay_store_snapshot *snapshot, uint8_t tag, int rc, MDB_val k, MDB_val v, assay_bytes from,
+                          bucket_want want, assay_bytes *key, assay_bytes *value, bool *found) {
     *found = false;
     if (rc) return rc == MDB_NOTFOUND ? ASSAY_OK : assay_store_err(snapshot->store, rc);
     if (k.mv_size < 1 || *(const uint8_t *)k.mv_data != tag) return ASSAY_OK;
@@ -224,8 +227,8 @@ assay_err assay_rows_next(assay_store_snapshot *snapshot, uint8_t tag, assay_byt
     return row_take(snapshot, tag, rc, k, v, from, want, key, value, found);
 }
 
-assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes before, assay_bytes *key, assay_bytes *value,
-                          bool *found) {
+assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes before, assay_bytes *key,
+                          assay_bytes *value, bool *found) {
     uint8_t memory[KEY_LEN_MAX];
     assay_bytes row = row_key(memory, tag, before);
     MDB_val k = {row.len, memory}, v;

@@ -2,7 +2,6 @@
  *
  * Opening and closing, batches, snapshots, and the state's tables over them. */
 #include <errno.h>
-#include <stdlib.h>
 
 #include "store_internal.h"
 
@@ -14,7 +13,7 @@
 #define PATH_MEMORY 8192
 #define BATCHES_PER_TRIM 64
 
-/* ---- errors --------------------------------------------------------------------------------------------------------------------- */
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
 
 assay_err assay_store_err(assay_store *store, int rc) {
     store->reason = mdb_strerror(rc);
@@ -40,7 +39,7 @@ assay_err assay_store_corrupt(assay_store *store, const char *reason) {
 
 const char *assay_store_reason(const assay_store *store) { return store->reason; }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 typedef struct paths {
     const char *directory, *lock, *format, *data;
@@ -53,8 +52,8 @@ static assay_err paths_of(paths *out, assay_arena *keep, const char *directory) 
     return assay_os_path_join(&out->data, keep, directory, ASSAY_STR("data.mdb"));
 }
 
-/* What stands in the directory already. FORMAT is written once the first file is whole, so a file that is missing or empty beside it was lost, and a
- * file without it was never finished. */
+/* What stands in the directory already. FORMAT is written once the first file is whole, so a file that is missing or
+ * empty beside it was lost, and a file without it was never finished. */
 static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh, uint64_t *used) {
     uint8_t memory[256];
     assay_arena keep = assay_base_arena(memory, sizeof memory);
@@ -82,7 +81,8 @@ static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh
 static assay_err env_open(assay_store *store, const assay_store_config *config, uint64_t map_bytes) {
     int rc = mdb_env_create(&store->env);
     if (rc) return assay_store_err(store, rc);
-    unsigned flags = MDB_NOTLS | MDB_NORDAHEAD | (config->durable ? 0 : MDB_NOSYNC) | (config->in_place ? MDB_WRITEMAP : 0);
+    unsigned flags =
+        MDB_NOTLS | MDB_NORDAHEAD | (config->durable ? 0 : MDB_NOSYNC) | (config->in_place ? MDB_WRITEMAP : 0);
     rc = mdb_env_set_maxdbs(store->env, 1);
     /* One more for the state's own view, and one so that a full table is ours to report. */
     if (!rc) rc = mdb_env_set_maxreaders(store->env, store->snapshots_max + 2);
@@ -114,8 +114,10 @@ static assay_err trees_open(assay_store *store) {
     if (rc) return assay_store_err(store, rc);
     rc = mdb_dbi_open(txn, NULL, 0, &store->rows);
     if (!rc) rc = mdb_dbi_open(txn, "blocks", MDB_CREATE, &store->blocks);
-    if (rc) mdb_txn_abort(txn);
-    else rc = mdb_txn_commit(txn);
+    if (rc)
+        mdb_txn_abort(txn);
+    else
+        rc = mdb_txn_commit(txn);
     return rc ? assay_store_err(store, rc) : ASSAY_OK;
 }
 
@@ -149,38 +151,44 @@ static assay_err open_all(assay_store *store, const assay_store_config *config) 
 }
 
 assay_err assay_store_open(assay_store **out, const assay_store_config *config) {
+    uint32_t snapshots_max = config->snapshots_max ? config->snapshots_max : ASSAY_STORE_SNAPSHOTS_DEFAULT;
+    assay_os_region memory;
     *out = NULL;
-    assay_store *store = calloc(1, sizeof *store);
-    if (!store) return ASSAY_F_MEMORY;
+    ASSAY_TRY(
+        assay_os_reserve(&memory, sizeof(assay_store) + (size_t)snapshots_max * sizeof(assay_store_snapshot) + 64));
+    assay_arena arena = assay_os_region_arena(&memory);
+    assay_store *store = ASSAY_NEW(&arena, assay_store, 1);
+    ASSAY_ASSERT(store);
+    store->memory = memory;
+    store->slots = ASSAY_NEW(&arena, assay_store_snapshot, snapshots_max);
+    ASSAY_ASSERT(store->slots);
     store->reason = "";
-    store->snapshots_max = config->snapshots_max ? config->snapshots_max : ASSAY_STORE_SNAPSHOTS_DEFAULT;
+    store->snapshots_max = snapshots_max;
     store->view.store = store;
     assay_os_mutex_init(&store->mutex);
     assay_err err = open_all(store, config);
     /* A path that leads nowhere is this machine's trouble here, not a verdict on an input. */
     if (err && err != ASSAY_E_FORMAT && !assay_base_err_is_fault(err)) err = ASSAY_F_STORAGE;
-    if (err) assay_store_close(store);
-    else *out = store;
+    if (err)
+        assay_store_close(store);
+    else
+        *out = store;
     return err;
 }
 
 void assay_store_close(assay_store *store) {
     if (!store) return;
     ASSAY_ASSERT(store->snapshots == 0);
-    while (store->idle) {
-        assay_store_snapshot *snapshot = store->idle;
-        store->idle = snapshot->next;
-        snapshot_fini(snapshot);
-        free(snapshot);
-    }
+    for (uint32_t i = 0; i < store->slots_used; i++) snapshot_fini(&store->slots[i]);
     snapshot_fini(&store->view);
     if (store->env) mdb_env_close(store->env);
     assay_os_mutex_fini(&store->mutex);
     assay_os_file_close(&store->lock);
-    free(store);
+    assay_os_region memory = store->memory; /* the store lies in it */
+    assay_os_unreserve(&memory);
 }
 
-/* ---- snapshots ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- snapshots ------------------------------------------------------------------------------------------------- */
 
 /* Makes a snapshot see what is committed now; the first time, with a transaction and cursors of its own. */
 static assay_err snapshot_renew(assay_store_snapshot *snapshot) {
@@ -201,44 +209,48 @@ static assay_err snapshot_renew(assay_store_snapshot *snapshot) {
     return err;
 }
 
-assay_err assay_store_snapshot_begin(assay_store_snapshot **out, assay_store *store) {
-    *out = NULL;
+/* A slot that nobody uses; NULL if all are taken. */
+static assay_store_snapshot *slot_take(assay_store *store) {
     assay_os_mutex_lock(&store->mutex);
-    if (store->snapshots == store->snapshots_max) {
-        assay_os_mutex_unlock(&store->mutex);
-        return ASSAY_F_BUSY;
+    assay_store_snapshot *slot = NULL;
+    if (store->snapshots < store->snapshots_max) {
+        store->snapshots++;
+        slot = store->idle;
+        if (slot)
+            store->idle = slot->next;
+        else
+            slot = &store->slots[store->slots_used++];
     }
-    store->snapshots++;
-    assay_store_snapshot *snapshot = store->idle;
-    if (snapshot) store->idle = snapshot->next;
     assay_os_mutex_unlock(&store->mutex);
-    assay_err err = ASSAY_OK;
-    if (!snapshot) {
-        snapshot = calloc(1, sizeof *snapshot);
-        if (snapshot) snapshot->store = store;
-        else err = ASSAY_F_MEMORY;
-    }
-    if (!err) err = snapshot_renew(snapshot);
-    if (!err) {
-        *out = snapshot;
-        return ASSAY_OK;
-    }
-    free(snapshot);
+    if (slot) slot->store = store;
+    return slot;
+}
+
+static void slot_give(assay_store_snapshot *slot) {
+    assay_store *store = slot->store;
     assay_os_mutex_lock(&store->mutex);
+    slot->next = store->idle;
+    store->idle = slot;
     store->snapshots--;
     assay_os_mutex_unlock(&store->mutex);
+}
+
+assay_err assay_store_snapshot_begin(assay_store_snapshot **out, assay_store *store) {
+    *out = NULL;
+    assay_store_snapshot *slot = slot_take(store);
+    if (!slot) return ASSAY_F_BUSY;
+    assay_err err = snapshot_renew(slot);
+    if (err)
+        slot_give(slot);
+    else
+        *out = slot;
     return err;
 }
 
 void assay_store_snapshot_end(assay_store_snapshot *snapshot) {
     if (!snapshot) return;
-    assay_store *store = snapshot->store;
     mdb_txn_reset(snapshot->txn);
-    assay_os_mutex_lock(&store->mutex);
-    snapshot->next = store->idle;
-    store->idle = snapshot;
-    store->snapshots--;
-    assay_os_mutex_unlock(&store->mutex);
+    slot_give(snapshot);
 }
 
 assay_err assay_store_look(assay_store_usage *out, assay_store *store) {
@@ -263,18 +275,19 @@ assay_err assay_store_look(assay_store_usage *out, assay_store *store) {
     return ASSAY_OK;
 }
 
-/* ---- the state's tables --------------------------------------------------------------------------------------------------------------- */
+/* ---- the state's tables ---------------------------------------------------------------------------------------- */
 
 static uint8_t space_tag(assay_space space) { return (uint8_t)(TAG_SPACE + (unsigned)space); }
 
 static assay_err snapshot_get(void *context, assay_space space, assay_bytes key, assay_bytes *value, bool *found) {
     return assay_rows_get(context, space_tag(space), key, value, found);
 }
-static assay_err snapshot_next(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key, assay_bytes *value,
-                               bool *found) {
+static assay_err snapshot_next(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key,
+                               assay_bytes *value, bool *found) {
     return assay_rows_next(context, space_tag(space), from, after, key, value, found);
 }
-static assay_err snapshot_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key, assay_bytes *value, bool *found) {
+static assay_err snapshot_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key,
+                               assay_bytes *value, bool *found) {
     return assay_rows_prev(context, space_tag(space), before, key, value, found);
 }
 
@@ -282,7 +295,8 @@ assay_state_reader assay_store_snapshot_reader(assay_store_snapshot *snapshot) {
     return (assay_state_reader){snapshot, snapshot_get, snapshot_next, snapshot_prev};
 }
 
-/* The state's view is renewed by the first read after a commit, and ends when the next one writes: it never holds back more than one block's pages. */
+/* The state's view is renewed by the first read after a commit, and ends when the next one writes: it never holds back
+ * more than one block's pages. */
 static assay_err view(assay_store *store) {
     if (store->view_open) return ASSAY_OK;
     ASSAY_TRY(snapshot_renew(&store->view));
@@ -295,13 +309,14 @@ static assay_err view_get(void *context, assay_space space, assay_bytes key, ass
     ASSAY_TRY(view(store));
     return snapshot_get(&store->view, space, key, value, found);
 }
-static assay_err view_next(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key, assay_bytes *value,
-                           bool *found) {
+static assay_err view_next(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key,
+                           assay_bytes *value, bool *found) {
     assay_store *store = context;
     ASSAY_TRY(view(store));
     return snapshot_next(&store->view, space, from, after, key, value, found);
 }
-static assay_err view_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key, assay_bytes *value, bool *found) {
+static assay_err view_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key, assay_bytes *value,
+                           bool *found) {
     assay_store *store = context;
     ASSAY_TRY(view(store));
     return snapshot_prev(&store->view, space, before, key, value, found);
@@ -322,7 +337,8 @@ assay_state_writer assay_store_state_writer(assay_store_batch *batch) {
     return (assay_state_writer){batch, batch_set};
 }
 
-/* Lets go of the map's pages that reads have made this process's own. They are the file's, and are mapped again where they are touched. */
+/* Lets go of the map's pages that reads have made this process's own. They are the file's, and are mapped again where
+ * they are touched. */
 static void trim(assay_store *store) {
     assay_store_snapshot *snapshot;
     MDB_val k, v;
@@ -340,9 +356,10 @@ static void trim(assay_store *store) {
     assay_store_snapshot_end(snapshot);
 }
 
-/* ---- batches ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- batches --------------------------------------------------------------------------------------------------- */
 
-assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context, assay_store_batch *batch), void *context) {
+assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context, assay_store_batch *batch),
+                            void *context) {
     assay_store_batch batch = {.store = store};
     int rc = mdb_txn_begin(store->env, NULL, 0, &batch.txn);
     if (rc) return assay_store_err(store, rc);

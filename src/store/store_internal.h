@@ -11,8 +11,9 @@
 #include "os/os.h"
 #include "store/store.h"
 
-/* Two trees: `blocks` (height, big-endian, appended, so that its pages are full), and `rows` for all else, where a first byte tells
- * what a row is. One tree for all else, because every tree that a block touches costs it two pages or three. */
+/* Two trees: `blocks` (height, big-endian, appended, so that its pages are full), and `rows` for all else, where a
+ * first byte tells what a row is. One tree for all else, because every tree that a block touches costs it two pages or
+ * three. */
 typedef enum row_tag {
     TAG_SPACE = 0x01,      /* 0x01 .. 0x06: the state's spaces, in the order of assay_space */
     TAG_TABLE = 0x10,      /* 0x11 .. : the node's tables, by assay_store_table */
@@ -20,7 +21,8 @@ typedef enum row_tag {
     TAG_TX = 0x21          /* transaction id -> height, index */
 } row_tag;
 
-/* LMDB's keys have at most 511 bytes, the state's 1,024. A longer key than this lives in a bucket row, with all that share its beginning. */
+/* LMDB's keys have at most 511 bytes, the state's 1,024. A longer key than this lives in a bucket row, with all that
+ * share its beginning. */
 #define KEY_SPLIT 500
 #define KEY_LEN_MAX (1 + KEY_SPLIT + 1)
 #define SUM_LEN 4
@@ -37,11 +39,13 @@ struct assay_store_snapshot {
 struct assay_store_batch {
     assay_store *store;
     MDB_txn *txn;
-    MDB_cursor *rows; /* puts go through one cursor: it looks on the page where it stands before it goes down the tree */
+    MDB_cursor
+        *rows; /* puts go through one cursor: it looks on the page where it stands before it goes down the tree */
     MDB_cursor *blocks;
 };
 
 struct assay_store {
+    assay_os_region memory; /* holds this and the slots */
     MDB_env *env;
     MDB_dbi rows;
     MDB_dbi blocks;
@@ -50,10 +54,12 @@ struct assay_store {
     assay_store_snapshot view; /* the state's own */
     bool view_open;
     uint64_t map_bytes;
-    atomic_uint batches; /* since memory was let go of */
-    assay_os_mutex mutex; /* guards what follows */
+    atomic_uint batches;         /* since memory was let go of */
+    assay_os_mutex mutex;        /* guards what follows */
+    assay_store_snapshot *slots; /* snapshots_max of them; the first slots_used have been used */
     assay_store_snapshot *idle;
-    uint32_t snapshots;
+    uint32_t slots_used;
+    uint32_t snapshots; /* open now */
     uint32_t snapshots_max;
 };
 
@@ -62,29 +68,31 @@ assay_err assay_store_err(assay_store *store, int rc);
 /* assay_store_corrupt - ASSAY_F_CORRUPT, with a reason of ours. */
 assay_err assay_store_corrupt(assay_store *store, const char *reason);
 
-/* ---- rows.c ------------------------------------------------------------------------------------------------------------- */
+/* ---- rows.c ---------------------------------------------------------------------------------------------------- */
 
 /* assay_rows_put - writes the pieces as one value with its checksum. append: the key is probably behind all others. */
-ASSAY_MUST_USE assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key, const assay_bytes *pieces,
-                                        size_t count, bool append);
+ASSAY_MUST_USE assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key,
+                                        const assay_bytes *pieces, size_t count, bool append);
 ASSAY_MUST_USE assay_err assay_rows_del(assay_store_batch *batch, MDB_dbi tree, assay_bytes key);
 /* assay_rows_value - checks a row's sum and takes it off the value. */
 ASSAY_MUST_USE assay_err assay_rows_value(assay_bytes *out, assay_store *store, MDB_val key, MDB_val value);
 
 /* Keys of any length below a tag: how the state's spaces and the node's tables are kept. */
 ASSAY_MUST_USE assay_err assay_rows_set(assay_store_batch *batch, uint8_t tag, assay_bytes key, assay_bytes value);
-ASSAY_MUST_USE assay_err assay_rows_get(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes key, assay_bytes *value, bool *found);
-ASSAY_MUST_USE assay_err assay_rows_next(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes from, bool after, assay_bytes *key,
-                                         assay_bytes *value, bool *found);
-ASSAY_MUST_USE assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes before, assay_bytes *key,
-                                         assay_bytes *value, bool *found);
+ASSAY_MUST_USE assay_err assay_rows_get(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes key,
+                                        assay_bytes *value, bool *found);
+ASSAY_MUST_USE assay_err assay_rows_next(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes from, bool after,
+                                         assay_bytes *key, assay_bytes *value, bool *found);
+ASSAY_MUST_USE assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes before,
+                                         assay_bytes *key, assay_bytes *value, bool *found);
 
-/* ---- pages.c -------------------------------------------------------------------------------------------------------------- */
+/* ---- pages.c --------------------------------------------------------------------------------------------------- */
 
-/* assay_pages_map - where LMDB's map begins, given any place in one of its pages that is no continuation of a large value. */
+/* assay_pages_map - where LMDB's map begins, given any place in one of its pages that is no continuation of a large
+ * value. */
 const uint8_t *assay_pages_map(const void *place, uint64_t page_size);
-/* assay_pages_check - walks all pages of an LMDB file that nobody writes. *used is how many bytes are in use. ASSAY_F_CORRUPT, ASSAY_F_STORAGE,
- * ASSAY_F_MEMORY, with *reason. */
+/* assay_pages_check - walks all pages of an LMDB file that nobody writes. *used is how many bytes are in use.
+ * ASSAY_F_CORRUPT, ASSAY_F_STORAGE, ASSAY_F_MEMORY, with *reason. */
 ASSAY_MUST_USE assay_err assay_pages_check(uint64_t *used, const char **reason, const assay_os_file *file);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench_state - updates a second of the tree alone, over a hash table in memory: blocks of 1,000 changed keys (9 of 10 known, 1 new)
- * in trees of 10^4, 10^5 and 10^6 keys. usage: bench_state [LARGEST_TREE] */
+ * bench_state - updates a second of the tree alone, over a hash table in memory: blocks of 1,000 changed keys (9 of 10
+ * known, 1 new) in trees of 10^4, 10^5 and 10^6 keys. usage: bench_state [LARGEST_TREE] */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,8 @@
 #define JOURNAL_LEN (64u << 20)
 #define BLOCK_KEYS 1000
 
-/* Open addressing; rows are never freed: a replaced one of the same length is written in place. Deletes leave a row without value. */
+/* Open addressing; rows are never freed: a replaced one of the same length is written in place. Deletes leave a row
+ * without value. */
 typedef struct row {
     uint8_t *bytes; /* key, value */
     uint32_t key_len, value_len, cap;
@@ -64,12 +65,14 @@ static assay_err hashed_put(void *context, assay_space space, assay_bytes key, a
     return ASSAY_OK;
 }
 
-static assay_err none(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key, assay_bytes *value, bool *found) {
+static assay_err none(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key,
+                      assay_bytes *value, bool *found) {
     (void)context, (void)space, (void)from, (void)after, (void)key, (void)value;
     *found = false;
     return ASSAY_OK;
 }
-static assay_err none_before(void *context, assay_space space, assay_bytes from, assay_bytes *key, assay_bytes *value, bool *found) {
+static assay_err none_before(void *context, assay_space space, assay_bytes from, assay_bytes *key, assay_bytes *value,
+                             bool *found) {
     return none(context, space, from, false, key, value, found);
 }
 
@@ -125,7 +128,8 @@ static void bench(uint64_t size, uint8_t *journal) {
     if (!h.rows) abort();
     assay_arena keep = assay_base_arena(keep_memory, sizeof keep_memory);
     assay_state *state;
-    must(assay_state_open(&state, &keep, assay_base_arena(journal, JOURNAL_LEN), (assay_state_reader){&h, hashed_get, none, none_before}));
+    must(assay_state_open(&state, &keep, assay_base_arena(journal, JOURNAL_LEN),
+                          (assay_state_reader){&h, hashed_get, none, none_before}));
     uint64_t known = 0;
     double filled[3] = {0}, spent[3] = {0};
     while (known < size) block(state, &h, filled, size < 10000 ? size : 10000, &known, true);
@@ -133,10 +137,12 @@ static void bench(uint64_t size, uint8_t *journal) {
     enum { BLOCKS = 100 };
     for (int i = 0; i < BLOCKS; i++) block(state, &h, spent, BLOCK_KEYS, &known, false);
     double changes = BLOCKS * BLOCK_KEYS;
-    printf("%8llu keys: a block of %d changes: put %.2f ms, prepare %.2f ms, commit %.2f ms; %.0f changes/s; a change reads %.2f rows, "
+    printf("%8llu keys: a block of %d changes: put %.2f ms, prepare %.2f ms, commit %.2f ms; %.0f changes/s; a change "
+           "reads %.2f rows, "
            "writes %.2f rows of %.0f bytes in all\n",
-           (unsigned long long)size, BLOCK_KEYS, spent[0] / BLOCKS * 1e3, spent[1] / BLOCKS * 1e3, spent[2] / BLOCKS * 1e3,
-           changes / (spent[0] + spent[1] + spent[2]), (double)h.gets / changes, (double)h.puts / changes, (double)h.put_bytes / changes);
+           (unsigned long long)size, BLOCK_KEYS, spent[0] / BLOCKS * 1e3, spent[1] / BLOCKS * 1e3,
+           spent[2] / BLOCKS * 1e3, changes / (spent[0] + spent[1] + spent[2]), (double)h.gets / changes,
+           (double)h.puts / changes, (double)h.put_bytes / changes);
     for (size_t i = 0; i < h.cap; i++) free(h.rows[i].bytes);
     free(h.rows);
 }

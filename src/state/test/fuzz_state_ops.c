@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_state_ops - any sequence of puts, deletes, marks, rollbacks, blocks that become final or not, against the naive model. */
+ * fuzz_state_ops - any sequence of puts, deletes, marks, rollbacks, blocks that become final or not, against the naive
+ * model. */
 #include "table_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -52,7 +53,8 @@ static void end_block(fixture *f, table now[2], table committed[2], bool final) 
         must(assay_state_commit(f->state, assay_state_height(f->state) + 1, storage_writer(&f->storage)));
         assay_state_committed(f->state);
         CLAIM(f->storage.spaces[ASSAY_SPACE_NODE].count == pages);
-        CLAIM(table_eq(&f->storage.spaces[ASSAY_SPACE_VALUE], &now[0]) && table_eq(&f->storage.spaces[ASSAY_SPACE_SIDE], &now[1]));
+        CLAIM(table_eq(&f->storage.spaces[ASSAY_SPACE_VALUE], &now[0]) &&
+              table_eq(&f->storage.spaces[ASSAY_SPACE_SIDE], &now[1]));
     } else {
         assay_state_discard(f->state);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_state_rows - storage that holds anything: opening, proofs, the log and a block answer with a fault or a result, never a crash. Input: rows of
- * {space, key length, key, value length (2 bytes, big-endian), value}. */
+ * fuzz_state_rows - storage that holds anything: opening, proofs, the log and a block answer with a fault or a result,
+ * never a crash. Input: rows of {space, key length, key, value length (2 bytes, big-endian), value}. */
 #include "table_internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -47,8 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         assay_hash root, log_root;
         uint64_t log_size, index;
         for (uint64_t n = 0; n < 12; n++) {
-            if (n % 3) must(assay_state_put(f->state, key_of(key, n), ASSAY_STR("v")));
-            else must(assay_state_del(f->state, key_of(key, n)));
+            if (n % 3)
+                must(assay_state_put(f->state, key_of(key, n), ASSAY_STR("v")));
+            else
+                must(assay_state_del(f->state, key_of(key, n)));
         }
         must(assay_state_log_append(f->state, ASSAY_STR("leaf"), &index));
         assay_err err = assay_state_prepare(f->state, &root, &log_size, &log_root);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Storage for the tests of state: each space a sorted array of rows, written so that it can be believed by reading it; and the
- * naive tree, which computes a root from all rows by the definition of ICS 23's SmtSpec, without any of state's code. */
+ * Storage for the tests of state: each space a sorted array of rows, written so that it can be believed by reading it;
+ * and the naive tree, which computes a root from all rows by the definition of ICS 23's SmtSpec, without any of state's
+ * code. */
 #ifndef ASSAY_STATE_TEST_TABLE_INTERNAL_H
 #define ASSAY_STATE_TEST_TABLE_INTERNAL_H
 
@@ -26,15 +27,17 @@ typedef struct storage {
     uint64_t fail_read, fail_write; /* the n-th call fails with ASSAY_F_STORAGE; 0: none */
 } storage;
 
-/* ---- sorted rows ------------------------------------------------------------------------------------------------------ */
+/* ---- sorted rows ----------------------------------------------------------------------------------------------- */
 
 /* Index of the first row with key >= from. */
 static inline size_t table_lower(const table *t, assay_bytes from) {
     size_t low = 0, high = t->count;
     while (low < high) {
         size_t mid = low + (high - low) / 2;
-        if (assay_base_bytes_cmp(t->rows[mid].key, from) < 0) low = mid + 1;
-        else high = mid;
+        if (assay_base_bytes_cmp(t->rows[mid].key, from) < 0)
+            low = mid + 1;
+        else
+            high = mid;
     }
     return low;
 }
@@ -97,11 +100,12 @@ static inline bool table_eq(const table *a, const table *b) {
     return true;
 }
 
-/* ---- as state's reader and writer --------------------------------------------------------------------------------------- */
+/* ---- as state's reader and writer ------------------------------------------------------------------------------ */
 
 static inline assay_err storage_read(storage *s) { return ++s->reads == s->fail_read ? ASSAY_F_STORAGE : ASSAY_OK; }
 
-static inline assay_err storage_row(const table *t, size_t i, bool there, assay_bytes *key, assay_bytes *value, bool *found) {
+static inline assay_err storage_row(const table *t, size_t i, bool there, assay_bytes *key, assay_bytes *value,
+                                    bool *found) {
     *found = there;
     if (!there) return ASSAY_OK;
     *key = t->rows[i].key;
@@ -109,7 +113,8 @@ static inline assay_err storage_row(const table *t, size_t i, bool there, assay_
     return ASSAY_OK;
 }
 
-static inline assay_err storage_get(void *context, assay_space space, assay_bytes key, assay_bytes *value, bool *found) {
+static inline assay_err storage_get(void *context, assay_space space, assay_bytes key, assay_bytes *value,
+                                    bool *found) {
     storage *s = context;
     ASSAY_TRY(storage_read(s));
     const row *r = table_find(&s->spaces[space], key);
@@ -128,8 +133,8 @@ static inline assay_err storage_next(void *context, assay_space space, assay_byt
     return storage_row(t, i, i < t->count, key, value, found);
 }
 
-static inline assay_err storage_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key, assay_bytes *value,
-                                     bool *found) {
+static inline assay_err storage_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key,
+                                     assay_bytes *value, bool *found) {
     storage *s = context;
     ASSAY_TRY(storage_read(s));
     const table *t = &s->spaces[space];
@@ -140,8 +145,10 @@ static inline assay_err storage_prev(void *context, assay_space space, assay_byt
 static inline assay_err storage_put(void *context, assay_space space, assay_bytes key, assay_bytes value) {
     storage *s = context;
     if (++s->writes == s->fail_write) return ASSAY_F_STORAGE;
-    if (value.ptr) table_put(&s->spaces[space], key, value);
-    else table_del(&s->spaces[space], key);
+    if (value.ptr)
+        table_put(&s->spaces[space], key, value);
+    else
+        table_del(&s->spaces[space], key);
     return ASSAY_OK;
 }
 
@@ -154,7 +161,7 @@ static inline void storage_free(storage *s) {
     for (int i = 0; i < ASSAY_SPACE_COUNT; i++) table_free(&s->spaces[i]);
 }
 
-/* ---- the naive tree ------------------------------------------------------------------------------------------------------- */
+/* ---- the naive tree -------------------------------------------------------------------------------------------- */
 
 typedef struct naive_leaf {
     assay_hash position, hash;
@@ -180,7 +187,8 @@ static inline assay_hash naive_root(const table *values, size_t *pages) {
     naive_leaf *leaves = calloc(values->count + 1, sizeof *leaves);
     if (!leaves) abort();
     for (size_t i = 0; i < values->count; i++) {
-        assay_hash key = assay_crypto_sha256_one(values->rows[i].key), value = assay_crypto_sha256_one(values->rows[i].value);
+        assay_hash key = assay_crypto_sha256_one(values->rows[i].key),
+                   value = assay_crypto_sha256_one(values->rows[i].value);
         uint8_t zero = 0;
         assay_bytes text[] = {{&zero, 1}, {key.b, 32}, {value.b, 32}};
         leaves[i] = (naive_leaf){key, assay_crypto_sha256(text, 3)};
@@ -192,7 +200,7 @@ static inline assay_hash naive_root(const table *values, size_t *pages) {
     return root;
 }
 
-/* ---- a state over such storage ------------------------------------------------------------------------------------------------ */
+/* ---- a state over such storage --------------------------------------------------------------------------------- */
 
 typedef struct fixture {
     storage storage;
@@ -211,7 +219,8 @@ static inline void must(assay_err err) {
 
 static inline assay_err fixture_open(fixture *f) {
     assay_arena keep = assay_base_arena(f->keep, sizeof f->keep);
-    return assay_state_open(&f->state, &keep, assay_base_arena(f->journal, f->journal_len), storage_reader(&f->storage));
+    return assay_state_open(&f->state, &keep, assay_base_arena(f->journal, f->journal_len),
+                            storage_reader(&f->storage));
 }
 
 static inline fixture *fixture_new(size_t journal_len) {
@@ -253,7 +262,7 @@ static inline void fixture_fill(fixture *f, uint64_t count) {
     for (uint64_t n = 0; n < count; n++) must(assay_state_put(f->state, key_of(key, n), value_of_key(value, n)));
 }
 
-/* ---- seeded choices -------------------------------------------------------------------------------------------------------- */
+/* ---- seeded choices -------------------------------------------------------------------------------------------- */
 
 /* splitmix64 */
 static inline uint64_t choose(uint64_t *seed) {

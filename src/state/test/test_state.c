@@ -55,7 +55,8 @@ static assay_bytes run_key(run *r, uint8_t out[ASSAY_STATE_KEY_LEN_MAX]) {
     uint64_t n = choose(&r->seed) % r->key_space;
     size_t len = n % 7 == 0 ? 1 + n % 5 : n % 101 == 0 ? 900 + n % 125 : 3 + n % 40;
     uint64_t bytes = n % 3 == 0 ? 0 : n * 0x2545f4914f6cdd1du;
-    for (size_t i = 0; i < len; i++) out[i] = (uint8_t)(n % 3 == 0 ? (i + 8 < len ? 0xff : n >> 8 * (len - 1 - i)) : bytes >> 8 * (i % 8));
+    for (size_t i = 0; i < len; i++)
+        out[i] = (uint8_t)(n % 3 == 0 ? (i + 8 < len ? 0xff : n >> 8 * (len - 1 - i)) : bytes >> 8 * (i % 8));
     return (assay_bytes){out, len};
 }
 
@@ -85,8 +86,8 @@ static void check_listing(run *r, bool side, assay_bytes prefix, assay_bytes aft
         assay_bytes key, value;
         bool found;
         OK((side ? assay_state_side_next : assay_state_next)(r->state, prefix, after, &key, &value, &found));
-        bool expected = i < t->count && t->rows[i].key.len >= prefix.len &&
-                        memcmp(t->rows[i].key.ptr, prefix.ptr, prefix.len) == 0;
+        bool expected =
+            i < t->count && t->rows[i].key.len >= prefix.len && memcmp(t->rows[i].key.ptr, prefix.ptr, prefix.len) == 0;
         assert_int_equal(found, expected);
         if (!found) return;
         assert_true(assay_base_bytes_eq(key, t->rows[i].key));
@@ -143,10 +144,14 @@ static void some_ops(run *r, unsigned ops, unsigned depth) {
     if (undo) values = table_copy(&r->values), side = table_copy(&r->side), log = table_copy(&r->log);
     for (unsigned i = 0; i < ops; i++) {
         uint64_t kind = choose(&r->seed) % 100;
-        if (kind < 40) one_read(r, kind < 10);
-        else if (kind < 97) one_write(r, kind < 50);
-        else if (kind < 98) one_log(r);
-        else if (depth < 4) some_ops(r, 1 + (unsigned)(choose(&r->seed) % 20), depth + 1);
+        if (kind < 40)
+            one_read(r, kind < 10);
+        else if (kind < 97)
+            one_write(r, kind < 50);
+        else if (kind < 98)
+            one_log(r);
+        else if (depth < 4)
+            some_ops(r, 1 + (unsigned)(choose(&r->seed) % 20), depth + 1);
     }
     if (!undo) return;
     assay_state_rollback(r->state, point);
@@ -215,18 +220,19 @@ static void random_against_model(void **unused) {
         uint64_t seed;
         unsigned key_space, blocks, ops;
     } runs[] = {
-        {1, 12, 400, 20}, {2, 300, 200, 100}, {3, 3000, 60, 600}, {4, 30000, 20, 4000}, {5, 4, 300, 6}, {6, 100000, 6, 8000},
+        {1, 12, 400, 20},     {2, 300, 200, 100}, {3, 3000, 60, 600},
+        {4, 30000, 20, 4000}, {5, 4, 300, 6},     {6, 100000, 6, 8000},
     };
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
-        print_message("seed %u: %u blocks of %u operations over %u keys\n", (unsigned)runs[i].seed, runs[i].blocks, runs[i].ops,
-                      runs[i].key_space);
+        print_message("seed %u: %u blocks of %u operations over %u keys\n", (unsigned)runs[i].seed, runs[i].blocks,
+                      runs[i].ops, runs[i].key_space);
         run *r = run_new(runs[i].seed, runs[i].key_space);
         for (unsigned height = 1; height <= runs[i].blocks; height++) one_block(r, height, runs[i].ops);
         run_free(r);
     }
 }
 
-/* ---- what must hold, one by one ------------------------------------------------------------------------------------------- */
+/* ---- what must hold, one by one -------------------------------------------------------------------------------- */
 
 static void commit_block(run *r) {
     assay_hash root, log_root;
@@ -376,14 +382,10 @@ static void rollback_frees_the_journal(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing_has_the_empty_root),
-        cmocka_unit_test(known_roots),
-        cmocka_unit_test(order_and_history_do_not_matter),
-        cmocka_unit_test(deleting_all_leaves_nothing),
-        cmocka_unit_test(what_did_not_change_is_not_written),
-        cmocka_unit_test(side_records_are_in_no_root),
-        cmocka_unit_test(rollback_frees_the_journal),
-        cmocka_unit_test(random_against_model),
+        cmocka_unit_test(nothing_has_the_empty_root),         cmocka_unit_test(known_roots),
+        cmocka_unit_test(order_and_history_do_not_matter),    cmocka_unit_test(deleting_all_leaves_nothing),
+        cmocka_unit_test(what_did_not_change_is_not_written), cmocka_unit_test(side_records_are_in_no_root),
+        cmocka_unit_test(rollback_frees_the_journal),         cmocka_unit_test(random_against_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

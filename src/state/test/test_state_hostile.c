@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What goes wrong: lengths beyond the limits, memory that ends, storage that fails at any call, rows that lie. The state answers with the right
- * error, and goes on from what is committed. */
+ * What goes wrong: lengths beyond the limits, memory that ends, storage that fails at any call, rows that lie. The
+ * state answers with the right error, and goes on from what is committed. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,8 @@ static void both_sides_of_each_limit(void **unused) {
     fixture *f = fixture_new(JOURNAL_LEN);
     uint8_t bytes[ASSAY_STATE_KEY_LEN_MAX + 1] = {1};
     uint64_t index;
-    assay_bytes one = {bytes, 1}, most = {bytes, ASSAY_STATE_KEY_LEN_MAX}, over = {bytes, sizeof bytes}, none = {bytes, 0};
+    assay_bytes one = {bytes, 1}, most = {bytes, ASSAY_STATE_KEY_LEN_MAX}, over = {bytes, sizeof bytes},
+                none = {bytes, 0};
     OK(assay_state_put(f->state, one, one));
     OK(assay_state_put(f->state, most, most));
     OK(assay_state_side_put(f->state, most, most));
@@ -91,7 +92,8 @@ static assay_err block_on_failing_storage(fixture *f, uint64_t fail_read, uint64
     f->storage.fail_write = fail_write ? f->storage.writes + fail_write : 0;
     ASSAY_TRY(assay_state_get(f->state, key_of(key, 3), &v, &found));
     ASSAY_TRY(assay_state_next(f->state, ASSAY_STR("account/"), (assay_bytes){0}, &k, &v, &found));
-    for (uint64_t n = 0; n < 20; n++) ASSAY_TRY(assay_state_put(f->state, key_of(key, n * 13), value_of_key(value, n + 5)));
+    for (uint64_t n = 0; n < 20; n++)
+        ASSAY_TRY(assay_state_put(f->state, key_of(key, n * 13), value_of_key(value, n + 5)));
     ASSAY_TRY(assay_state_del(f->state, key_of(key, 1)));
     ASSAY_TRY(assay_state_side_put(f->state, key_of(key, 1), ASSAY_STR("side")));
     ASSAY_TRY(assay_state_log_append(f->state, ASSAY_STR("leaf"), &index));
@@ -134,9 +136,10 @@ static void storage_that_fails_at_any_call(void **unused) {
     fixture_free(f);
 }
 
-/* ---- rows that lie ------------------------------------------------------------------------------------------------------------ */
+/* ---- rows that lie --------------------------------------------------------------------------------------------- */
 
-/* Everything that reads: opening, a block over many keys, proofs. Any answer but a crash, a wrong presence or a verdict is fine. */
+/* Everything that reads: opening, a block over many keys, proofs. Any answer but a crash, a wrong presence or a verdict
+ * is fine. */
 static bool read_all(fixture *f, uint64_t keys) {
     static uint8_t memory[1u << 20], scratch_memory[1u << 20];
     uint8_t key[16], value[16];
@@ -161,7 +164,8 @@ static bool read_all(fixture *f, uint64_t keys) {
         assay_err err = assay_state_log_prove(&path, &leaf, storage_reader(&f->storage), i, 5);
         if (err == ASSAY_OK) {
             err = assay_merkle_path_root(&log_root, assay_merkle_leaf(leaf), i, 5, path.hashes, path.count);
-            if (!err && !assay_base_hash_eq(log_root, assay_merkle_log_root(assay_state_log(f->state)))) err = ASSAY_E_PROOF;
+            if (!err && !assay_base_hash_eq(log_root, assay_merkle_log_root(assay_state_log(f->state))))
+                err = ASSAY_E_PROOF;
         } else {
             assert_true(assay_base_err_is_fault(err) || err == ASSAY_E_RANGE);
         }
@@ -202,8 +206,10 @@ static void rows_that_lie(void **unused) {
         case 2: value[changed.len++] = (uint8_t)choose(&seed); break;
         default: changed = (assay_bytes){0}; break;
         }
-        if (changed.ptr) table_put(t, r->key, changed);
-        else table_del(t, r->key);
+        if (changed.ptr)
+            table_put(t, r->key, changed);
+        else
+            table_del(t, r->key);
         noticed += !read_all(f, KEYS);
         table_free(t);
         *t = saved;
@@ -244,8 +250,11 @@ static void heads_that_lie(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_sides_of_each_limit), cmocka_unit_test(a_full_journal_is_a_fault),
-        cmocka_unit_test(storage_that_fails_at_any_call), cmocka_unit_test(rows_that_lie), cmocka_unit_test(heads_that_lie),
+        cmocka_unit_test(both_sides_of_each_limit),
+        cmocka_unit_test(a_full_journal_is_a_fault),
+        cmocka_unit_test(storage_that_fails_at_any_call),
+        cmocka_unit_test(rows_that_lie),
+        cmocka_unit_test(heads_that_lie),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Proofs of presence and absence, and spoilt ones, judged by the stock ICS 23 verifier (test/peers/ics23check, Go, v0.11.0).
+ * Proofs of presence and absence, and spoilt ones, judged by the stock ICS 23 verifier (test/peers/ics23check, Go,
+ * v0.11.0).
  *
- * Needs go on PATH, or as build/env.sh gives it. Without it the test is skipped, unless ASSAY_REQUIRE_PEERS=1: then it fails. */
+ * Needs go on PATH, or as build/env.sh gives it. Without it the test is skipped, unless ASSAY_REQUIRE_PEERS=1: then it
+ * fails. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Proofs of presence, of absence and of the log, held against types' verifier; test_state_ics23_stock holds them against the stock one. */
+ * Proofs of presence, of absence and of the log, held against types' verifier; test_state_ics23_stock holds them
+ * against the stock one. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +17,8 @@ static uint8_t memory[MEMORY_LEN], scratch_memory[MEMORY_LEN];
 
 /* Asks for a proof of key under the committed root and checks it, and that it proves nothing else. */
 static void check_key(fixture *f, assay_bytes key, const row *expected) {
-    assay_arena keep = assay_base_arena(memory, sizeof memory), scratch = assay_base_arena(scratch_memory, sizeof scratch_memory);
+    assay_arena keep = assay_base_arena(memory, sizeof memory),
+                scratch = assay_base_arena(scratch_memory, sizeof scratch_memory);
     assay_hash root = assay_state_root(f->state);
     assay_bytes proof, value;
     bool found;
@@ -29,9 +31,11 @@ static void check_key(fixture *f, assay_bytes key, const row *expected) {
     assay_hash other = root;
     other.b[7] ^= 1;
     assert_int_equal(assay_state_proof_check(other, key, claimed, proof, scratch), ASSAY_E_PROOF);
-    assert_int_equal(assay_state_proof_check(root, key, found ? (assay_bytes){0} : ASSAY_STR("x"), proof, scratch), ASSAY_E_PROOF);
+    assert_int_equal(assay_state_proof_check(root, key, found ? (assay_bytes){0} : ASSAY_STR("x"), proof, scratch),
+                     ASSAY_E_PROOF);
     if (found) assert_int_equal(assay_state_proof_check(root, key, ASSAY_STR("other"), proof, scratch), ASSAY_E_PROOF);
-    assert_int_equal(assay_state_proof_check(root, key, claimed, (assay_bytes){proof.ptr, proof.len - 1}, scratch), ASSAY_E_PROOF);
+    assert_int_equal(assay_state_proof_check(root, key, claimed, (assay_bytes){proof.ptr, proof.len - 1}, scratch),
+                     ASSAY_E_PROOF);
     assert_int_equal(assay_state_proof_check(root, ASSAY_STR("?"), claimed, proof, scratch), ASSAY_E_PROOF);
 }
 
@@ -44,7 +48,8 @@ static void every_key_and_every_gap(void **unused) {
         fixture_commit(f);
         uint8_t key[16];
         uint64_t seed = sizes[s], absent = 0;
-        for (uint64_t n = 0; n < sizes[s]; n++) check_key(f, key_of(key, n), table_find(&f->storage.spaces[ASSAY_SPACE_VALUE], key_of(key, n)));
+        for (uint64_t n = 0; n < sizes[s]; n++)
+            check_key(f, key_of(key, n), table_find(&f->storage.spaces[ASSAY_SPACE_VALUE], key_of(key, n)));
         for (; absent < 500; absent++) check_key(f, key_of(key, sizes[s] + (choose(&seed) >> 8)), NULL);
         fixture_free(f);
     }
@@ -75,12 +80,14 @@ static void nothing_proves_nothing(void **unused) {
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     assay_bytes proof, value;
     bool found;
-    assert_int_equal(assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage), ASSAY_STR("k")), ASSAY_E_NOT_FOUND);
-    assert_int_equal(assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage), (assay_bytes){0}), ASSAY_E_RANGE);
+    assert_int_equal(assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage), ASSAY_STR("k")),
+                     ASSAY_E_NOT_FOUND);
+    assert_int_equal(assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage), (assay_bytes){0}),
+                     ASSAY_E_RANGE);
     uint8_t long_key[ASSAY_STATE_KEY_LEN_MAX + 1] = {0};
-    assert_int_equal(
-        assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage), (assay_bytes){long_key, sizeof long_key}),
-        ASSAY_E_RANGE);
+    assert_int_equal(assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage),
+                                       (assay_bytes){long_key, sizeof long_key}),
+                     ASSAY_E_RANGE);
     fixture_free(f);
 }
 
@@ -110,7 +117,8 @@ static void a_small_arena_is_a_fault(void **unused) {
         size_t size = 0;
         for (; size < 8192; size += 16) {
             assay_arena keep = assay_base_arena(memory, size);
-            assay_err err = assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage), key_of(key, absent ? 999 : 9));
+            assay_err err = assay_state_prove(&proof, &value, &found, &keep, storage_reader(&f->storage),
+                                              key_of(key, absent ? 999 : 9));
             if (err == ASSAY_OK) break;
             assert_int_equal(err, ASSAY_F_MEMORY);
         }
@@ -120,7 +128,7 @@ static void a_small_arena_is_a_fault(void **unused) {
     fixture_free(f);
 }
 
-/* ---- the log -------------------------------------------------------------------------------------------------------------- */
+/* ---- the log --------------------------------------------------------------------------------------------------- */
 
 enum { LEAVES = 150 };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * bench_store - the state over LMDB: blocks of 500 transactions that change 1,000 keys, commit latency durable and not, what empty blocks cost in
- * disk and memory, and a hundred stores in one process. usage: bench_store [DIRECTORY on a disk, for the durable figures] */
+ * bench_store - the state over LMDB: blocks of 500 transactions that change 1,000 keys, commit latency durable and not,
+ * what empty blocks cost in disk and memory, and a hundred stores in one process. usage: bench_store [DIRECTORY on a
+ * disk, for the durable figures] */
 #define _POSIX_C_SOURCE 200809L
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,9 +44,13 @@ typedef struct bench {
 
 static void bench_open(bench *b, const char *directory, bool durable) {
     assay_arena keep = assay_base_arena(b->memory, sizeof b->memory);
-    if (directory) b->directory = directory;
-    else must(assay_os_temp_dir(&b->directory, &keep, "assay-bench", true));
-    must(assay_store_open(&b->store, &(assay_store_config){.directory = b->directory, .durable = durable, .in_place = !durable && in_place}));
+    if (directory)
+        b->directory = directory;
+    else
+        must(assay_os_temp_dir(&b->directory, &keep, "assay-bench", true));
+    must(assay_store_open(
+        &b->store,
+        &(assay_store_config){.directory = b->directory, .durable = durable, .in_place = !durable && in_place}));
     must(assay_os_reserve(&b->journal, JOURNAL_LEN));
     must(assay_state_open(&b->state, &keep, assay_os_region_arena(&b->journal), assay_store_state_reader(b->store)));
 }
@@ -124,11 +129,15 @@ static void full_blocks(const char *directory, bool durable, uint64_t size) {
     for (int i = 0; i < BLOCKS; i++) one_block(&b, spent, TXS, false);
     assay_store_usage usage;
     must(assay_store_look(&usage, b.store));
-    printf("%s, %llu keys, blocks of %d txs and %d changes: read and put %.2f ms, prepare %.2f ms, commit %.2f ms; %.0f tx/s; "
+    printf("%s, %llu keys, blocks of %d txs and %d changes: read and put %.2f ms, prepare %.2f ms, commit %.2f ms; "
+           "%.0f tx/s; "
            "file %.0f MiB, used %.0f MiB; memory +%.0f MiB\n",
-           durable ? "durable" : in_place ? "in place" : "not durable", (unsigned long long)size, TXS, 2 * TXS, spent[0] / BLOCKS * 1e3, spent[1] / BLOCKS * 1e3,
-           spent[2] / BLOCKS * 1e3, BLOCKS * TXS / (spent[0] + spent[1] + spent[2]), (double)usage.file_bytes / (1 << 20),
-           (double)usage.used_bytes / (1 << 20), resident_mib() - before);
+           durable    ? "durable"
+           : in_place ? "in place"
+                      : "not durable",
+           (unsigned long long)size, TXS, 2 * TXS, spent[0] / BLOCKS * 1e3, spent[1] / BLOCKS * 1e3,
+           spent[2] / BLOCKS * 1e3, BLOCKS * TXS / (spent[0] + spent[1] + spent[2]),
+           (double)usage.file_bytes / (1 << 20), (double)usage.used_bytes / (1 << 20), resident_mib() - before);
     bench_close(&b);
 }
 
@@ -145,9 +154,13 @@ static void empty_blocks(const char *directory, bool durable, unsigned count) {
     double before = resident_mib();
     for (unsigned i = 0; i < count; i++) one_block(&b, spent, 0, false);
     must(assay_store_look(&last, b.store));
-    printf("%s, %u empty blocks of 1,140 bytes: %.3f ms each; %.0f bytes of file and %.0f bytes of pages a block; memory %+.1f MiB\n",
-           durable ? "durable" : in_place ? "in place" : "not durable", count, (spent[0] + spent[1] + spent[2]) / count * 1e3,
-           (double)(last.file_bytes - first.file_bytes) / count, (double)(last.used_bytes - first.used_bytes) / count, resident_mib() - before);
+    printf("%s, %u empty blocks of 1,140 bytes: %.3f ms each; %.0f bytes of file and %.0f bytes of pages a block; "
+           "memory %+.1f MiB\n",
+           durable    ? "durable"
+           : in_place ? "in place"
+                      : "not durable",
+           count, (spent[0] + spent[1] + spent[2]) / count * 1e3, (double)(last.file_bytes - first.file_bytes) / count,
+           (double)(last.used_bytes - first.used_bytes) / count, resident_mib() - before);
     bench_close(&b);
 }
 
@@ -162,7 +175,8 @@ static void many_stores(void) {
     for (int n = 0; n < BLOCKS; n++) {
         for (int i = 0; i < STORES; i++) one_block(&all[i], spent, 10, false);
     }
-    printf("%s, %d stores: memory +%.0f MiB opened, +%.0f MiB after %d blocks each\n", in_place ? "in place" : "not durable", STORES, opened - before, resident_mib() - before, BLOCKS + 1);
+    printf("%s, %d stores: memory +%.0f MiB opened, +%.0f MiB after %d blocks each\n",
+           in_place ? "in place" : "not durable", STORES, opened - before, resident_mib() - before, BLOCKS + 1);
     for (int i = 0; i < STORES; i++) bench_close(&all[i]);
     free(all);
 }

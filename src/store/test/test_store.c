@@ -15,7 +15,7 @@
 
 #define OK(call) assert_int_equal((call), ASSAY_OK)
 
-/* ---- a store in a directory of its own ------------------------------------------------------------------------------------ */
+/* ---- a store in a directory of its own ------------------------------------------------------------------------- */
 
 typedef struct place {
     uint8_t memory[8192];
@@ -101,16 +101,17 @@ static void expect(assay_store_snapshot *s, assay_store_table table, assay_bytes
     if (value) assert_true(assay_base_bytes_eq(got, assay_base_bytes_str(value)));
 }
 
-/* ---- tables --------------------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------------------------- */
 
 static void a_batch_is_all_or_nothing(void **state) {
     place *p = *state;
     OK(WRITE(p, {.kind = PUT, .table = ASSAY_STORE_NAMED, .key = ASSAY_STR("genesis"), .value = ASSAY_STR("one")},
              {.kind = PUT, .table = ASSAY_STORE_MODELS, .key = ASSAY_STR("genesis"), .value = ASSAY_STR("two")},
              {.kind = PUT, .table = ASSAY_STORE_MODELS, .key = ASSAY_STR("empty")}));
-    assert_int_equal(WRITE(p, {.kind = PUT, .table = ASSAY_STORE_NAMED, .key = ASSAY_STR("genesis"), .value = ASSAY_STR("lost")},
-                           {.kind = DEL, .table = ASSAY_STORE_MODELS, .key = ASSAY_STR("empty")}, {.kind = FAIL}),
-                     ASSAY_E_STATE);
+    assert_int_equal(
+        WRITE(p, {.kind = PUT, .table = ASSAY_STORE_NAMED, .key = ASSAY_STR("genesis"), .value = ASSAY_STR("lost")},
+              {.kind = DEL, .table = ASSAY_STORE_MODELS, .key = ASSAY_STR("empty")}, {.kind = FAIL}),
+        ASSAY_E_STATE);
     for (int again = 0; again < 2; again++) {
         assay_store_snapshot *s = look(p);
         expect(s, ASSAY_STORE_NAMED, ASSAY_STR("genesis"), "one");
@@ -122,13 +123,13 @@ static void a_batch_is_all_or_nothing(void **state) {
     }
 }
 
-
 static void lengths_on_both_sides_of_the_limits(void **state) {
     place *p = *state;
     uint8_t bytes[ASSAY_STORE_KEY_LEN_MAX + 1] = {3};
     assay_bytes most = {bytes, ASSAY_STORE_KEY_LEN_MAX}, over = {bytes, sizeof bytes};
     OK(WRITE(p, {.kind = PUT, .table = ASSAY_STORE_FILES, .key = most, .value = ASSAY_STR("x")}));
-    assert_int_equal(WRITE(p, {.kind = PUT, .table = ASSAY_STORE_FILES, .key = over, .value = ASSAY_STR("x")}), ASSAY_E_RANGE);
+    assert_int_equal(WRITE(p, {.kind = PUT, .table = ASSAY_STORE_FILES, .key = over, .value = ASSAY_STR("x")}),
+                     ASSAY_E_RANGE);
     assert_int_equal(WRITE(p, {.kind = PUT, .table = ASSAY_STORE_FILES, .value = ASSAY_STR("x")}), ASSAY_E_RANGE);
     assert_int_equal(WRITE(p, {.kind = DEL, .table = ASSAY_STORE_FILES, .key = over}), ASSAY_E_RANGE);
     size_t large = 3u << 20;
@@ -157,21 +158,21 @@ static void tables_are_walked_by_prefix(void **state) {
     assay_store_snapshot *s = look(p);
     static const struct {
         const char *prefix, *after, *expected;
-    } cases[] = {{"", "", "a/1"},   {"", "a/1", "a/2"}, {"", "a/2", "b"}, {"", "b", NULL},   {"a/", "", "a/1"},
-                 {"a/", "a/1", "a/2"}, {"a/", "a/2", NULL}, {"b", "", "b"},   {"c", "", NULL},   {"a/2", "a/1", "a/2"},
-                 {"a/3", "", NULL}};
+    } cases[] = {{"", "", "a/1"},   {"", "a/1", "a/2"},    {"", "a/2", "b"},    {"", "b", NULL},
+                 {"a/", "", "a/1"}, {"a/", "a/1", "a/2"},  {"a/", "a/2", NULL}, {"b", "", "b"},
+                 {"c", "", NULL},   {"a/2", "a/1", "a/2"}, {"a/3", "", NULL}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assay_bytes key, value;
         bool found;
-        OK(assay_store_next(s, ASSAY_STORE_FILES, assay_base_bytes_str(cases[i].prefix), assay_base_bytes_str(cases[i].after), &key, &value,
-                            &found));
+        OK(assay_store_next(s, ASSAY_STORE_FILES, assay_base_bytes_str(cases[i].prefix),
+                            assay_base_bytes_str(cases[i].after), &key, &value, &found));
         assert_int_equal(found, cases[i].expected != NULL);
         if (found) assert_true(assay_base_bytes_eq(key, assay_base_bytes_str(cases[i].expected)));
     }
     assay_store_snapshot_end(s);
 }
 
-/* ---- the state's spaces, against a sorted array ------------------------------------------------------------------------------ */
+/* ---- the state's spaces, against a sorted array ---------------------------------------------------------------- */
 
 typedef struct pair {
     uint8_t key[ASSAY_STATE_KEY_LEN_MAX];
@@ -234,7 +235,10 @@ static void keys_of_all_lengths_in_order(void **state) {
             assay_bytes key = some_key(&seed, keys[i]);
             bool del = choose(&seed) % 3 == 0;
             values[i] = choose(&seed);
-            steps_memory[i] = (step){.kind = del ? STATE_DEL : STATE_PUT, .space = ASSAY_SPACE_SIDE, .key = key, .value = {(uint8_t *)&values[i], 8}};
+            steps_memory[i] = (step){.kind = del ? STATE_DEL : STATE_PUT,
+                                     .space = ASSAY_SPACE_SIDE,
+                                     .key = key,
+                                     .value = {(uint8_t *)&values[i], 8}};
             size_t at = lower(&m, key);
             if (model_has(&m, at, key) && del) {
                 memmove(&m.pairs[at], &m.pairs[at + 1], (m.count - at - 1) * sizeof(pair));
@@ -279,7 +283,7 @@ static void keys_of_all_lengths_in_order(void **state) {
     free(m.pairs);
 }
 
-/* ---- blocks --------------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------------------------- */
 
 static assay_hash id_of(uint64_t height, uint32_t i) {
     assay_hash id = {{0}};
@@ -360,7 +364,8 @@ static void sets_are_found_from_their_height_on(void **state) {
     uint64_t from;
     assert_int_equal(assay_store_get_validators(&set, &from, s, 5), ASSAY_E_NOT_FOUND);
     assay_store_snapshot_end(s);
-    OK(WRITE(p, {.kind = SET, .height = 1, .value = ASSAY_STR("one")}, {.kind = SET, .height = 10, .value = ASSAY_STR("ten")},
+    OK(WRITE(p, {.kind = SET, .height = 1, .value = ASSAY_STR("one")},
+             {.kind = SET, .height = 10, .value = ASSAY_STR("ten")},
              {.kind = SET, .height = 300, .value = ASSAY_STR("three hundred")}));
     assert_int_equal(WRITE(p, {.kind = SET, .height = 2}), ASSAY_E_RANGE);
     s = look(p);
@@ -378,8 +383,9 @@ static void sets_are_found_from_their_height_on(void **state) {
 static void pruning_keeps_what_is_needed(void **state) {
     place *p = *state;
     for (uint64_t height = 1; height <= 100; height++) OK(write_block(p, height, txs_of(height)));
-    OK(WRITE(p, {.kind = SET, .height = 1, .value = ASSAY_STR("a")}, {.kind = SET, .height = 20, .value = ASSAY_STR("b")},
-             {.kind = SET, .height = 41, .value = ASSAY_STR("c")}, {.kind = SET, .height = 42, .value = ASSAY_STR("d")}));
+    OK(WRITE(p, {.kind = SET, .height = 1, .value = ASSAY_STR("a")},
+             {.kind = SET, .height = 20, .value = ASSAY_STR("b")}, {.kind = SET, .height = 41, .value = ASSAY_STR("c")},
+             {.kind = SET, .height = 42, .value = ASSAY_STR("d")}));
     step prune[] = {{.kind = PRUNE, .height = 41, .limit = 30}};
     OK(assay_store_write(p->store, fill, &(steps){prune, 1}));
     assert_int_equal(prune[0].dropped, 30);
@@ -396,7 +402,8 @@ static void pruning_keeps_what_is_needed(void **state) {
     assert_true(first == 41 && last == 100);
     for (uint64_t height = 1; height <= 40; height++) {
         assert_int_equal(assay_store_get_block(&block, s, height), ASSAY_E_NOT_FOUND);
-        for (uint32_t i = 0; i < txs_of(height); i++) assert_int_equal(assay_store_tx(&h, &index, s, id_of(height, i)), ASSAY_E_NOT_FOUND);
+        for (uint32_t i = 0; i < txs_of(height); i++)
+            assert_int_equal(assay_store_tx(&h, &index, s, id_of(height, i)), ASSAY_E_NOT_FOUND);
     }
     for (uint64_t height = 41; height <= 100; height++) check_block(s, height, txs_of(height));
     OK(assay_store_get_validators(&set, &from, s, 41));
@@ -429,7 +436,7 @@ static void a_pruned_file_stops_growing(void **state) {
     assert_true(usage.used_bytes < usage.file_bytes && usage.file_bytes < usage.map_bytes);
 }
 
-/* ---- snapshots and the state's view -------------------------------------------------------------------------------------------------- */
+/* ---- snapshots and the state's view ---------------------------------------------------------------------------- */
 
 static void snapshots_do_not_change(void **state) {
     place *p = *state;
@@ -483,13 +490,16 @@ static void the_states_view_follows_commits(void **state) {
         OK(WRITE(p, {.kind = STATE_PUT, .space = ASSAY_SPACE_VALUE, .key = ASSAY_STR("k"), .value = v}));
         OK(reader.get(reader.context, ASSAY_SPACE_VALUE, ASSAY_STR("k"), &value, &found));
         assert_true(found && assay_base_bytes_eq(value, v));
-        assert_int_equal(WRITE(p, {.kind = STATE_DEL, .space = ASSAY_SPACE_VALUE, .key = ASSAY_STR("k")}, {.kind = FAIL}), ASSAY_E_STATE);
+        assert_int_equal(
+            WRITE(p, {.kind = STATE_DEL, .space = ASSAY_SPACE_VALUE, .key = ASSAY_STR("k")}, {.kind = FAIL}),
+            ASSAY_E_STATE);
         OK(reader.get(reader.context, ASSAY_SPACE_VALUE, ASSAY_STR("k"), &value, &found));
         assert_true(found && assay_base_bytes_eq(value, v));
     }
 }
 
-/* Readers of two counters that every batch moves together, while batches go on: never one without the other, never backwards. */
+/* Readers of two counters that every batch moves together, while batches go on: never one without the other, never
+ * backwards. */
 typedef struct watcher {
     assay_os_thread thread;
     assay_store *store;
@@ -544,7 +554,7 @@ static void readers_and_writers_in_threads(void **state) {
     }
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 static void one_store_a_directory(void **state) {
     place *p = *state;
@@ -566,7 +576,8 @@ static void a_hundred_stores(void **state) {
         assay_os_format(name, sizeof name, "v%d", i);
         OK(assay_os_path_join(&path, &keep, p->directory, assay_base_bytes_str(name)));
         OK(assay_store_open(&stores[i], &(assay_store_config){.directory = path, .in_place = i % 2}));
-        OK(assay_store_write(stores[i], fill, &(steps){(step[]){{.kind = PUT, .table = ASSAY_STORE_NAMED, .key = ASSAY_STR("n")}}, 1}));
+        OK(assay_store_write(stores[i], fill,
+                             &(steps){(step[]){{.kind = PUT, .table = ASSAY_STORE_NAMED, .key = ASSAY_STR("n")}}, 1}));
     }
     for (int i = 0; i < STORES; i++) assay_store_close(stores[i]);
 }
@@ -574,20 +585,13 @@ static void a_hundred_stores(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_new, place_end)
     const struct CMUnitTest tests[] = {
-        TEST(a_batch_is_all_or_nothing),
-        TEST(lengths_on_both_sides_of_the_limits),
-        TEST(tables_are_walked_by_prefix),
-        TEST(keys_of_all_lengths_in_order),
-        TEST(blocks_and_their_transactions),
-        TEST(sets_are_found_from_their_height_on),
-        TEST(pruning_keeps_what_is_needed),
-        TEST(a_pruned_file_stops_growing),
-        TEST(snapshots_do_not_change),
-        TEST(too_many_snapshots_are_refused),
-        TEST(the_states_view_follows_commits),
-        TEST(readers_and_writers_in_threads),
-        TEST(one_store_a_directory),
-        TEST(a_hundred_stores),
+        TEST(a_batch_is_all_or_nothing),       TEST(lengths_on_both_sides_of_the_limits),
+        TEST(tables_are_walked_by_prefix),     TEST(keys_of_all_lengths_in_order),
+        TEST(blocks_and_their_transactions),   TEST(sets_are_found_from_their_height_on),
+        TEST(pruning_keeps_what_is_needed),    TEST(a_pruned_file_stops_growing),
+        TEST(snapshots_do_not_change),         TEST(too_many_snapshots_are_refused),
+        TEST(the_states_view_follows_commits), TEST(readers_and_writers_in_threads),
+        TEST(one_store_a_directory),           TEST(a_hundred_stores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

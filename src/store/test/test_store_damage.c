@@ -28,7 +28,7 @@ static uint64_t choose(uint64_t *seed) {
     return z ^ (z >> 31);
 }
 
-/* ---- rows that follow from their number ------------------------------------------------------------------------------------ */
+/* ---- rows that follow from their number ------------------------------------------------------------------------ */
 
 typedef struct rows {
     uint64_t from, to; /* numbers to put */
@@ -56,7 +56,8 @@ static assay_err fill(void *context, assay_store_batch *batch) {
         ASSAY_TRY(writer.put(writer.context, ASSAY_SPACE_VALUE, row_key(key, n), (assay_bytes){value, row_len(r, n)}));
     }
     uint8_t commit[64] = {1};
-    return assay_store_put_block(batch, &(assay_store_block){.height = r->to, .block = {value, r->value_len}, .commit = {commit, 64}});
+    return assay_store_put_block(
+        batch, &(assay_store_block){.height = r->to, .block = {value, r->value_len}, .commit = {commit, 64}});
 }
 
 /* Are rows 0 .. count-1 there, as they were put? The first error, or whether one is wrong. */
@@ -125,7 +126,7 @@ static int place_end(void **state) {
     return 0;
 }
 
-/* ---- no room ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- no room --------------------------------------------------------------------------------------------------- */
 
 /* Batches of 50 rows until one fails; how many rows are there by then. */
 static uint64_t fill_until_full(assay_store *store, uint64_t from, size_t value_len) {
@@ -245,7 +246,7 @@ static void a_full_file_system(void **state) {
     assert_int_equal(umount(path), 0);
 }
 
-/* ---- damage ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------------------------- */
 
 #define GOOD_ROWS 1000
 #define VALUE_LEN 400
@@ -300,10 +301,12 @@ static outcome use(place *p) {
         return REFUSED;
     }
     err = read_rows(store, GOOD_ROWS, VALUE_LEN, &right);
-    if (err == ASSAY_OK ? !right : err != ASSAY_F_CORRUPT) fail_msg("%s, rows %s", assay_base_err_text(err), right ? "right" : "wrong");
+    if (err == ASSAY_OK ? !right : err != ASSAY_F_CORRUPT)
+        fail_msg("%s, rows %s", assay_base_err_text(err), right ? "right" : "wrong");
     assay_err write_err = assay_store_write(store, fill, &(rows){100, 300, VALUE_LEN});
     assert_true(write_err == ASSAY_OK || write_err == ASSAY_F_CORRUPT);
-    if (write_err == ASSAY_OK) write_err = assay_store_write(store, fill, &(rows){GOOD_ROWS, GOOD_ROWS + 300, VALUE_LEN});
+    if (write_err == ASSAY_OK)
+        write_err = assay_store_write(store, fill, &(rows){GOOD_ROWS, GOOD_ROWS + 300, VALUE_LEN});
     assert_true(write_err == ASSAY_OK || write_err == ASSAY_F_CORRUPT);
     assay_store_close(store);
     return err || write_err ? NOTICED : UNHARMED;
@@ -320,7 +323,8 @@ static void a_cut_file(void **state) {
         put_file(p, c.bytes, len);
         counts[use(p)]++;
     }
-    print_message("200 cuts of a file of %zu bytes: %u refused, %u noticed, %u unharmed\n", c.len, counts[0], counts[1], counts[2]);
+    print_message("200 cuts of a file of %zu bytes: %u refused, %u noticed, %u unharmed\n", c.len, counts[0], counts[1],
+                  counts[2]);
     assert_true(counts[REFUSED] > 100 && counts[NOTICED] == 0);
     put_file(p, c.bytes, c.len);
     assert_int_equal(use(p), UNHARMED);
@@ -337,15 +341,18 @@ static void a_changed_file(void **state) {
         size_t pages = c.len / 4096, at, len = 1;
         unsigned kind = (unsigned)(choose(&seed) % 8);
         at = choose(&seed) % c.len;
-        if (kind == 0) at = choose(&seed) % 8192; /* metas */
+        if (kind == 0) at = choose(&seed) % 8192;                                           /* metas */
         if (kind == 1 || kind == 2) at = choose(&seed) % pages * 4096 + choose(&seed) % 64; /* heads of pages */
         if (kind == 3) at = at / 4096 * 4096, len = 4096;
         if (kind == 4) len = 1 + choose(&seed) % 200;
         if (len > c.len - at) len = c.len - at;
         for (size_t b = 0; b < len; b++) {
-            if (kind == 3 && i % 2) c.work[at + b] = 0;
-            else if (len == 1) c.work[at] ^= (uint8_t)(1u << choose(&seed) % 8);
-            else c.work[at + b] = (uint8_t)choose(&seed);
+            if (kind == 3 && i % 2)
+                c.work[at + b] = 0;
+            else if (len == 1)
+                c.work[at] ^= (uint8_t)(1u << choose(&seed) % 8);
+            else
+                c.work[at + b] = (uint8_t)choose(&seed);
         }
         if (kind == 5) { /* a page over another */
             size_t other = choose(&seed) % pages * 4096;
@@ -356,7 +363,8 @@ static void a_changed_file(void **state) {
         counts[use(p)]++;
         memcpy(c.work, c.bytes, c.len);
     }
-    print_message("3000 changes: %u refused, %u noticed, %u unharmed (free pages and gaps)\n", counts[0], counts[1], counts[2]);
+    print_message("3000 changes: %u refused, %u noticed, %u unharmed (free pages and gaps)\n", counts[0], counts[1],
+                  counts[2]);
     assert_true(counts[REFUSED] > 300 && counts[NOTICED] > 100 && counts[UNHARMED] > 0);
     free(c.bytes), free(c.work);
 }
@@ -390,7 +398,8 @@ static void files_beside_it(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_new, place_end)
     const struct CMUnitTest tests[] = {
-        TEST(a_used_up_map), TEST(a_file_limit), TEST(a_full_file_system), TEST(a_cut_file), TEST(a_changed_file), TEST(files_beside_it),
+        TEST(a_used_up_map), TEST(a_file_limit),   TEST(a_full_file_system),
+        TEST(a_cut_file),    TEST(a_changed_file), TEST(files_beside_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

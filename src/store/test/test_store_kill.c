@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kill -9 at any instant: a child commits blocks and says so through a pipe until it is killed; then everything that it said is there, nothing is
- * half there, and the next child goes on. Each block is a function of its height, so what must be there is known to the byte. */
+ * kill -9 at any instant: a child commits blocks and says so through a pipe until it is killed; then everything that it
+ * said is there, nothing is half there, and the next child goes on. Each block is a function of its height, so what
+ * must be there is known to the byte. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <signal.h>
@@ -27,7 +28,7 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-/* ---- what a height means -------------------------------------------------------------------------------------------------------- */
+/* ---- what a height means --------------------------------------------------------------------------------------- */
 
 typedef struct change {
     uint8_t key[3];
@@ -39,14 +40,15 @@ static unsigned changes_of(uint64_t height) { return (unsigned)(mix(height) % 30
 
 static change change_of(uint64_t height, unsigned i) {
     uint64_t n = mix(height * 64 + i);
-    change c = {.key = {'k', (uint8_t)(n % KEYS / 256), (uint8_t)(n % KEYS)}, .value_len = n >> 16 & 7 ? 1 + (n >> 24) % 100 : 0};
+    change c = {.key = {'k', (uint8_t)(n % KEYS / 256), (uint8_t)(n % KEYS)},
+                .value_len = n >> 16 & 7 ? 1 + (n >> 24) % 100 : 0};
     for (size_t b = 0; b < c.value_len; b++) c.value[b] = (uint8_t)(n + b);
     return c;
 }
 
 static size_t block_len_of(uint64_t height) { return mix(height ^ 77) % 9000; }
 
-/* ---- the child ------------------------------------------------------------------------------------------------------------------- */
+/* ---- the child ------------------------------------------------------------------------------------------------- */
 
 typedef struct writer {
     assay_store *store;
@@ -63,10 +65,9 @@ static assay_err fill(void *context, assay_store_batch *batch) {
     memset(w->block, (int)w->height, sizeof w->block);
     ASSAY_TRY(assay_state_commit(w->state, w->height, assay_store_state_writer(batch)));
     ASSAY_TRY(assay_store_put(batch, ASSAY_STORE_NAMED, ASSAY_STR("height"), (assay_bytes){(uint8_t *)&w->height, 8}));
-    return assay_store_put_block(batch, &(assay_store_block){.height = w->height,
-                                                             .block = {w->block, block_len_of(w->height)},
-                                                             .ids = ids,
-                                                             .ids_count = 2});
+    return assay_store_put_block(
+        batch, &(assay_store_block){
+                   .height = w->height, .block = {w->block, block_len_of(w->height)}, .ids = ids, .ids_count = 2});
 }
 
 static assay_err apply(writer *w) {
@@ -94,13 +95,14 @@ static void child(const assay_store_config *config, int report) {
     assay_arena keep = assay_base_arena(keep_memory, sizeof keep_memory);
     uint8_t *journal = malloc(JOURNAL_LEN);
     if (!journal || assay_store_open(&w.store, config)) return;
-    if (assay_state_open(&w.state, &keep, assay_base_arena(journal, JOURNAL_LEN), assay_store_state_reader(w.store))) return;
+    if (assay_state_open(&w.state, &keep, assay_base_arena(journal, JOURNAL_LEN), assay_store_state_reader(w.store)))
+        return;
     while (apply(&w) == ASSAY_OK) {
         if (write(report, &w.height, sizeof w.height) != sizeof w.height) return;
     }
 }
 
-/* ---- the judge --------------------------------------------------------------------------------------------------------------------- */
+/* ---- the judge ------------------------------------------------------------------------------------------------- */
 
 typedef struct model {
     uint64_t height;
@@ -203,7 +205,8 @@ static void judge(model *m, const assay_store_config *config, uint64_t acknowled
 }
 
 /* One child's life: killed delay_ns after it started (or after its first word); the last height that it reported. */
-static uint64_t run_and_kill(const assay_store_config *config, uint64_t acknowledged, uint64_t delay_ns, bool after_first) {
+static uint64_t run_and_kill(const assay_store_config *config, uint64_t acknowledged, uint64_t delay_ns,
+                             bool after_first) {
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     pid_t pid = fork();
@@ -248,8 +251,10 @@ static void rounds(const assay_store_config *how, unsigned count, uint64_t seed)
     }
     assert_true(m.height >= count);
     print_message("seed %u, %s: %u kills, %llu blocks, %.1f s\n", (unsigned)seed,
-                  how->durable ? "durable" : how->in_place ? "in place" : "not durable", count, (unsigned long long)m.height,
-                  (double)(assay_os_monotonic_ns() - start) / 1e9);
+                  how->durable    ? "durable"
+                  : how->in_place ? "in place"
+                                  : "not durable",
+                  count, (unsigned long long)m.height, (double)(assay_os_monotonic_ns() - start) / 1e9);
     OK(assay_os_remove_tree(directory));
 }
 
@@ -287,8 +292,10 @@ static void killed_while_creating(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(killed_while_committing_durably), cmocka_unit_test(killed_while_committing_to_the_cache),
-        cmocka_unit_test(killed_while_committing_in_place), cmocka_unit_test(killed_while_creating),
+        cmocka_unit_test(killed_while_committing_durably),
+        cmocka_unit_test(killed_while_committing_to_the_cache),
+        cmocka_unit_test(killed_while_committing_in_place),
+        cmocka_unit_test(killed_while_creating),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

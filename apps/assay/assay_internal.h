@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * assay_internal - what the command line's files share: the table of commands, the words of one call, output for people and machines, the way to a node.
+ * assay_internal - what the command line's files share: the table of commands, one call of the program, output for
+ * people and machines, and the way to a node.
  *
- *   argv -> options.c (table) -> a command -> model, cert (offline) or remote.c (a node) -> output.c
+ *   argv -> options.c (by the table) -> a command -> model, cert (offline) or remote.c (a node) -> output.c
  *
- * stdout is data, stderr is messages and progress. The exit code follows from one assay_err (base's table), as the printed code does.
- * Reading order: assay_internal.h, main.c, commands.c, options.c, output.c, remote.c, then one command after the other.
+ * stdout is data; stderr is messages, progress and errors. The exit code and the printed code follow from one
+ * assay_err (base's table). Nothing is kept outside of `call`.
+ * Reading order: assay_internal.h, main.c, commands.c, options.c, values.c, output.c, table.c, progress.c, remote.c,
+ * sign.c; then one command after the other: digest.c, verify.c, publish.c, upload.c, refresh.c, diff.c, delta.c,
+ * status.c, log.c, show.c, explain.c, transactions.c, maintainers.c, key.c, trust.c, devnet.c, fault.c, help.c,
+ * manual.c, completions.c.
  */
 #ifndef ASSAY_APP_INTERNAL_H
 #define ASSAY_APP_INTERNAL_H
@@ -22,22 +27,44 @@
 
 #include <jansson.h>
 
-/* ---- options and commands ---------------------------------------------------------------------------------------------- */
+#define PROGRAM_VERSION "0.1.0"
+
+/* ---- options and commands ---------------------------------------------------------------------------------------- */
 
 typedef enum option_id {
-    OPTION_JSON, OPTION_QUIET, OPTION_HELP, OPTION_NODE, OPTION_KEY, OPTION_TIMEOUT,
-    OPTION_NAME, OPTION_VERSION, OPTION_PARENT, OPTION_WAIT, OPTION_OUT, OPTION_SOURCE, OPTION_DRY_RUN,
-    OPTION_CERT, OPTION_TRUST, OPTION_ALLOW_AGE, OPTION_ALLOW_OVERLAP, OPTION_THREADS,
-    OPTION_REASON, OPTION_SET, OPTION_MEMO, OPTION_VALIDATORS, OPTION_PORT, OPTION_DATA, OPTION_ADDRESS, OPTION_LIMIT,
+    OPTION_JSON,
+    OPTION_QUIET,
+    OPTION_HELP,
+    OPTION_NODE,
+    OPTION_KEY,
+    OPTION_TIMEOUT,
+    OPTION_NAME,
+    OPTION_VERSION,
+    OPTION_PARENT,
+    OPTION_WAIT,
+    OPTION_OUT,
+    OPTION_SOURCE,
+    OPTION_DRY_RUN,
+    OPTION_CERT,
+    OPTION_TRUST,
+    OPTION_ALLOW_AGE,
+    OPTION_ALLOW_OVERLAP,
+    OPTION_THREADS,
+    OPTION_REASON,
+    OPTION_SET,
+    OPTION_MEMO,
+    OPTION_VALIDATORS,
+    OPTION_PORT,
+    OPTION_DATA,
+    OPTION_ADDRESS,
     OPTION_COUNT
 } option_id;
 
 typedef struct option_row {
-    option_id id;
-    const char *name;     /* "--json" */
-    const char *letter;   /* "-q", or NULL */
-    const char *value;    /* what it takes, for the help: "FILE"; NULL: nothing */
-    bool many;            /* may come several times */
+    const char *name;   /* "--json" */
+    const char *letter; /* "-q", or NULL */
+    const char *value;  /* what it takes, for the help: "FILE"; NULL: nothing */
+    bool many;          /* may come several times */
     const char *help;
 } option_row;
 extern const option_row option_rows[OPTION_COUNT];
@@ -47,69 +74,127 @@ extern const option_row option_rows[OPTION_COUNT];
 
 /* One call of the program. */
 typedef struct call {
-    const struct command *command;
+    const struct command_row *command;
     const char *words[WORDS_MAX]; /* what is no option, without the command's name */
     int words_count;
     const char *values[OPTION_COUNT][OPTION_VALUES_MAX];
     int counts[OPTION_COUNT];
-    assay_os_region keep_region, scratch_region;
     assay_arena keep;    /* lives until the end */
     assay_arena scratch; /* by value */
     assay_http_client *client;
-    const char *what; /* detail of the error that is about to be returned; in keep or static */
-    const char *try_this;
-    bool reported; /* the command printed its outcome itself; only the exit code is left */
-    int exit_override; /* with reported: exit code, if not that of the error; -1: none */
+    const char *url;      /* of the node, once it was asked for */
+    const char *because;  /* detail of the error that is being returned, in keep or static; NULL: none */
+    const char *try_this; /* in place of base's hint; NULL: that */
+    bool reported;        /* the command printed its outcome itself: only the exit code is left */
+    bool colour;          /* stdout is a person's terminal that wants colours */
+    assay_buf text;       /* of stdout, not yet written */
+    bool out_failed;      /* stdout could not be written */
 } call;
 
-typedef struct command {
-    const char *name;  /* "devnet fault" has a space */
-    const char *usage; /* what follows the name */
-    const char *summary;
-    const char *about; /* further sentences for --help and the manual, or NULL */
-    uint64_t options;  /* bit per option_id, besides the common ones */
+typedef struct command_row {
+    const char *name;    /* "devnet fault" has a space */
+    const char *usage;   /* what follows the name */
+    const char *summary; /* one line, lower case, no full stop */
+    const char *about;   /* further sentences for --help and the manual, or NULL */
+    const char *example; /* one line that works, or NULL */
+    uint64_t options;    /* bit per option_id, besides the common ones */
     int words_min, words_max;
     assay_err (*run)(call *c);
-} command;
-extern const command commands[];
+} command_row;
+extern const command_row commands[];
 extern const size_t commands_count;
 #define BIT(option) (1ull << (option))
+#define COMMON_OPTIONS (BIT(OPTION_JSON) | BIT(OPTION_QUIET) | BIT(OPTION_HELP))
 
-/* options.c */
+/* command_find - the command that the first words name, and how many words that takes; NULL if there is none. */
+const command_row *command_find(const char *const *words, int count, int *taken);
+
+/* ---- options.c ----------------------------------------------------------------------------------------------------
+ */
+
+/* options_parse - words and options of argv into c. ASSAY_E_USAGE with its detail; ASSAY_F_MEMORY. */
 assay_err options_parse(call *c, int argc, char **argv);
 bool has(const call *c, option_id id);
-const char *value(const call *c, option_id id); /* the last one, or NULL */
-assay_err value_u64(call *c, option_id id, uint64_t *out, uint64_t least, uint64_t most); /* unchanged if it is not given */
-/* what - sets the detail of the error that the caller returns, formatted, and gives err back. */
-__attribute__((format(printf, 3, 4))) assay_err what(call *c, assay_err err, const char *format, ...);
-assay_err amount_of(call *c, uint64_t *out, const char *text);
-assay_err address_of(call *c, assay_address *out, const char *text);
-/* "owner/model@version" cut in two. */
-assay_err ref_of(call *c, assay_version_ref *out, const char *text);
-
-/* output.c */
+/* value - the last value of an option, or NULL. */
+const char *value(const call *c, option_id id);
+/* json_wanted, quiet - the two options that shape all output. */
 bool json_wanted(const call *c);
 bool quiet(const call *c);
-void out_bytes(assay_bytes bytes);
-__attribute__((format(printf, 1, 2))) void out(const char *format, ...);
-/* say - a message for people, on stderr, unless --quiet or --json. */
-__attribute__((format(printf, 2, 3))) void say(const call *c, const char *format, ...);
-void out_json(json_t *value); /* printed with a newline, and given up */
-int report(call *c, assay_err err); /* prints an error in its two forms; returns the exit code */
-bool out_failed(void); /* stdout could not be written */
-/* human sizes: "90.9 MB". Returns out. */
-const char *size_text(char out[24], uint64_t bytes);
+/* usage - ASSAY_E_USAGE with a detail. */
+__attribute__((format(printf, 2, 3))) assay_err usage(call *c, const char *format, ...);
+/* fail - gives err back, with a detail that is printed with it. An empty format leaves none. */
+__attribute__((format(printf, 3, 4))) assay_err fail(call *c, assay_err err, const char *format, ...);
+/* keep_text - formatted text in keep; "" if memory is short. */
+__attribute__((format(printf, 2, 3))) const char *keep_text(call *c, const char *format, ...);
+/* nearest - that of count words which is like `word`, or NULL. */
+const char *nearest(const char *word, const char *const *words, size_t count);
 
-/* Rows of text whose columns align. */
-#define TABLE_COLUMNS_MAX 10
+/* ---- values.c: what people type ------------------------------------------------------------------------------------
+ */
+
+/* value_u64 - the option's number, within bounds; unchanged if it is not given. ASSAY_E_USAGE. */
+assay_err value_u64(call *c, option_id id, uint64_t *out, uint64_t least, uint64_t most);
+/* amount_of - units: digits, which may be parted by '_'. At least 1. ASSAY_E_USAGE. */
+assay_err amount_of(call *c, uint64_t *out, const char *text);
+/* address_of - bech32m text. ASSAY_E_USAGE. */
+assay_err address_of(call *c, assay_address *out, const char *text);
+/* ref_of - "owner/model@version" cut in two and checked; name_of - "owner/model". ASSAY_E_NAME. */
+assay_err ref_of(call *c, assay_version_ref *out, const char *text);
+assay_err name_of(call *c, assay_bytes *out, const char *text);
+/* is_digits - a non-empty row of decimal digits. */
+bool is_digits(const char *text);
+
+/* ---- output.c ------------------------------------------------------------------------------------------------------
+ */
+
+/* out - data, to stdout; kept until out_flush or the program's end. */
+__attribute__((format(printf, 2, 3))) void out(call *c, const char *format, ...);
+void out_bytes(call *c, assay_bytes bytes);
+void out_flush(call *c);
+/* out_json - printed with a newline, and given up: one line for programs, indented on a terminal. ASSAY_F_MEMORY. */
+assay_err out_json(call *c, json_t *value);
+/* json_room, out_written - canonical JSON without jansson, for large answers: begin writes into what is left of
+ * scratch; out_written ends and prints it. */
+assay_json json_room(call *c, assay_buf *buf);
+assay_err out_written(call *c, assay_json *json, const assay_buf *buf);
+/* field - one line "  label     value" of a description, aligned. */
+__attribute__((format(printf, 3, 4))) void field(call *c, const char *label, const char *format, ...);
+/* say - a message for people, on stderr, unless --quiet or --json; with a newline. */
+__attribute__((format(printf, 2, 3))) void say(const call *c, const char *format, ...);
+/* report - prints an error in its two forms; returns the exit code. */
+int report(call *c, assay_err err);
+/* visible - text of anybody's in keep as zero-terminated UTF-8, control characters and what is no UTF-8 as \xNN. */
+const char *visible(call *c, assay_bytes text);
+const char *hex(call *c, const void *bytes, size_t len);  /* in keep */
+const char *address_text(call *c, assay_address address); /* in keep */
+/* size_text - "90.9 MB"; amount_text - "1_000_000". Both return out. */
+const char *size_text(char out[24], uint64_t bytes);
+const char *amount_text(char out[32], uint64_t amount);
+/* span_text - "3 days", "12 seconds" of a span. Returns out. */
+const char *span_text(char out[32], uint64_t seconds);
+
+/* ---- table.c: rows of text whose columns align
+ * ----------------------------------------------------------------------- */
+
+#define TABLE_COLUMNS_MAX 12
 typedef struct table {
+    call *c;
+    const char *heads[TABLE_COLUMNS_MAX];
+    bool right[TABLE_COLUMNS_MAX]; /* aligned to the right: numbers */
     int columns;
-    bool right[TABLE_COLUMNS_MAX];
-    char *cells[4096][TABLE_COLUMNS_MAX];
-    int rows;
+    const char **cells; /* rows * columns */
+    size_t rows, rows_max;
+    bool failed;
 } table;
-void table_row(table *t, ...); /* columns times const char * */
+/* table_begin - heads is "INDEX> NAME STATUS": one word a column, '>' after it for the right. rows_max is a bound. */
+table table_begin(call *c, const char *heads, size_t rows_max);
+/* table_row - columns times const char *, which stay where they are until table_print. */
+void table_row(table *t, ...);
+/* table_print - prints heads and rows; nothing if there is no row. */
 void table_print(table *t);
+
+/* ---- progress.c
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct progress_bar {
     const call *c;
@@ -118,32 +203,93 @@ typedef struct progress_bar {
     bool tty, shown;
 } progress_bar;
 progress_bar progress_begin(const call *c, const char *label);
-bool progress_show(void *bar, const assay_model_progress *progress); /* false when the person interrupted */
-void progress_bytes(progress_bar *bar, uint64_t done, uint64_t total, const char *what);
+/* progress_show - a callback of model's; false when the person asked to stop. */
+bool progress_show(void *bar, const assay_model_progress *progress);
+/* progress_bytes - the same for other work. */
+bool progress_bytes(progress_bar *bar, uint64_t done, uint64_t total);
 void progress_end(progress_bar *bar);
 
-/* remote.c */
-assay_err remote_open(call *c);
-/* remote_get - a JSON answer; a problem document becomes its error, with its detail. */
-__attribute__((format(printf, 3, 4))) assay_err remote_get(call *c, json_t **out, const char *format, ...);
-__attribute__((format(printf, 4, 5))) assay_err remote_bytes(call *c, assay_bytes *out, size_t max, const char *format, ...);
-assay_err remote_send(call *c, json_t **out, assay_http_method method, const char *path, assay_bytes body, const char *type);
-/* remote_submit - signs the body with the key of --key (chain id, nonce, fee and format are filled in here), hands it in and waits until it is final. */
-assay_err remote_submit(call *c, const assay_tx_body *body, json_t **out);
-assay_err key_load(call *c, assay_key_secret *out);
-assay_err key_path(call *c, const char **out);
-const char *jstr(const json_t *object, const char *key); /* "" if it is not there */
-uint64_t jnum(const json_t *object, const char *key);
-/* devnet pointer: where a devnet on a port has its data, so that its first account's key is found. */
-assay_err devnet_pointer_path(const char **out, assay_arena *keep, const char *url);
+/* ---- remote.c
+ * ---------------------------------------------------------------------------------------------------------- */
 
-/* commands */
+#define REPLY_MAX ((size_t)64 << 20)
+/* node_url - --node, ASSAY_NODE, or the devnet's usual place. */
+const char *node_url(call *c);
+/* remote_call - one request; a problem document, or a result that is an error, becomes that error with its detail. The
+ * reply is in keep. */
+assay_err remote_call(call *c, assay_http_reply *reply, assay_http_method method, const char *path, assay_bytes body,
+                      const char *type, size_t reply_max);
+/* remote_get - a JSON answer, to be given up with json_decref. */
+__attribute__((format(printf, 3, 4))) assay_err remote_get(call *c, json_t **out, const char *format, ...);
+/* remote_bytes - an answer of any kind, at most max bytes, in keep. */
+__attribute__((format(printf, 4, 5))) assay_err remote_bytes(call *c, assay_bytes *out, size_t max, const char *format,
+                                                             ...);
+/* remote_send - a body there, JSON back. */
+assay_err remote_send(call *c, json_t **out, assay_http_method method, const char *path, assay_bytes body,
+                      const char *type);
+/* member - a text of an object, "" if it is not there; number - a number or a decimal string, 0 if it is not there;
+ * flag - true if it is there and true. */
+const char *member(const json_t *object, const char *key);
+uint64_t number(const json_t *object, const char *key);
+bool flag(const json_t *object, const char *key);
+/* pause_ns - waits a little; ASSAY_F_INTERRUPTED if the person asked to stop meanwhile. */
+assay_err pause_ns(uint64_t ns);
+/* deadline_of - when --timeout (else seconds) is over, on the monotonic clock. */
+assay_err deadline_of(call *c, uint64_t *out, uint64_t seconds);
+/* validator_of - the owner's address of a validator that is named by address, index or moniker. */
+assay_err validator_of(call *c, assay_address *out, const char *text);
+
+/* ---- sign.c
+ * ------------------------------------------------------------------------------------------------------------ */
+
+/* devnet_pointer - the path of the file in which a devnet of this port says where its keys are. In keep. */
+assay_err devnet_pointer(call *c, const char **out, uint32_t port);
+/* key_path - which key signs: --key, ASSAY_KEY, or the first account of the devnet that --node is. ASSAY_E_USAGE if
+ * there is none. */
+assay_err key_path(call *c, const char **out);
+/* key_load - reads it. Wipe it. */
+assay_err key_load(call *c, assay_key_secret *out);
+assay_err key_read(call *c, assay_key_secret *out, const char *path);
+/* submit - signs a body with one message (the rest is filled in here), hands it in and waits until it is final;
+ * *out is {"id","height",...}. A nonce that somebody else used meanwhile is tried again. */
+assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, json_t **out);
+/* chain_fields - chain id (in keep), next nonce and fee of a body's signer, as submit uses them. */
+assay_err chain_fields(call *c, assay_tx_body *body, const assay_key_secret *secret);
+
+/* ---- what several commands share
+ * ---------------------------------------------------------------------------------------- */
+
+/* digest_path (digest.c) - reads a model with progress; errors name their place. */
+assay_err digest_path(call *c, assay_model *out, const char *path);
+/* upload (upload.c) - hands over what the node lacks of a model. */
+assay_err upload(call *c, const assay_model *model, const char *path);
+/* side - one side of a diff: a manifest, and where its bytes are. */
+typedef struct side {
+    assay_manifest manifest;
+    const char *path; /* on this machine; NULL: at the node, under root */
+    const char *root; /* hex */
+    const char *label;
+} side;
+/* delta_of (delta.c) - by how much a tensor changed. *known is false where it cannot be said (another length, dtype
+ * or one that has no numbers). */
+assay_err delta_of(call *c, assay_model_delta *out, bool *known, const side *before, uint32_t before_idx,
+                   const side *after, uint32_t after_idx);
+/* penalty_print (explain.c) - a penalty's arithmetic, for people. */
+void penalty_print(call *c, const json_t *penalty);
+/* parents_text (log.c) - "a/b@1, c/d@2" of an array of {name, version}, in keep; "-" if empty. */
+const char *parents_text(call *c, const json_t *parents);
+/* command_line_name - a command's name with '-' for the space, in keep. */
+const char *dashed(call *c, const char *name);
+
+/* ---- commands
+ * ------------------------------------------------------------------------------------------------------------ */
+
 assay_err run_digest(call *c), run_verify(call *c), run_publish(call *c), run_diff(call *c), run_refresh(call *c);
 assay_err run_status(call *c), run_validators(call *c), run_log(call *c), run_show(call *c), run_explain(call *c);
 assay_err run_send(call *c), run_delegate(call *c), run_undelegate(call *c), run_unjail(call *c);
 assay_err run_revoke(call *c), run_deprecate(call *c), run_maintainers(call *c);
 assay_err run_key_new(call *c), run_key_show(call *c), run_trust_add(call *c), run_trust_show(call *c);
 assay_err run_devnet(call *c), run_fault(call *c);
-assay_err run_help(call *c), run_completions(call *c), run_version(call *c);
+assay_err run_help(call *c), run_manual(call *c), run_completions(call *c), run_version(call *c);
 
 #endif

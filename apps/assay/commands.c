@@ -88,7 +88,7 @@ const command_row commands[] = {
     {"undelegate", "VALIDATOR AMOUNT", "take units out of a validator; they unbond first", NULL,
      "assay undelegate validator0 1_000_000", SIGNED, 2, 2, run_undelegate},
     {"send", "ADDRESS AMOUNT", "send units", NULL,
-     "assay send assay1rwuxfrjplru76x4pxyqsn0lwmtnjs3t5kws28z 1_000_000 --memo 'thanks'", SIGNED | BIT(OPTION_MEMO), 2,
+     "assay send assay1petep990jn26tcksad96m8ntwg6j0vv5l3rxcm 1_000_000 --memo 'thanks'", SIGNED | BIT(OPTION_MEMO), 2,
      2, run_send},
     {"unjail", "", "bring one's own validator back after its time in jail", NULL, NULL, SIGNED, 0, 0, run_unjail},
     {"validators", "", "the validators: power, stake, and how they fared", NULL, "assay validators", REMOTE, 0, 0,

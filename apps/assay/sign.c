@@ -46,21 +46,22 @@ assay_err key_path(call *c, const char **out) {
     const char *given = value(c, OPTION_KEY), *env = assay_os_env("ASSAY_KEY");
     *out = given ? given : env && *env ? env : NULL;
     if (*out) return ASSAY_OK;
+    /* Whether the node answers comes first: what it says decides which devnet it is. */
+    json_t *status;
+    ASSAY_TRY(remote_get(c, &status, "/status"));
+    const char *answering = keep_text(c, "%s", member(status, "chain_id"));
+    json_decref(status);
     uint32_t port = loopback_port(node_url(c));
     const char *pointer;
     assay_bytes text;
-    if (!port || devnet_pointer(c, &pointer, port) != ASSAY_OK) return no_key(c, "the node is no devnet of this user");
-    if (assay_os_read_whole(&text, &c->keep, pointer, 65536) != ASSAY_OK)
-        return no_key(c, "no devnet of this user runs there");
+    if (!port || devnet_pointer(c, &pointer, port) != ASSAY_OK ||
+        assay_os_read_whole(&text, &c->keep, pointer, 65536) != ASSAY_OK)
+        return no_key(c, "the node is no devnet of this user");
     json_t *json = json_loadb((const char *)text.ptr, text.len, 0, NULL);
-    const char *file = keep_text(c, "%s", member(json, "key_file")),
-               *chain = keep_text(c, "%s", member(json, "chain_id"));
-    json_decref(json);
+    const char *file = keep_text(c, "%s", member(json, "key_file"));
     /* What a devnet left that was killed says nothing about whoever listens there now. */
-    json_t *status;
-    ASSAY_TRY(remote_get(c, &status, "/status"));
-    bool same = strcmp(member(status, "chain_id"), chain) == 0;
-    json_decref(status);
+    bool same = strcmp(member(json, "chain_id"), answering) == 0;
+    json_decref(json);
     if (!same || !*file) return no_key(c, "the node is no devnet of this user");
     *out = file;
     return ASSAY_OK;

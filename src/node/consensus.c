@@ -182,7 +182,7 @@ static assay_err make_block(validator *v, const assay_bft_effect *e) {
 static assay_err check_block(validator *v, const assay_bft_effect *e) {
     assay_arena scratch = v->block_arena;
     const assay_block *block = e->block;
-    assay_err err = assay_bft_block_check(v->chain, block, scratch);
+    assay_err err = assay_bft_proposal_check(v->bft, block, scratch);
     for (uint32_t i = 0; err == ASSAY_OK && i < block->evidence_count; i++) {
         err = consensus_evidence_check(v, &block->evidence[i]);
         for (uint32_t k = 0; err == ASSAY_OK && k < i; k++)
@@ -204,6 +204,7 @@ static assay_err check_block(validator *v, const assay_bft_effect *e) {
 static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
     assay_vote vote = e->vote;
     assay_bytes chain_id = v->chain->chain_id;
+    if (e->bytes.len) ASSAY_TRY(lock_keep(v, e->bytes));
     assay_err err = assay_signer_vote(v->signer, &vote, chain_id, assay_os_now(), assay_bft_vote_time(v->bft));
     if (assay_base_err_is_fault(err)) return err;
     bool ok = err == ASSAY_OK;

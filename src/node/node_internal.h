@@ -185,6 +185,7 @@ typedef struct validator {
     assay_engine_app app;
     assay_bft *bft;
     bool effects_pending; /* the machine has effects to carry out */
+    uint32_t lock_turn;   /* which of the two lock files was written last */
     mempool pool;
     assay_ledger_admission admission; /* of the latest check_tx */
     bool admission_signed;            /* its signature is known to be right */
@@ -285,6 +286,10 @@ assay_err store_validators_at(validator *v, assay_validator_set *out, assay_aren
 /* store_block_at - encoded block and its commit; ASSAY_E_NOT_FOUND. */
 assay_err store_block_at(validator *v, assay_bytes *block, assay_bytes *commit, assay_arena *keep, uint64_t height);
 bool store_evidence_known(validator *v, const assay_duplicate_vote *evidence);
+
+/* lock.c */
+assay_err lock_keep(validator *v, assay_bytes bytes); /* durable before the precommit that it belongs to is signed */
+assay_err lock_recall(validator *v);                  /* right after the first assay_bft_height of a run */
 
 /* keys.c */
 /* node_key_load - a secret key file (64 hex digits, mode 0600); made if create and there is none. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_STORAGE. */

@@ -270,6 +270,7 @@ static assay_err live(validator *v) {
     static const uint64_t ask_ns = 500000000;
     delivery deliveries[BATCH_MAX];
     ASSAY_TRY(consensus_begin(v));
+    ASSAY_TRY(lock_recall(v));
     sync_hello(v);
     uint64_t hello_at = assay_os_monotonic_ns() + ask_ns;
     while (!atomic_load(&v->stopping)) {

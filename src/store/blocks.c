@@ -8,7 +8,6 @@
 
 #define BLOCK_HEAD_LEN (ASSAY_HASH_LEN + 4 * 4)
 #define TX_ROW_LEN 12
-#define VALUE_LEN_MAX (64u << 20)
 
 static void put_u64(uint8_t out[8], uint64_t value) {
     for (unsigned i = 0; i < 8; i++) out[i] = (uint8_t)(value >> (56 - 8 * i));
@@ -28,7 +27,7 @@ static assay_err key_check(assay_bytes key) {
 
 assay_err assay_store_put(assay_store_batch *batch, assay_store_table table, assay_bytes key, assay_bytes value) {
     ASSAY_TRY(key_check(key));
-    if (value.len > VALUE_LEN_MAX) return ASSAY_E_RANGE;
+    if (value.len > ASSAY_STORE_VALUE_LEN_MAX) return ASSAY_E_RANGE;
     if (!value.ptr) value.ptr = (const uint8_t *)"";
     return assay_rows_set(batch, (uint8_t)(TAG_TABLE + table), key, value);
 }
@@ -64,8 +63,9 @@ static assay_bytes tx_key(uint8_t out[1 + ASSAY_HASH_LEN], const assay_hash *id)
 
 assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_block *block) {
     if (block->height == 0 || block->ids_count > ASSAY_BLOCK_TXS_MAX) return ASSAY_E_RANGE;
-    if (block->block.len > VALUE_LEN_MAX || block->commit.len > VALUE_LEN_MAX || block->results.len > VALUE_LEN_MAX)
-        return ASSAY_E_RANGE;
+    bool fits = block->block.len <= ASSAY_STORE_VALUE_LEN_MAX && block->commit.len <= ASSAY_STORE_VALUE_LEN_MAX &&
+                block->results.len <= ASSAY_STORE_VALUE_LEN_MAX;
+    if (!fits) return ASSAY_E_RANGE;
     uint8_t key[8], head[BLOCK_HEAD_LEN];
     uint32_t lengths[4] = {(uint32_t)block->block.len, (uint32_t)block->commit.len, (uint32_t)block->results.len,
                            block->ids_count};
@@ -149,7 +149,7 @@ assay_err assay_store_tx(uint64_t *height, uint32_t *index, assay_store_snapshot
 
 assay_err assay_store_put_validators(assay_store_batch *batch, uint64_t height, assay_bytes set) {
     uint8_t key[8];
-    if (set.len == 0 || set.len > VALUE_LEN_MAX) return ASSAY_E_RANGE;
+    if (set.len == 0 || set.len > ASSAY_STORE_VALUE_LEN_MAX) return ASSAY_E_RANGE;
     put_u64(key, height);
     return assay_rows_set(batch, TAG_VALIDATORS, (assay_bytes){key, sizeof key}, set);
 }

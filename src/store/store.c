@@ -169,6 +169,7 @@ assay_err assay_store_open(assay_store **out, const assay_store_config *config) 
     assay_err err = open_all(store, config);
     /* A path that leads nowhere is this machine's trouble here, not a verdict on an input. */
     if (err && err != ASSAY_E_FORMAT && !assay_base_err_is_fault(err)) err = ASSAY_F_STORAGE;
+    if (err && config->reason) *config->reason = store->reason;
     if (err)
         assay_store_close(store);
     else

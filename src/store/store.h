@@ -11,14 +11,15 @@
  *
  * Room: the map is an address range, reserved at once and costing nothing until used, so that it never moves under a
  * reader; the file grows as it is needed and reuses what was freed. A full disk, a reached file limit or a used-up map
- * fails the batch with ASSAY_F_STORAGE and changes nothing; the next one is tried afresh.
+ * fails the batch with ASSAY_F_STORAGE and changes nothing; the next one is tried afresh. (Should the disk refuse even
+ * the page that ends a commit, LMDB gives up for good: ASSAY_F_STORAGE until the store is opened again.)
  *
  * Memory: what reads have touched of the map counts as this process's until the system wants it back; every 64 batches
  * the store lets go of it, so that memory does not grow with the file.
  *
  * Damage: every row carries a checksum, looked at by every read (ASSAY_F_CORRUPT). LMDB itself believes its file, so
  * opening first walks all its pages and refuses a truncated or contradicting file with ASSAY_F_CORRUPT; that reads the
- * whole file but for large values: 160 MB take about 50 ms.
+ * whole file but for large values: about 0.7 ms a megabyte.
  *
  * Threads: any may write (batches queue up) and any may take snapshots; a batch and a snapshot belong to one thread at
  * a time. Never write while holding a snapshot that you wait for somewhere else, and hold snapshots for milliseconds:
@@ -40,19 +41,22 @@ typedef struct assay_store_snapshot assay_store_snapshot;
 
 #define ASSAY_STORE_MAP_DEFAULT (UINT64_C(16) << 30)
 #define ASSAY_STORE_SNAPSHOTS_DEFAULT 64
-#define ASSAY_STORE_KEY_LEN_MAX                                                                                        \
-    480 /* of the node's tables; the state's keys may have ASSAY_STATE_KEY_LEN_MAX bytes                               \
-         */
+/* Of the node's tables; the state's keys may have ASSAY_STATE_KEY_LEN_MAX bytes. */
+#define ASSAY_STORE_KEY_LEN_MAX 480
+#define ASSAY_STORE_VALUE_LEN_MAX (512u << 20)
 
 typedef struct assay_store_config {
     const char *directory; /* created if it is not there; holds data.mdb, lock.mdb, FORMAT and LOCK */
-    bool durable; /* true: a batch is on the disk when its write returns. false: it survives kill -9, not a power cut */
-    bool in_place; /* for a directory in memory that goes with the process (not with durable): pages are changed where
-                      they are mapped, a block's commit takes half the time; but a full file system then ends the
-                      process (SIGBUS) instead of the batch */
-    uint64_t
-        map_bytes; /* most bytes the file may have; 0: ASSAY_STORE_MAP_DEFAULT. Raised to four times what is in use. */
+    /* true: a batch is on the disk when its write returns. false: it survives kill -9, not a power cut. */
+    bool durable;
+    /* For a directory in memory that goes with the process; not with durable. Pages are changed where they are mapped,
+     * so that a block's commit takes half the time; but a full file system ends the process (SIGBUS), not the batch. */
+    bool in_place;
+    /* Most bytes that the file may have; 0: ASSAY_STORE_MAP_DEFAULT. Raised to four times what is in use; lowered where
+     * the system has no such span of addresses. */
+    uint64_t map_bytes;
     uint32_t snapshots_max; /* at once; 0: ASSAY_STORE_SNAPSHOTS_DEFAULT */
+    const char **reason;    /* NULL, or set when opening fails, as assay_store_reason says it */
 } assay_store_config;
 
 /* assay_store_open - opens or creates a store. On failure *out is NULL.
@@ -62,8 +66,7 @@ typedef struct assay_store_config {
 ASSAY_MUST_USE assay_err assay_store_open(assay_store **out, const assay_store_config *config);
 /* assay_store_close - ends it; no batch or snapshot may be open. Safe on NULL. */
 void assay_store_close(assay_store *store);
-/* assay_store_reason - LMDB's or the system's sentence for the latest failure of this store, for logs. Static storage.
- */
+/* assay_store_reason - a sentence for the latest failure of this store, ours or LMDB's, for logs. Static storage. */
 const char *assay_store_reason(const assay_store *store);
 
 typedef struct assay_store_usage {
@@ -72,13 +75,13 @@ typedef struct assay_store_usage {
     uint64_t map_bytes;  /* most that it can have */
     uint32_t snapshots;  /* open now */
 } assay_store_usage;
-/* assay_store_look - figures for /metrics. Any thread. ASSAY_F_STORAGE. */
+/* assay_store_look - figures for /metrics. Any thread. Takes a snapshot for it: ASSAY_F_BUSY, ASSAY_F_STORAGE. */
 ASSAY_MUST_USE assay_err assay_store_look(assay_store_usage *out, assay_store *store);
 
 /* ---- the node's tables ----------------------------------------------------------------------------------------- */
 
-/* Each an ordered map of bytes (1 .. ASSAY_STORE_KEY_LEN_MAX) to bytes (0 .. 64 MiB). What the bytes mean is their
- * writer's business. */
+/* Each an ordered map of bytes (1 .. ASSAY_STORE_KEY_LEN_MAX) to bytes (0 .. ASSAY_STORE_VALUE_LEN_MAX). What the bytes
+ * mean is their writer's business. */
 typedef enum assay_store_table {
     ASSAY_STORE_EVIDENCE = 1, /* evidence seen or committed, by its hash */
     ASSAY_STORE_FILES,        /* SHA-256 of a file in a model || name@version -> which: the certificates' index */
@@ -117,7 +120,8 @@ typedef struct assay_store_block {
     uint32_t ids_count;
 } assay_store_block;
 /* assay_store_put_block - stores a block and the index of its transactions; replaces one of the same height (its index
- * rows are not looked after: heights are written once). ASSAY_E_RANGE (height 0, more than ASSAY_BLOCK_TXS_MAX ids). */
+ * rows are not looked after: heights are written once). ASSAY_E_RANGE: height 0, more than ASSAY_BLOCK_TXS_MAX ids, a
+ * part beyond ASSAY_STORE_VALUE_LEN_MAX. */
 ASSAY_MUST_USE assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_block *block);
 /* assay_store_put_validators - the encoded set that is in force from height on, until a later one. Call it when the
  * set's hash changed: rows are few then. */

@@ -295,9 +295,13 @@ typedef enum outcome { REFUSED, NOTICED, UNHARMED } outcome;
 static outcome use(place *p) {
     assay_store *store;
     bool right;
-    assay_err err = assay_store_open(&store, &p->config);
+    const char *reason = "";
+    assay_store_config config = p->config;
+    config.reason = &reason;
+    assay_err err = assay_store_open(&store, &config);
     if (err) {
         assert_int_equal(err, ASSAY_F_CORRUPT);
+        assert_true(strlen(reason) > 0);
         return REFUSED;
     }
     err = read_rows(store, GOOD_ROWS, VALUE_LEN, &right);
@@ -337,7 +341,7 @@ static void a_changed_file(void **state) {
     uint64_t seed = 6;
     unsigned counts[3] = {0};
     print_message("seed %u\n", (unsigned)seed);
-    for (unsigned i = 0; i < 3000; i++) {
+    for (unsigned i = 0; i < 2000; i++) {
         size_t pages = c.len / 4096, at, len = 1;
         unsigned kind = (unsigned)(choose(&seed) % 8);
         at = choose(&seed) % c.len;
@@ -363,9 +367,9 @@ static void a_changed_file(void **state) {
         counts[use(p)]++;
         memcpy(c.work, c.bytes, c.len);
     }
-    print_message("3000 changes: %u refused, %u noticed, %u unharmed (free pages and gaps)\n", counts[0], counts[1],
+    print_message("2000 changes: %u refused, %u noticed, %u unharmed (free pages and gaps)\n", counts[0], counts[1],
                   counts[2]);
-    assert_true(counts[REFUSED] > 300 && counts[NOTICED] > 100 && counts[UNHARMED] > 0);
+    assert_true(counts[REFUSED] > 200 && counts[NOTICED] > 100 && counts[UNHARMED] > 0);
     free(c.bytes), free(c.work);
 }
 

@@ -82,10 +82,9 @@ static assay_err write_text(assay_buf *out, const assay_cert_parts *parts, assay
     put_chain(&json, parts);
     assay_json_base64(&json, "checkpoint", (assay_bytes){checkpoint.ptr, checkpoint.len});
     assay_json_base64(&json, "manifest", manifest);
-    if (parts->groups.len != 0) assay_json_base64(&json, "groups", parts->groups);
+    assay_json_base64(&json, "groups", parts->groups);
     assay_json_close(&json, '}');
-    ASSAY_TRY(assay_json_end(&json));
-    return assay_base_buf_put(out, ASSAY_STR("\n"));
+    return assay_json_end(&json);
 }
 
 assay_err assay_cert_build(assay_buf *out, const assay_cert_parts *parts, assay_arena scratch) {

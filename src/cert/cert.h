@@ -106,8 +106,8 @@ typedef struct assay_cert_parts {
 
 /* assay_cert_build_size - an upper bound of the certificate's text, to size out. */
 size_t assay_cert_build_size(const assay_cert_parts *parts);
-/* assay_cert_build - appends the certificate's text (one line of JSON and a newline), after parsing and checking
- * what it wrote, so a node never hands out what a reader would refuse.
+/* assay_cert_build - appends the certificate's text (JSON without white space, so that no byte of it can change
+ * unnoticed), after parsing and checking what it wrote: a node never hands out what a reader would refuse.
  *   any error of assay_cert_parse and assay_cert_check: the parts do not fit together
  *   ASSAY_F_MEMORY   out is too small, or scratch: 16 * assay_cert_build_size + 2 MiB, reserved lazily
  * A signature whose time is more than 292 years from that of the one before is left out, as if its validator had been

@@ -8,8 +8,7 @@
 #define VALUES_MAX 4096 /* in the whole text; version 1 has at most 90 of its own */
 #define FORMAT 1u       /* of manifests, records and attestations */
 
-/* ---- what a proof of presence shows: cosmos.ics23.v1, only as far as it is read here
- * --------------------------------- */
+/* ---- what a proof of presence shows: cosmos.ics23.v1, only as far as it is read here ----------------------------- */
 
 typedef struct shown {
     assay_bytes key;
@@ -36,8 +35,7 @@ assay_err assay_cert_proof_value(assay_bytes *out, assay_bytes proof, assay_aren
     return ASSAY_OK;
 }
 
-/* ---- parts
- * ----------------------------------------------------------------------------------------------------------- */
+/* ---- parts ------------------------------------------------------------------------------------------------------- */
 
 static assay_err parse_statement(assay_cert *out, assay_arena *keep, const json_t *root, assay_arena scratch) {
     const json_t *statement = json_object_get(root, "statement");
@@ -101,9 +99,7 @@ static assay_err parse_manifest(assay_cert *out, assay_arena *keep, const json_t
     ASSAY_TRY(assay_types_format_check(encoded, FORMAT));
     ASSAY_TRY(assay_codec_decode(&out->manifest, keep, &assay_manifest_message, encoded, ASSAY_CODEC_STRICT));
     ASSAY_TRY(assay_manifest_check(&out->manifest));
-    if (!json_object_get(root, "groups")) return ASSAY_OK;
-    ASSAY_TRY(assay_cert_json_base64(&out->groups, keep, root, "groups"));
-    return out->groups.len != 0 ? ASSAY_OK : ASSAY_E_ENCODING;
+    return assay_cert_json_base64(&out->groups, keep, root, "groups");
 }
 
 static assay_err parse_root(assay_cert *out, assay_arena *keep, const json_t *root, assay_arena scratch) {

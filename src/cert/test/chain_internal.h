@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A chain in small, for tests and benches of certificates: real keys, a header with real hashes, a commit of real
- * signatures, a log of real leaves, a state tree of one real record with siblings that stand for the other keys. Only the
- * encoders of types are used; every byte of a certificate made of it is one that a network could have made. */
+ * signatures, a log of real leaves, a state tree of one real record with siblings that stand for the other keys. Only
+ * the encoders of types are used; a network could have made every byte of such a certificate. */
 #ifndef ASSAY_CERT_CHAIN_INTERNAL_H
 #define ASSAY_CERT_CHAIN_INTERNAL_H
 

@@ -30,7 +30,7 @@ static assay_bytes make_text(assay_arena *keep, uint32_t files, const chain_opti
     return text;
 }
 
-/* ---- round trip and size ------------------------------------------------------------------------------------------------- */
+/* ---- round trip and size ----------------------------------------------------------------------------------------- */
 
 static void test_round_trip(void **state) {
     (void)state;
@@ -55,8 +55,8 @@ static void test_round_trip(void **state) {
     }
 }
 
-/* 20 KiB at 100 validators beside the manifest, ten files named in the statement, a log and a state of some thousands; and
- * what a state and a log of a million cost. */
+/* 20 KiB at 100 validators beside the manifest, ten files named in the statement, a log and a state of some thousands;
+ * and what a state and a log of a million cost. */
 static void test_size(void **state) {
     (void)state;
     static const uint64_t powers_seed = 7919;
@@ -103,7 +103,7 @@ static void test_statuses(void **state) {
     }
 }
 
-/* ---- the statement ---------------------------------------------------------------------------------------------------------- */
+/* ---- the statement ----------------------------------------------------------------------------------------------- */
 
 static void test_statement(void **state) {
     (void)state;
@@ -130,9 +130,9 @@ static void test_statement(void **state) {
     assay_base_hex(subject, assay_base_hash_bytes(&statement.model_signing));
     snprintf(expected, sizeof expected,
              "{\"_type\":\"https://in-toto.io/Statement/v1\",\"predicate\":{\"resources\":[{\"digest\":{\"blake3\":"
-             "\"%s\",\"sha256\":\"%s\"},\"name\":\"caf\xc3\xa9\\u0001\\\".bin\",\"size\":5}],\"root\":\"%s\",\"size\":5,"
-             "\"tensor_root\":\"%s\",\"tensor_rules\":1},\"predicateType\":\"urn:assay:attestation:1\",\"subject\":"
-             "[{\"digest\":{\"sha256\":\"%s\"},\"name\":\"acme/ocr@1.0\"}]}",
+             "\"%s\",\"sha256\":\"%s\"},\"name\":\"caf\xc3\xa9\\u0001\\\".bin\",\"size\":5}],\"root\":\"%s\","
+             "\"size\":5,\"tensor_root\":\"%s\",\"tensor_rules\":1},\"predicateType\":\"urn:assay:attestation:1\","
+             "\"subject\":[{\"digest\":{\"sha256\":\"%s\"},\"name\":\"acme/ocr@1.0\"}]}",
              hex[0], hex[1], hex[2], hex[3], subject);
     assert_int_equal(text.len, strlen(expected));
     assert_memory_equal(text.ptr, expected, text.len);
@@ -202,7 +202,7 @@ static void test_file_name(void **state) {
     assert_int_equal(strlen(name) + 1, sizeof name - 0);
 }
 
-/* ---- parts that do not belong together ------------------------------------------------------------------------------------------- */
+/* ---- parts that do not belong together --------------------------------------------------------------------------- */
 
 static assay_err build_of(const assay_cert_parts *parts) {
     static uint8_t text[1u << 20];
@@ -279,7 +279,7 @@ static void test_commit_border(void **state) {
     assert_int_equal(chain_text(&text, &keep, &made.parts, arena_of(scratch_memory)), ASSAY_E_SIGNATURE);
 }
 
-/* ---- every field changed ----------------------------------------------------------------------------------------------------------- */
+/* ---- every field changed ----------------------------------------------------------------------------------------- */
 
 typedef struct sweep {
     json_t *root;
@@ -321,8 +321,10 @@ static void change_text(sweep *s, json_t *value, const char *where) {
     snprintf(longer, len + 2, "%sA", old);
     json_string_set(value, longer);
     expect_refused(s, "a longer text", where);
-    json_string_set(value, "");
-    expect_refused(s, "no text", where);
+    if (len > 0 && strcmp(where, ".groups") != 0) { /* whose absence is told by an empty text */
+        json_string_set(value, "");
+        expect_refused(s, "no text", where);
+    }
     json_string_set(value, old);
     free(longer);
     free(text);
@@ -359,7 +361,7 @@ static void change_object(sweep *s, json_t *object, const char *where) {
         change(s, value, place);
         json_incref(value);
         json_object_del(object, name);
-        if (strcmp(name, "groups") != 0) expect_refused(s, "absence", place);
+        expect_refused(s, "absence", place);
         json_object_set_new(object, name, json_null());
         expect_refused(s, "null", place);
         json_object_set_new(object, name, json_real(1.5));
@@ -463,7 +465,7 @@ static void test_every_checkpoint_bit(void **state) {
     assert_int_equal(accepted, 0);
 }
 
-/* ---- the wrapper ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- the wrapper ------------------------------------------------------------------------------------------------- */
 
 static assay_err with(assay_bytes text, const char *insert) {
     static char changed[1u << 20];
@@ -504,14 +506,14 @@ static void test_wrapper(void **state) {
     assert_int_equal(read_back(&cert, ASSAY_STR("[]")), ASSAY_E_ENCODING);
     assert_int_equal(read_back(&cert, ASSAY_STR("{}")), ASSAY_E_ENCODING);
     assert_int_equal(read_back(&cert, ASSAY_STR("{\"schema\":\"assay/certificate/2\"}")), ASSAY_E_FORMAT);
-    assert_int_equal(read_back(&cert, (assay_bytes){text.ptr, text.len - 3}), ASSAY_E_ENCODING);
+    assert_int_equal(read_back(&cert, (assay_bytes){text.ptr, text.len - 2}), ASSAY_E_ENCODING);
     assert_int_equal(read_back(&cert, (assay_bytes){text.ptr, ASSAY_CERT_LEN_MAX + 1}), ASSAY_E_SIZE);
     static char wide[65536];
     memset(wide, ',', sizeof wide);
     wide[0] = '[';
     assert_int_equal(read_back(&cert, (assay_bytes){(uint8_t *)wide, sizeof wide}), ASSAY_E_LIMIT);
     /* Everything is cut short once: never accepted, never a crash. */
-    for (size_t len = 0; len < text.len - 1; len += 1 + len / 50)
+    for (size_t len = 0; len < text.len; len += 1 + len / 50)
         assert_int_not_equal(read_back(&cert, (assay_bytes){text.ptr, len}), ASSAY_OK);
 }
 

@@ -27,8 +27,6 @@
 
 #include <jansson.h>
 
-#define PROGRAM_VERSION "0.1.0"
-
 /* ---- options and commands ---------------------------------------------------------------------------------------- */
 
 typedef enum option_id {

@@ -78,9 +78,9 @@ typedef struct http_slot {
     struct http_slot *next_free;
     uint64_t peer;
     bool taken;
-    bool held;  /* its time depends on others: see assay_http_limits */
-    bool dirty; /* free, and may hold memory that can go back to the system */
-    uint64_t freed_ns;
+    bool held;            /* its time depends on others: see assay_http_limits */
+    bool dirty;           /* may hold memory that can go back to the system */
+    uint64_t released_ns; /* when it last did */
 } http_slot;
 
 typedef struct http_connection {
@@ -159,9 +159,9 @@ http_slot *http_slot_take(assay_http_server *server, uint64_t peer, bool held);
 bool http_slot_hold(assay_http_server *server, http_slot *slot);
 void http_slot_unhold(assay_http_server *server, http_slot *slot);
 void http_slot_give(assay_http_server *server, http_slot *slot);
-/* http_slots_trim - gives memory of slots that were idle for a second back to the system; true if some are left to do.
- */
-bool http_slots_trim(assay_http_server *server, uint64_t now_ns);
+/* http_slots_trim - gives memory of free slots back whose second is over, and sees to the others. Lets the lock go
+ * meanwhile. */
+void http_slots_trim(assay_http_server *server, uint64_t now_ns);
 
 /* workers.c: threads for handlers. */
 ASSAY_MUST_USE assay_err http_workers_init(assay_http_server *server);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory of requests. A slot's address space is reserved once; its pages come when they are touched and stay while the
- * server is busy, so that a request costs neither a system call nor page faults; an idle second gives them back. */
+ * Memory of requests. A slot's address space is reserved once; its pages come when they are touched and stay, so that a
+ * request costs neither a system call nor page faults. Once a second a slot in use gives them back, and an idle slot at
+ * once when its second is over. Giving back takes as long as there is memory, so nobody holds the lock meanwhile. */
 #include "http_internal.h"
 
 #include <stdlib.h>
 
 #define KEPT_LEN 16384 /* of every idle slot: what small requests touch */
-#define IDLE_NS 1000000000u
+#define SECOND_NS UINT64_C(1000000000)
 
 assay_err http_slots_init(assay_http_server *server) {
     size_t size = 0;
@@ -78,30 +79,46 @@ void http_slot_unhold(assay_http_server *server, http_slot *slot) {
     assay_os_mutex_unlock(&server->lock);
 }
 
+static void release(http_slot *slot) {
+    if (slot->region.size > KEPT_LEN) assay_os_release_pages(&slot->region, slot->region.base + KEPT_LEN);
+    slot->dirty = false;
+}
+
 void http_slot_give(assay_http_server *server, http_slot *slot) {
     uint64_t now = assay_os_monotonic_ns();
-    assay_os_mutex_lock(&server->lock);
     ASSAY_ASSERT(slot->taken);
+    slot->dirty = true;
+    if (now - slot->released_ns > SECOND_NS) {
+        release(slot);
+        slot->released_ns = now;
+    }
+    assay_os_mutex_lock(&server->lock);
     unhold(server, slot);
     slot->taken = false;
-    slot->dirty = true;
-    slot->freed_ns = now;
     slot->next_free = server->free_slots;
     server->free_slots = slot;
-    http_watch_by(server, now + IDLE_NS);
+    if (slot->dirty) http_watch_by(server, slot->released_ns + SECOND_NS);
     assay_os_mutex_unlock(&server->lock);
 }
 
-bool http_slots_trim(assay_http_server *server, uint64_t now_ns) {
-    bool left = false;
-    for (http_slot *slot = server->free_slots; slot; slot = slot->next_free) {
-        if (!slot->dirty) continue;
-        if (now_ns - slot->freed_ns < IDLE_NS) {
-            left = true;
+void http_slots_trim(assay_http_server *server, uint64_t now_ns) {
+    http_slot **at = &server->free_slots;
+    while (*at) {
+        http_slot *slot = *at;
+        if (!slot->dirty || now_ns - slot->released_ns < SECOND_NS) {
+            if (slot->dirty) http_watch_by(server, slot->released_ns + SECOND_NS);
+            at = &slot->next_free;
             continue;
         }
-        if (slot->region.size > KEPT_LEN) assay_os_release_pages(&slot->region, slot->region.base + KEPT_LEN);
-        slot->dirty = false;
+        *at = slot->next_free;
+        slot->taken = true;
+        assay_os_mutex_unlock(&server->lock);
+        release(slot);
+        slot->released_ns = now_ns;
+        assay_os_mutex_lock(&server->lock);
+        slot->taken = false;
+        slot->next_free = server->free_slots;
+        server->free_slots = slot;
+        at = &server->free_slots; /* the list may be another by now; what was released is passed over */
     }
-    return left;
 }

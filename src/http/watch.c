@@ -20,7 +20,7 @@ uint64_t http_watch_deadline(const http_connection *connection, bool scarce) {
         break;
     case HTTP_BODY:
     case HTTP_SEND:
-        /* Milliseconds are fine enough, and let moved grow to 2^54. */
+        /* In milliseconds: moved is what lies in memory, so this stays far below 2^64. */
         grace += connection->moved * 1000 / connection->server->limits.bytes_per_second * (SECOND_NS / 1000);
         break;
     case HTTP_WORK: return UINT64_MAX;
@@ -54,8 +54,8 @@ static void look(assay_http_server *server, uint64_t now) {
         else
             http_watch_by(server, deadline);
     }
-    if (http_slots_trim(server, now)) http_watch_by(server, now + SECOND_NS);
     http_workers_grow(server, now);
+    http_slots_trim(server, now);
 }
 
 static void run(void *context) {

@@ -375,45 +375,78 @@ static assay_err do_check(struct checker *c, const assay_models_duty *duty, assa
     return ASSAY_OK;
 }
 
-/* A lazy validator still needs the drawn chunks themselves: it fetches just those, into files full of holes. */
-static assay_err fetch_drawn(struct checker *c, const assay_models_duty *duty, const assay_manifest *manifest, uint32_t from, assay_arena scratch) {
-    validator *v = c->owner;
-    for (uint32_t i = 0; i < duty->draws_count; i++) {
-        uint32_t file = 0;
-        while (file + 1 < manifest->files_count && manifest->files[file + 1].chunks_before <= duty->draws[i]) file++;
-        uint64_t group = (duty->draws[i] - manifest->files[file].chunks_before) / (ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN);
-        assay_arena turn = scratch;
-        assay_model_range range;
-        ASSAY_TRY(fetch_group(c, &range, &turn, duty->root, &manifest->files[file], file, group, from));
-        ASSAY_TRY(holding_patch(v, duty->root, &manifest->files[file], group * ASSAY_BLAKE3_GROUP_LEN, range.bytes, turn));
-    }
+/* ---- the lazy fault's opening ------------------------------------------------------------------------------------------------------------ */
+
+static assay_err rows_of(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay_arena *keep, const assay_hash *hashes, uint32_t hashes_count) {
+    uint8_t *rows = ASSAY_NEW(keep, uint8_t, (size_t)hashes_count * ASSAY_HASH_LEN);
+    if (!rows) return ASSAY_F_MEMORY;
+    if (hashes_count) memcpy(rows, hashes, (size_t)hashes_count * ASSAY_HASH_LEN);
+    *out = (uint8_t(*)[ASSAY_HASH_LEN])(void *)rows;
+    *count = hashes_count;
     return ASSAY_OK;
 }
 
-static assay_err prepare_invented(struct checker *c, const assay_models_duty *duty, custody *mine, assay_manifest *manifest,
-                                  assay_model_groups *groups, assay_arena *keep) {
+static assay_err merkle_rows(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay_arena *keep, assay_hash *leaves, size_t leaves_count, size_t index) {
+    assay_merkle_path path;
+    assay_merkle_path_of(&path, leaves, leaves_count, index);
+    return rows_of(out, count, keep, path.hashes, path.count);
+}
+
+/* Chunk and plain path are real, fetched from a holder who has the bytes; the keyed path comes out of thin air, as nobody read what it would take. */
+static assay_err make_up_entry(struct checker *c, assay_opening_entry *out, assay_arena *keep, const assay_models_duty *duty, const custody *mine,
+                               const assay_manifest *manifest, uint64_t chunk, uint32_t from) {
+    const uint64_t group_chunks = ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN;
+    uint32_t file = 0;
+    while (file + 1 < manifest->files_count && manifest->files[file + 1].chunks_before <= chunk) file++;
+    const assay_file_leaf *leaf = &manifest->files[file];
+    uint64_t in_file = chunk - leaf->chunks_before, group = in_file / group_chunks, in_group = in_file % group_chunks;
+    assay_model_range range;
+    ASSAY_TRY(fetch_group(c, &range, keep, duty->root, leaf, file, group, from));
+    size_t at = (size_t)in_group * ASSAY_BLAKE3_CHUNK_LEN, left = range.bytes.len - at;
+    *out = (assay_opening_entry){.chunk = chunk, .file_idx = file, .file = *leaf,
+                                 .content = {range.bytes.ptr + at, left < ASSAY_BLAKE3_CHUNK_LEN ? left : ASSAY_BLAKE3_CHUNK_LEN}};
+    size_t chunks = range.bytes.len ? (range.bytes.len + ASSAY_BLAKE3_CHUNK_LEN - 1) / ASSAY_BLAKE3_CHUNK_LEN : 1;
+    assay_hash *values = ASSAY_NEW(keep, assay_hash, chunks);
+    assay_hash *leaves = ASSAY_NEW(keep, assay_hash, manifest->files_count);
+    if (!values || !leaves) return ASSAY_F_MEMORY;
+    for (size_t i = 0; i < chunks && chunks > 1; i++) {
+        size_t start = i * ASSAY_BLAKE3_CHUNK_LEN, rest = range.bytes.len - start;
+        assay_bytes bytes = {range.bytes.ptr + start, rest < ASSAY_BLAKE3_CHUNK_LEN ? rest : ASSAY_BLAKE3_CHUNK_LEN};
+        values[i] = assay_crypto_blake3_subtree(NULL, bytes, group * group_chunks + i);
+    }
+    assay_blake3_path inside;
+    ASSAY_TRY(assay_crypto_blake3_path_from_cvs(&inside, NULL, values, range.bytes.len, in_group));
+    for (uint32_t i = 0; i < range.path.count; i++) inside.siblings[inside.count++] = range.path.siblings[i];
+    ASSAY_TRY(rows_of(&out->plain_path, &out->plain_path_count, keep, inside.siblings, inside.count));
+    assay_os_random(inside.siblings, inside.count * sizeof *inside.siblings);
+    ASSAY_TRY(rows_of(&out->keyed_path, &out->keyed_path_count, keep, inside.siblings, inside.count));
+    for (uint32_t i = 0; i < manifest->files_count; i++) {
+        assay_bytes encoded;
+        assay_arena turn = *keep;
+        ASSAY_TRY(assay_codec_encode_new(&encoded, &turn, &assay_file_leaf_message, &manifest->files[i], ASSAY_CODEC_STRICT));
+        leaves[i] = assay_merkle_leaf(encoded);
+    }
+    ASSAY_TRY(merkle_rows(&out->file_path, &out->file_path_count, keep, leaves, manifest->files_count, file));
+    for (uint32_t i = 0; i < manifest->files_count; i++) leaves[i] = assay_merkle_leaf(assay_base_hash_bytes(&mine->state.keyed[i]));
+    return merkle_rows(&out->custody_path, &out->custody_path_count, keep, leaves, manifest->files_count, file);
+}
+
+static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries, assay_arena *keep, const assay_models_duty *duty, const custody *mine) {
     uint32_t from;
-    char hex[2 * ASSAY_HASH_LEN + 1], path[160];
-    assay_bytes bytes;
+    assay_manifest manifest;
     if (!find_holder(c, &from, duty->root, 0, *keep)) return ASSAY_E_NOT_FOUND;
-    assay_err err = holding_manifest(c->owner, manifest, NULL, keep, duty->root);
+    assay_err err = holding_manifest(c->owner, &manifest, NULL, keep, duty->root);
     if (err == ASSAY_E_NOT_FOUND) {
         ASSAY_TRY(fetch_manifest(c, duty->root, from, *keep));
-        err = holding_manifest(c->owner, manifest, NULL, keep, duty->root);
+        err = holding_manifest(c->owner, &manifest, NULL, keep, duty->root);
     }
     ASSAY_TRY(err);
-    assay_base_hex(hex, assay_base_hash_bytes(&duty->root));
-    assay_os_format(path, sizeof path, "/bytes/%s/groups?validator=%u", hex, from);
-    ASSAY_TRY(get(c, &bytes, keep, path, HOLDING_MANIFEST_MAX));
-    ASSAY_TRY(assay_model_groups_read(groups, keep, bytes, manifest));
-    ASSAY_TRY(fetch_drawn(c, duty, manifest, from, *keep));
-    assay_hash *thin_air = ASSAY_NEW(keep, assay_hash, groups->count);
-    if (!thin_air) return ASSAY_F_MEMORY;
-    assay_os_random(thin_air, groups->count * sizeof(assay_hash));
-    mine->state.groups = *groups;
-    mine->state.groups.values = thin_air;
+    for (uint32_t i = 0; i < duty->draws_count; i++)
+        ASSAY_TRY(make_up_entry(c, &entries[i], keep, duty, mine, &manifest, duty->draws[i], from));
     return ASSAY_OK;
 }
+
+/* ---- openings ------------------------------------------------------------------------------------------------------------------------------ */
 
 static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay_arena keep, assay_arena scratch) {
     validator *v = c->owner;
@@ -422,20 +455,19 @@ static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay
     assay_model_groups groups;
     const char *dir;
     if (!mine) ASSAY_TRY(recompute(c, &mine, duty, scratch));
-    if (mine->invented) {
-        ASSAY_TRY(prepare_invented(c, duty, mine, &manifest, &groups, &keep));
-    } else {
+    if (!mine->invented) {
         ASSAY_TRY(holding_manifest(v, &manifest, NULL, &keep, duty->root));
         ASSAY_TRY(holding_groups(v, &groups, NULL, &keep, duty->root, &manifest));
+        ASSAY_TRY(holding_files(v, &dir, &keep, duty->root));
     }
-    ASSAY_TRY(holding_files(v, &dir, &keep, duty->root));
     assay_opening_entry *entries = ASSAY_NEW(&keep, assay_opening_entry, duty->draws_count);
     if (!entries) return ASSAY_F_MEMORY;
     assay_opening_claim claim = {duty->root, duty->files, duty->chunks, mine->state.key, duty->custody_root};
-    for (uint32_t i = 0; i < duty->draws_count; i++) {
+    if (mine->invented) ASSAY_TRY(make_up_entries(c, entries, &keep, duty, mine));
+    for (uint32_t i = 0; i < duty->draws_count && !mine->invented; i++) {
         ASSAY_TRY(assay_model_opening_entry(&entries[i], &keep, dir, &manifest, &groups, &mine->state, duty->draws[i], scratch));
         /* A node never signs an opening that would cost its stake. */
-        if (!mine->invented) ASSAY_TRY(assay_opening_entry_check(&entries[i], duty->draws[i], &claim));
+        ASSAY_TRY(assay_opening_entry_check(&entries[i], duty->draws[i], &claim));
     }
     assay_msg_opening opening = {duty->name, duty->version, entries, duty->draws_count};
     ASSAY_TRY(submit(c, &(assay_tx_body){.opening = &opening}, scratch));

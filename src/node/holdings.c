@@ -118,22 +118,6 @@ assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *fi
     return err;
 }
 
-assay_err holding_patch(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, assay_arena scratch) {
-    const char *path;
-    ASSAY_TRY(file_path(v, &path, &scratch, root, file->path));
-    char parent[4096];
-    assay_os_format(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash) *slash = 0;
-    ASSAY_TRY(assay_os_dirs_create(parent, 0755));
-    assay_os_file f;
-    ASSAY_TRY(assay_os_file_open(&f, path, ASSAY_OS_CREATE, 0644));
-    assay_err err = assay_os_file_write(&f, bytes, offset);
-    if (err == ASSAY_OK) err = assay_os_file_truncate(&f, file->size);
-    assay_os_file_close(&f);
-    return err;
-}
-
 assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest, assay_arena scratch) {
     *bytes = 0;
     for (uint32_t i = 0; i < manifest->files_count; i++) {

@@ -368,8 +368,6 @@ assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, 
 /* Writes bytes that follow what is here; *size is what is here afterwards. ASSAY_E_RANGE if they do not follow. */
 assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, uint64_t *size,
                         assay_arena scratch);
-/* Writes bytes at any place (the lazy fault's files full of holes). */
-assay_err holding_patch(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, assay_arena scratch);
 assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest, assay_arena scratch);
 assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch);
 assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf *file, assay_arena scratch);

@@ -81,7 +81,8 @@ typedef struct call {
     assay_arena scratch; /* by value */
     assay_http_client *client;
     const char *url;      /* of the node, once it was asked for */
-    const char *because;  /* detail of the error that is being returned, in keep or static; NULL: none */
+    const char *because;  /* detail of an error, in keep or static; NULL: none */
+    assay_err because_of; /* which error that is: another one is reported without it */
     const char *try_this; /* in place of base's hint; NULL: that */
     bool reported;        /* the command printed its outcome itself: only the exit code is left */
     bool colour;          /* stdout is a person's terminal that wants colours */
@@ -163,6 +164,7 @@ __attribute__((format(printf, 2, 3))) void say(const call *c, const char *format
 int report(call *c, assay_err err);
 /* visible - text of anybody's in keep as zero-terminated UTF-8, control characters and what is no UTF-8 as \xNN. */
 const char *visible(call *c, assay_bytes text);
+const char *shown(call *c, const char *text);             /* the same of zero-terminated text */
 const char *hex(call *c, const void *bytes, size_t len);  /* in keep */
 const char *address_text(call *c, assay_address address); /* in keep */
 /* size_text - "90.9 MB"; amount_text - "1_000_000". Both return out. */
@@ -171,8 +173,7 @@ const char *amount_text(char out[32], uint64_t amount);
 /* span_text - "3 days", "12 seconds" of a span. Returns out. */
 const char *span_text(char out[32], uint64_t seconds);
 
-/* ---- table.c: rows of text whose columns align
- * ----------------------------------------------------------------------- */
+/* ---- table.c: rows of text whose columns align ------------------------------------------------------------------- */
 
 #define TABLE_COLUMNS_MAX 12
 typedef struct table {
@@ -191,8 +192,7 @@ void table_row(table *t, ...);
 /* table_print - prints heads and rows; nothing if there is no row. */
 void table_print(table *t);
 
-/* ---- progress.c
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- progress.c -------------------------------------------------------------------------------------------------- */
 
 typedef struct progress_bar {
     const call *c;
@@ -207,8 +207,7 @@ bool progress_show(void *bar, const assay_model_progress *progress);
 bool progress_bytes(progress_bar *bar, uint64_t done, uint64_t total);
 void progress_end(progress_bar *bar);
 
-/* ---- remote.c
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- remote.c ---------------------------------------------------------------------------------------------------- */
 
 #define REPLY_MAX ((size_t)64 << 20)
 /* node_url - --node, ASSAY_NODE, or the devnet's usual place. */
@@ -237,8 +236,7 @@ assay_err deadline_of(call *c, uint64_t *out, uint64_t seconds);
 /* validator_of - the owner's address of a validator that is named by address, index or moniker. */
 assay_err validator_of(call *c, assay_address *out, const char *text);
 
-/* ---- sign.c
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- sign.c ------------------------------------------------------------------------------------------------------ */
 
 /* devnet_pointer - the path of the file in which a devnet of this port says where its keys are. In keep. */
 assay_err devnet_pointer(call *c, const char **out, uint32_t port);
@@ -254,13 +252,12 @@ assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, j
 /* chain_fields - chain id (in keep), next nonce and fee of a body's signer, as submit uses them. */
 assay_err chain_fields(call *c, assay_tx_body *body, const assay_key_secret *secret);
 
-/* ---- what several commands share
- * ---------------------------------------------------------------------------------------- */
+/* ---- what several commands share --------------------------------------------------------------------------------- */
 
 /* digest_path (digest.c) - reads a model with progress; errors name their place. */
 assay_err digest_path(call *c, assay_model *out, const char *path);
-/* upload (upload.c) - hands over what the node lacks of a model. */
-assay_err upload(call *c, const assay_model *model, const char *path);
+/* upload (upload.c) - hands over what the node lacks of a model; *sent is how many bytes that were. */
+assay_err upload(call *c, const assay_model *model, const char *path, uint64_t *sent);
 /* side - one side of a diff: a manifest, and where its bytes are. */
 typedef struct side {
     assay_manifest manifest;
@@ -279,8 +276,7 @@ const char *parents_text(call *c, const json_t *parents);
 /* command_line_name - a command's name with '-' for the space, in keep. */
 const char *dashed(call *c, const char *name);
 
-/* ---- commands
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- commands ---------------------------------------------------------------------------------------------------- */
 
 assay_err run_digest(call *c), run_verify(call *c), run_publish(call *c), run_diff(call *c), run_refresh(call *c);
 assay_err run_status(call *c), run_validators(call *c), run_log(call *c), run_show(call *c), run_explain(call *c);

@@ -79,8 +79,7 @@ static assay_err compare(call *c, comparison *x) {
     return err;
 }
 
-/* ---- output
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- output ------------------------------------------------------------------------------------------------------ */
 
 static const char *change_text(assay_model_change change) {
     switch (change) {
@@ -143,9 +142,9 @@ static assay_err diff_json(call *c, const comparison *x) {
         change_of(row, c, x, i);
         json_array_append_new(tensors, row);
     }
-    return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "before", x->before.label, "after",
-                                 x->after.label, "before_root", x->before.root, "after_root", x->after.root,
-                                 "tensors_total", (json_int_t)tensors_total(x), "tensors_changed",
+    return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o}", "before", shown(c, x->before.label),
+                                 "after", shown(c, x->after.label), "before_root", x->before.root, "after_root",
+                                 x->after.root, "tensors_total", (json_int_t)tensors_total(x), "tensors_changed",
                                  (json_int_t)x->changed, "files", files, "tensors", tensors));
 }
 

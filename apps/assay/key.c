@@ -10,7 +10,8 @@ static assay_err print_key(call *c, const assay_key_secret *secret, const char *
     assay_public_key key = assay_crypto_ed25519_public(secret);
     const char *address = address_text(c, assay_crypto_address(key)), *text = hex(c, key.b, sizeof key.b);
     if (json_wanted(c))
-        return out_json(c, json_pack("{s:s, s:s, s:s}", "address", address, "public_key", text, "key_file", path));
+        return out_json(
+            c, json_pack("{s:s, s:s, s:s}", "address", address, "public_key", text, "key_file", shown(c, path)));
     if (!quiet(c)) {
         field(c, "address", "%s", address);
         field(c, "public key", "%s", text);

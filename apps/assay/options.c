@@ -39,6 +39,7 @@ assay_err fail(call *c, assay_err err, const char *format, ...) {
     const char *text = keep_list(c, format, args);
     va_end(args);
     c->because = *text ? text : NULL;
+    c->because_of = err;
     return err;
 }
 
@@ -46,13 +47,13 @@ assay_err usage(call *c, const char *format, ...) {
     va_list args;
     va_start(args, format);
     c->because = keep_list(c, format, args);
+    c->because_of = ASSAY_E_USAGE;
     va_end(args);
     if (!c->try_this) c->try_this = c->command ? keep_text(c, "assay help %s", c->command->name) : "assay help";
     return ASSAY_E_USAGE;
 }
 
-/* ---- what was meant
- * -------------------------------------------------------------------------------------------------- */
+/* ---- what was meant ---------------------------------------------------------------------------------------------- */
 
 /* Changes that make b of a: letters put in, taken out, replaced, or two neighbours exchanged. Long words: many. */
 static size_t distance(const char *a, const char *b) {
@@ -117,8 +118,7 @@ static assay_err unknown_command(call *c) {
     return usage(c, "there is no command %s", group ? both : word);
 }
 
-/* ---- taking words
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- taking words ------------------------------------------------------------------------------------------------ */
 
 static const option_row *long_row(const char *word, const char **inline_value) {
     const char *equals = strchr(word, '=');

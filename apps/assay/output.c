@@ -101,8 +101,9 @@ static void report_text(const call *c, assay_err err, const char *try_this) {
 }
 
 int report(call *c, assay_err err) {
+    c->because = c->because && c->because_of == err ? shown(c, c->because) : NULL;
     if (err != ASSAY_OK && !c->reported) {
-        const char *try_this = c->try_this ? c->try_this : assay_base_err_hint(err);
+        const char *try_this = c->try_this ? shown(c, c->try_this) : assay_base_err_hint(err);
         out_flush(c);
         if (json_wanted(c))
             report_json(c, err, try_this);
@@ -119,8 +120,7 @@ int report(call *c, assay_err err) {
     return assay_base_err_exit(err);
 }
 
-/* ---- text
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- text -------------------------------------------------------------------------------------------------------- */
 
 /* The length of the UTF-8 sequence at the front of text, or 0. Source: Unicode 15, table 3-7. */
 static size_t sequence_len(assay_bytes text) {
@@ -165,6 +165,8 @@ const char *visible(call *c, assay_bytes text) {
     shown[len] = 0;
     return shown;
 }
+
+const char *shown(call *c, const char *text) { return visible(c, assay_base_bytes_str(text)); }
 
 const char *hex(call *c, const void *bytes, size_t len) {
     char *text = ASSAY_NEW(&c->keep, char, 2 * len + 1);

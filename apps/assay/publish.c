@@ -59,8 +59,7 @@ static assay_err prepare(call *c, publication *p) {
     return deadline_of(c, &p->deadline, ATTEST_SECONDS);
 }
 
-/* ---- registration
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- registration ------------------------------------------------------------------------------------------------ */
 
 static assay_err fill_parents(call *c, assay_msg_register *message) {
     message->parents_count = (uint32_t)c->counts[OPTION_PARENT];
@@ -96,10 +95,7 @@ static assay_err recorded(call *c, const publication *p, bool *already) {
     json_t *version;
     *already = false;
     assay_err err = remote_get(c, &version, "/models/%s/%s", p->name, p->version);
-    if (err == ASSAY_E_NOT_FOUND) {
-        c->because = NULL;
-        return ASSAY_OK;
-    }
+    if (err == ASSAY_E_NOT_FOUND) return ASSAY_OK;
     ASSAY_TRY(err);
     bool same_root = strcmp(member(version, "root"), hex(c, p->model.root.b, ASSAY_HASH_LEN)) == 0;
     bool same_key = strcmp(member(version, "publisher_key"), hex(c, p->publisher.b, sizeof p->publisher.b)) == 0;
@@ -131,11 +127,11 @@ static assay_err dry_run(call *c, const publication *p, const assay_tx_body *bod
     if (json_wanted(c)) {
         const char *fee_text = keep_text(c, "%llu", (unsigned long long)body->fee);
         const char *deposit_text = keep_text(c, "%llu", (unsigned long long)deposit);
-        json_t *json =
-            json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "dry_run", 1, "name", p->name,
-                      "version", p->version, "root", root, "size", (json_int_t)p->model.size, "files",
-                      (json_int_t)p->model.manifest.files_count, "tensors", (json_int_t)p->model.manifest.tensors_count,
-                      "publisher", publisher, "fee", fee_text, "deposit", deposit_text, "certificate", p->out);
+        json_t *json = json_pack("{s:b, s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:s, s:s, s:s}", "dry_run", 1, "name",
+                                 p->name, "version", p->version, "root", root, "size", (json_int_t)p->model.size,
+                                 "files", (json_int_t)p->model.manifest.files_count, "tensors",
+                                 (json_int_t)p->model.manifest.tensors_count, "publisher", publisher, "fee", fee_text,
+                                 "deposit", deposit_text, "certificate", shown(c, p->out));
         return out_json(c, json);
     }
     char size[24], fee[32], held[32];
@@ -166,8 +162,7 @@ static assay_err register_version(call *c, const publication *p) {
     return ASSAY_OK;
 }
 
-/* ---- the wait
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- the wait ---------------------------------------------------------------------------------------------------- */
 
 typedef struct stage {
     uint64_t validators, checked, opened;
@@ -184,6 +179,20 @@ static stage stage_of(const json_t *version, uint64_t validators) {
         s.opened += opened;
     }
     return s;
+}
+
+/* A node drops a file that is not what was registered. Somebody else may have handed it in wrong; or it is no longer on
+ * this disk what it was. */
+static assay_err upload_again(call *c, const publication *p) {
+    uint64_t sent;
+    ASSAY_TRY(upload(c, &p->model, p->path, &sent));
+    if (sent == 0) return ASSAY_OK;
+    assay_model now;
+    assay_arena before = c->keep;
+    ASSAY_TRY(digest_path(c, &now, p->path));
+    bool same = assay_base_hash_eq(now.root, p->model.root);
+    c->keep = before;
+    return same ? ASSAY_OK : fail(c, ASSAY_E_CONTENT, "%s changed while it was published", p->path);
 }
 
 static assay_err await_attested(call *c, const publication *p) {
@@ -214,9 +223,8 @@ static assay_err await_attested(call *c, const publication *p) {
         uint64_t at = assay_os_monotonic_ns();
         if (at >= p->deadline)
             return fail(c, ASSAY_F_TIMEOUT, "recorded, and not attested yet: run it again to go on waiting");
-        /* The node may have dropped a file that somebody else handed in wrong. */
         if (at >= again) {
-            ASSAY_TRY(upload(c, &p->model, p->path));
+            ASSAY_TRY(upload_again(c, p));
             again = assay_os_monotonic_ns() + UPLOAD_AGAIN_NS;
         }
         ASSAY_TRY(pause_ns(wait));
@@ -257,7 +265,7 @@ static assay_err finish(call *c, const publication *p, bool with_certificate) {
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*}", "name", p->name, "version", p->version, "root",
                                      root, "status", with_certificate ? "attested" : "recorded", "claimed", 1,
-                                     "certificate", with_certificate ? p->out : NULL));
+                                     "certificate", with_certificate ? shown(c, p->out) : NULL));
     say(c, "claimed name %s@%s, root %s", p->name, p->version, root);
     if (!with_certificate) say(c, "the validators check it now; with --wait, or run again, you get its certificate");
     out(c, "%s\n", with_certificate ? p->out : keep_text(c, "%s@%s", p->name, p->version));
@@ -265,6 +273,7 @@ static assay_err finish(call *c, const publication *p, bool with_certificate) {
 }
 
 static assay_err publish(call *c, publication *p) {
+    uint64_t sent;
     bool already, with_certificate = has(c, OPTION_WAIT) || has(c, OPTION_OUT);
     ASSAY_TRY(key_load(c, &p->secret));
     p->publisher = assay_crypto_ed25519_public(&p->secret);
@@ -272,7 +281,7 @@ static assay_err publish(call *c, publication *p) {
     ASSAY_TRY(recorded(c, p, &already));
     if (!already || has(c, OPTION_DRY_RUN)) ASSAY_TRY(register_version(c, p));
     if (has(c, OPTION_DRY_RUN)) return ASSAY_OK;
-    ASSAY_TRY(upload(c, &p->model, p->path));
+    ASSAY_TRY(upload(c, &p->model, p->path, &sent));
     if (with_certificate) {
         ASSAY_TRY(await_attested(c, p));
         ASSAY_TRY(fetch_certificate(c, p));

@@ -46,7 +46,7 @@ assay_err run_refresh(call *c) {
     assay_os_reason(reason, sizeof reason);
     if (err != ASSAY_OK) return fail(c, err, "%s: %s", to, reason);
     if (json_wanted(c))
-        return out_json(c, json_pack("{s:s, s:I, s:I}", "certificate", to, "height_before",
+        return out_json(c, json_pack("{s:s, s:I, s:I}", "certificate", shown(c, to), "height_before",
                                      (json_int_t)old.header.height, "height", (json_int_t) new.header.height));
     say(c, "%s@%s was proved by height %lld, now by %lld", visible(c, old.name), visible(c, old.version),
         (long long)old.header.height, (long long)new.header.height);

@@ -41,7 +41,7 @@ static assay_err refusal(call *c, const assay_http_reply *reply) {
     } else if (*result && number(problem, "height")) {
         err = fail(c, err, "the block of height %llu refused it", (unsigned long long)number(problem, "height"));
     } else {
-        c->because = NULL;
+        c->because = NULL; /* the code says it all */
     }
     json_decref(problem);
     return err;

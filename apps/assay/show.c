@@ -11,8 +11,8 @@ static const char *amount(call *c, const json_t *object, const char *key) {
     return keep_text(c, "%s", amount_text(text, number(object, key)));
 }
 
-static const char *shown(call *c, const json_t *object, const char *key) {
-    return visible(c, assay_base_bytes_str(member(object, key)));
+static const char *visible_member(call *c, const json_t *object, const char *key) {
+    return shown(c, member(object, key));
 }
 
 static unsigned long long count(const json_t *object, const char *key) {
@@ -37,7 +37,7 @@ static void print_checks(call *c, const json_t *version) {
     table r = table_begin(c, "REPORTED-BY SENDER HEIGHT> FILE", json_array_size(reports));
     json_array_foreach(reports, i, row) {
         table_row(&r, member(row, "validator"), member(row, "sender"), keep_text(c, "%llu", count(row, "height")),
-                  shown(c, row, "path"));
+                  visible_member(c, row, "path"));
     }
     table_print(&r);
 }
@@ -51,7 +51,7 @@ static void print_version(call *c, const json_t *v) {
           count(v, "tensors"));
     field(c, "publisher", "%s; the name is claimed, not proven", member(v, "publisher"));
     field(c, "parents", "%s", parents_text(c, json_object_get(v, "parents")));
-    if (*member(v, "source")) field(c, "source", "%s", shown(c, v, "source"));
+    if (*member(v, "source")) field(c, "source", "%s", visible_member(c, v, "source"));
     field(c, "recorded", "at height %llu", count(v, "recorded_height"));
     uint64_t power = number(v, "power_total");
     if (number(v, "attested_height"))
@@ -59,7 +59,7 @@ static void print_version(call *c, const json_t *v) {
               count(v, "attested_height"), count(v, "power_checked"), (unsigned long long)power,
               power ? 100.0 * (double)number(v, "power_checked") / (double)power : 0.0, count(v, "log_index"));
     if (number(v, "ended_height")) field(c, member(v, "status"), "at height %llu", count(v, "ended_height"));
-    if (*member(v, "reason")) field(c, "reason", "%s", shown(c, v, "reason"));
+    if (*member(v, "reason")) field(c, "reason", "%s", visible_member(c, v, "reason"));
     print_checks(c, v);
 }
 
@@ -75,8 +75,7 @@ static void print_model(call *c, const json_t *m) {
         field(c, i ? "" : "maintainers", "%s", json_string_value(who) ? json_string_value(who) : "");
 }
 
-/* ---- accounts, blocks, transactions
- * ------------------------------------------------------------------------------------ */
+/* ---- accounts, blocks, transactions ------------------------------------------------------------------------------ */
 
 static void print_account(call *c, const json_t *a, const json_t *validator) {
     const json_t *row;
@@ -89,7 +88,7 @@ static void print_account(call *c, const json_t *a, const json_t *validator) {
     json_array_foreach(json_object_get(a, "unbonding"), i, row)
         field(c, i ? "" : "unbonding", "%s from %s", amount(c, row, "amount"), member(row, "validator"));
     if (!validator) return;
-    field(c, "validator", "%llu, %s, %s%s", count(validator, "index"), shown(c, validator, "moniker"),
+    field(c, "validator", "%llu, %s, %s%s", count(validator, "index"), visible_member(c, validator, "moniker"),
           member(validator, "status"), flag(validator, "jailed") ? ", jailed" : "");
     field(c, "power", "%llu", count(validator, "power"));
     field(c, "stake", "%s, its own %s", amount(c, validator, "stake"), amount(c, validator, "self_bond"));
@@ -124,18 +123,17 @@ static void print_transaction(call *c, const json_t *t) {
         if (json_is_integer(part))
             field(c, key, "%llu", (unsigned long long)json_integer_value(part));
         else if (json_is_string(part))
-            field(c, key, "%s", visible(c, assay_base_bytes_str(json_string_value(part))));
+            field(c, key, "%s", shown(c, json_string_value(part)));
     }
 }
 
-/* ---- which it is
- * ---------------------------------------------------------------------------------------------------------- */
+/* ---- which it is ------------------------------------------------------------------------------------------------- */
 
 static assay_err show_account(call *c, const char *address) {
     json_t *account, *validator = NULL;
     ASSAY_TRY(remote_get(c, &account, "/accounts/%s", address));
     assay_err err = remote_get(c, &validator, "/validators/%s", address);
-    if (err == ASSAY_E_NOT_FOUND) err = ASSAY_OK, c->because = NULL;
+    if (err == ASSAY_E_NOT_FOUND) err = ASSAY_OK;
     if (err == ASSAY_OK && json_wanted(c)) {
         if (validator && json_object_set(account, "validator", validator) != 0) err = ASSAY_F_MEMORY;
         if (err == ASSAY_OK) err = out_json(c, json_incref(account));

@@ -89,8 +89,7 @@ assay_err key_load(call *c, assay_key_secret *out) {
     return key_read(c, out, path);
 }
 
-/* ---- transactions
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- transactions ------------------------------------------------------------------------------------------------ */
 
 static assay_err sign(call *c, assay_bytes *out, const assay_tx_body *body, const assay_key_secret *secret) {
     assay_arena scratch = c->scratch;
@@ -165,6 +164,5 @@ assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, j
         if (err == ASSAY_F_TIMEOUT || err == ASSAY_E_DUPLICATE)
             err = await_final(c, out, hex(c, id.b, sizeof id.b), deadline);
     }
-    if (err == ASSAY_OK) c->because = NULL;
     return err;
 }

@@ -52,8 +52,8 @@ assay_err run_validators(call *c) {
         const json_t *running = json_object_get(row, "running");
         const char *status = member(row, "status");
         if (flag(row, "jailed") && !flag(row, "tombstoned")) status = "jailed";
-        table_row(&t, keep_text(c, "%llu", (unsigned long long)number(row, "index")),
-                  visible(c, assay_base_bytes_str(member(row, "moniker"))), status,
+        table_row(&t, keep_text(c, "%llu", (unsigned long long)number(row, "index")), shown(c, member(row, "moniker")),
+                  status,
                   !running                ? ""
                   : json_is_true(running) ? "yes"
                                           : "stopped",

@@ -39,7 +39,7 @@ assay_err run_trust_add(call *c) {
     assay_os_reason(reason, sizeof reason);
     if (err != ASSAY_OK) return fail(c, err, "%s: %s", path, reason);
     if (json_wanted(c))
-        return out_json(c, json_pack("{s:s, s:s, s:I}", "trust", path, "chain_id",
+        return out_json(c, json_pack("{s:s, s:s, s:I}", "trust", shown(c, path), "chain_id",
                                      keep_text(c, "%.*s", (int)trust.chain_id.len, trust.chain_id.ptr), "height",
                                      (json_int_t)newest(&trust)->height));
     say(c, "%.*s is trusted from height %llu", (int)trust.chain_id.len, trust.chain_id.ptr,
@@ -52,7 +52,7 @@ static assay_err trust_json(call *c, const assay_trust *trust, const char *path,
     assay_buf buf;
     assay_json json = json_room(c, &buf);
     assay_json_object(&json, NULL);
-    assay_json_text(&json, "trust", assay_base_bytes_str(visible(c, assay_base_bytes_str(path))));
+    assay_json_text(&json, "trust", assay_base_bytes_str(shown(c, path)));
     assay_json_text(&json, "chain_id", trust->chain_id);
     assay_json_hex(&json, "genesis_hash", assay_base_hash_bytes(&trust->genesis_hash));
     assay_json_u64(&json, "trust_seconds", trust->trust_seconds);

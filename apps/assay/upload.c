@@ -40,7 +40,7 @@ static assay_err answer_have(call *c, const assay_http_reply *reply, uint64_t *h
 static assay_err put_piece(call *c, const char *root, uint64_t index, assay_bytes piece, uint64_t *have) {
     const char *path =
         keep_text(c, "/bytes/%s/files/%llu?offset=%llu", root, (unsigned long long)index, (unsigned long long)*have);
-    assay_http_reply reply;
+    assay_http_reply reply = {0};
     assay_err err = remote_call(c, &reply, ASSAY_HTTP_PUT, path, piece, "application/octet-stream", 65536);
     /* Somebody else hands the same file in: go on where it stands. */
     if (err == ASSAY_E_RANGE && reply.status == 409) err = ASSAY_OK;
@@ -87,7 +87,8 @@ static assay_err put_manifest(call *c, const assay_model *model, const char *roo
     return ASSAY_OK;
 }
 
-assay_err upload(call *c, const assay_model *model, const char *path) {
+assay_err upload(call *c, const assay_model *model, const char *path, uint64_t *sent) {
+    *sent = 0;
     const char *root = hex(c, model->root.b, ASSAY_HASH_LEN);
     json_t *state;
     assay_err err = remote_get(c, &state, "/bytes/%s", root);
@@ -100,10 +101,12 @@ assay_err upload(call *c, const assay_model *model, const char *path) {
     const json_t *files = json_object_get(state, "files");
     bool complete = flag(state, "complete");
     for (size_t i = 0; i < json_array_size(files); i++) done += number(json_array_get(files, i), "have");
+    uint64_t had = done;
     progress_bar bar = progress_begin(c, "uploading");
     for (uint32_t i = 0; err == ASSAY_OK && !complete && i < model->manifest.files_count; i++)
         err = put_file(c, model, path, root, i, number(json_array_get(files, i), "have"), &bar, &done, total);
     progress_end(&bar);
+    *sent = done - had;
     json_decref(state);
     return err;
 }

@@ -288,7 +288,7 @@ static void say_details(writer *w, const assay_verdict *verdict) {
     if (verdict->status == ASSAY_VERSION_DEPRECATED) say(w, "  warning    %s\n", deprecated_text);
     const assay_cert_level *level = assay_cert_level_find("L1");
     if (!verified(verdict) || !level) return;
-    say(w, "  level      %s: %s;\n             it does not say %s\n", level->name, level->says, level->says_not);
+    say(w, "  level      %s: %s\n  not said   %s\n", level->name, level->says, level->says_not);
 }
 
 /* One line: the word, of what, and why. */

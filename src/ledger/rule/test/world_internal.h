@@ -138,18 +138,32 @@ static inline assay_key_secret world_secret(uint64_t n) {
     for (size_t i = 0; i < sizeof secret.b; i++) secret.b[i] = (uint8_t)(choose(&seed) >> 8);
     return secret;
 }
-static inline assay_public_key world_public(uint64_t n) {
-    assay_key_secret secret = world_secret(n);
-    return assay_crypto_ed25519_public(&secret);
+/* Both are remembered: a public key takes longer than most of what is tested. */
+typedef struct world_actor {
+    bool known;
+    assay_public_key key;
+    assay_address address;
+} world_actor;
+static inline world_actor world_actor_of(uint64_t n) {
+    static world_actor known[4096];
+    world_actor fresh = {0}, *actor = n < 4096 ? &known[n] : &fresh;
+    if (!actor->known) {
+        assay_key_secret secret = world_secret(n);
+        actor->key = assay_crypto_ed25519_public(&secret);
+        actor->address = assay_crypto_address(actor->key);
+        actor->known = true;
+    }
+    return *actor;
 }
-static inline assay_address world_address(uint64_t n) { return assay_crypto_address(world_public(n)); }
+static inline assay_public_key world_public(uint64_t n) { return world_actor_of(n).key; }
+static inline assay_address world_address(uint64_t n) { return world_actor_of(n).address; }
 
 /* A transaction of actor n: TX(w, n, handler(&w->c, ...)) is the handler's verdict, and what it did is undone if that
  * was no success, as the router does. */
 #define TX(w, n, call) (world_sign((w), (n)), world_close((w), (call)))
 static inline void world_sign(world *w, uint64_t n) {
     w->c.signer_key = world_public(n);
-    w->c.signer = assay_crypto_address(w->c.signer_key);
+    w->c.signer = world_address(n);
     w->c.tx_index = 0;
     w->c.tx_id = assay_crypto_sha256_one((assay_bytes){w->c.signer.b, sizeof w->c.signer.b});
     w->before = assay_rule_mark(&w->c);

@@ -259,34 +259,46 @@ static void test_delegate(void **unused) {
     stakers_free(s);
 }
 
-/* Rounding is against whoever comes or goes: in and out again never gains, whatever the price of a share. */
+/* What an account's first delegation is worth; 0 without one. */
+static uint64_t worth_of(stakers *s, uint64_t n) {
+    assay_staking_holding *holdings;
+    uint32_t count;
+    uint8_t memory[4096];
+    assay_arena keep = assay_base_arena(memory, sizeof memory);
+    OK(assay_staking_holdings(&holdings, &count, &keep, world_view(s->w), world_address(n), 8));
+    return count > 0 && !holdings[0].unbonding ? holdings[0].amount : 0;
+}
+
+/* Rounding is against whoever comes or goes: in and out again, in one piece or in several, never gains, whatever the
+ * price of a share. */
 static void test_rounding(void **unused) {
     (void)unused;
     const uint64_t bonds[] = {4 * M, 4 * M};
     stakers *s = stakers_new(bonds, 2);
     stakers_begin(s);
-    uint64_t seed = 7, taken, d = DELEGATOR;
+    uint64_t seed = 7, taken, d = DELEGATOR, pieces = 0;
     OK(stakers_delegate(s, d, 0, 1009));
+    OK(assay_staking_take(&s->w->c, &taken, world_address(0), UINT64_MAX, 2316000)); /* 2.37 shares a token */
     for (int round = 0; round < 300; round++) {
-        uint64_t amount = 1 + choose(&seed) % 50;
+        uint64_t amount = 1 + choose(&seed) % 50, had = worth_of(s, d + 1);
         assay_staking_validator before = stakers_validator(s, 0);
         assay_err err = stakers_delegate(s, d + 1, 0, amount);
         if (err == ASSAY_E_RANGE) continue; /* less than a share */
         OK(err);
-        assay_staking_holding *holdings;
-        uint32_t count;
-        uint8_t memory[4096];
-        assay_arena keep = assay_base_arena(memory, sizeof memory);
-        OK(assay_staking_holdings(&holdings, &count, &keep, world_view(s->w), world_address(d + 1), 8));
-        assert_true(count >= 1 && !holdings[0].unbonding);
-        assert_true(holdings[0].amount <= amount);
-        if (holdings[0].amount > 0) OK(stakers_undelegate(s, d + 1, 0, holdings[0].amount));
+        uint64_t worth = worth_of(s, d + 1), part = worth > 0 ? choose(&seed) % worth : 0;
+        assert_true(worth <= had + amount);
+        if (part > 0) OK(stakers_undelegate(s, d + 1, 0, part));
+        uint64_t rest = worth_of(s, d + 1);
+        assert_true(rest <= worth - part);
+        if (rest > 0 && round % 3) OK(stakers_undelegate(s, d + 1, 0, rest));
+        pieces += part > 0 && rest > 0;
         assay_staking_validator after = stakers_validator(s, 0);
         /* Nobody else's share lost anything: tokens / shares did not fall. */
         assert_true((unsigned __int128)after.pool_tokens * before.pool_shares >=
                     (unsigned __int128)before.pool_tokens * after.pool_shares);
         if (round % 10 == 9) OK(assay_staking_take(&s->w->c, &taken, world_address(0), UINT64_MAX, 20000));
     }
+    assert_true(pieces > 100);
     stakers_audit(s);
     stakers_free(s);
 }

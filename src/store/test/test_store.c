@@ -528,8 +528,7 @@ static void watch(void *context) {
     }
 }
 
-static void readers_and_writers_in_threads(void **state) {
-    place *p = *state;
+static void readers_and_writers(place *p) {
     enum { THREADS = 4, BATCHES = 3000 };
     atomic_bool stop = false;
     watcher all[THREADS];
@@ -552,6 +551,15 @@ static void readers_and_writers_in_threads(void **state) {
         assert_false(all[i].wrong);
         assert_int_equal(all[i].seen, BATCHES);
     }
+}
+
+static void readers_and_writers_in_threads(void **state) { readers_and_writers(*state); }
+
+static void readers_and_writers_in_place(void **state) {
+    place *p = *state;
+    p->config.in_place = true;
+    reopen(p);
+    readers_and_writers(p);
 }
 
 /* ---- opening --------------------------------------------------------------------------------------------------- */
@@ -585,13 +593,21 @@ static void a_hundred_stores(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, place_new, place_end)
     const struct CMUnitTest tests[] = {
-        TEST(a_batch_is_all_or_nothing),       TEST(lengths_on_both_sides_of_the_limits),
-        TEST(tables_are_walked_by_prefix),     TEST(keys_of_all_lengths_in_order),
-        TEST(blocks_and_their_transactions),   TEST(sets_are_found_from_their_height_on),
-        TEST(pruning_keeps_what_is_needed),    TEST(a_pruned_file_stops_growing),
-        TEST(snapshots_do_not_change),         TEST(too_many_snapshots_are_refused),
-        TEST(the_states_view_follows_commits), TEST(readers_and_writers_in_threads),
-        TEST(one_store_a_directory),           TEST(a_hundred_stores),
+        TEST(a_batch_is_all_or_nothing),
+        TEST(lengths_on_both_sides_of_the_limits),
+        TEST(tables_are_walked_by_prefix),
+        TEST(keys_of_all_lengths_in_order),
+        TEST(blocks_and_their_transactions),
+        TEST(sets_are_found_from_their_height_on),
+        TEST(pruning_keeps_what_is_needed),
+        TEST(a_pruned_file_stops_growing),
+        TEST(snapshots_do_not_change),
+        TEST(too_many_snapshots_are_refused),
+        TEST(the_states_view_follows_commits),
+        TEST(readers_and_writers_in_threads),
+        TEST(readers_and_writers_in_place),
+        TEST(one_store_a_directory),
+        TEST(a_hundred_stores),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

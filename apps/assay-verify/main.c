@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * assay-verify - holds a model on this disk against its certificate, offline, and says so with an exit code. The same walk
- * as `assay verify`, without anything else: no network code, no keys, no chain.
+ * assay-verify - holds a model on this disk against its certificate, offline, and says so with an exit code. The same
+ * walk as `assay verify`, without anything else: no network code, no keys, no chain.
  *
- * Exit codes: 0 verified, 1 wrong, 2 usage, 3 cannot decide, 4 policy not met, 5 revoked, 6 this machine failed, 70 a bug,
- * 130 interrupted. */
+ * Exit codes: 0 verified, 1 wrong, 2 usage, 3 cannot decide, 4 policy not met, 5 revoked, 6 this machine failed, 70 a
+ * bug, 130 interrupted. */
 #include "cert/cert.h"
 #include "os/os.h"
 
@@ -137,7 +137,8 @@ static bool progress(void *context, const assay_model_progress *at) {
 }
 
 static int print(const options *o, const assay_verdict *verdict, assay_arena *room) {
-    assay_buf text = {.ptr = ASSAY_NEW(room, uint8_t, ASSAY_VERDICT_LEN_MAX), .cap = ASSAY_VERDICT_LEN_MAX};
+    assay_buf text = {.cap = assay_verdict_size(verdict)};
+    text.ptr = ASSAY_NEW(room, uint8_t, text.cap);
     assay_err err = ASSAY_F_MEMORY;
     if (text.ptr)
         err = o->json ? assay_verdict_json(&text, verdict) : assay_verdict_text(&text, verdict, o->quiet);

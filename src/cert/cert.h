@@ -295,7 +295,9 @@ ASSAY_MUST_USE assay_err assay_verdict_json(assay_buf *out, const assay_verdict 
 /* assay_verdict_text - appends the same for people, at most 20 findings written out, no colours; control characters
  * in names are escaped. quiet leaves the findings and one line. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_verdict_text(assay_buf *out, const assay_verdict *verdict, bool quiet);
-#define ASSAY_VERDICT_LEN_MAX ((size_t)8 << 20) /* room that both suffice with */
+/* assay_verdict_size - room that suffices for either; a few KiB and what the findings take. */
+size_t assay_verdict_size(const assay_verdict *verdict);
+#define ASSAY_VERDICT_LEN_MAX ((size_t)16 << 20) /* the same for paths and names within a manifest's limits */
 
 /* An assurance level, in the words that are shown with it. */
 typedef struct assay_cert_level {

@@ -225,7 +225,9 @@ assay_err assay_trust_user_path(const char **out, assay_arena *keep) {
 }
 
 assay_err assay_trust_find(const char **out, assay_arena *keep, const char *given) {
-    *out = given ? given : assay_os_env("ASSAY_TRUST");
+    *out = given;
+    if (given) return *given ? ASSAY_OK : ASSAY_E_NO_TRUST;
+    *out = assay_os_env("ASSAY_TRUST");
     if (*out && **out) return ASSAY_OK;
     ASSAY_TRY(assay_trust_user_path(out, keep));
     return assay_os_exists(*out) ? ASSAY_OK : ASSAY_E_NO_TRUST;

@@ -95,6 +95,15 @@ static assay_err put_visible(assay_buf *out, assay_bytes text, bool controls) {
     return ASSAY_OK;
 }
 
+size_t assay_verdict_size(const assay_verdict *verdict) {
+    /* A byte takes at most six, as \u00xx; JSON's members and all sentences fit in the rest. */
+    size_t size = 16384 + 6 * (verdict->subject.len + assay_base_bytes_str(verdict->cert_path).len +
+                               assay_base_bytes_str(verdict->trust_path).len + assay_base_bytes_str(verdict->what).len);
+    for (uint32_t i = 0; i < verdict->findings.count; i++)
+        size += 256 + 6 * (verdict->findings.rows[i].file.len + verdict->findings.rows[i].tensor.len);
+    return size;
+}
+
 /* ---- for programs ------------------------------------------------------------------------------------------------ */
 
 /* A JSON string, or null for nothing; the unused end of out is scratch. */

@@ -73,6 +73,8 @@ static assay_err read_model(assay_verdict *out, assay_arena *keep, const assay_c
     return err;
 }
 
+static const char below_all[] = "no checkpoint lies at or below its block: assay refresh proves it under a newer one";
+
 /* Everything after the certificate was read. */
 static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_request *request, const assay_cert *cert,
                   const trusted *trust, assay_arena scratch) {
@@ -88,7 +90,7 @@ static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_reques
     assay_err anchor = assay_cert_anchor_find(&out->anchor, cert, &trust->trust, &request->policy, request->now);
     int exit = assay_base_err_exit(anchor);
     if (exit == 1 || exit == 3) {
-        end(out, anchor, out->cert_path, out->anchor.found ? NULL : "no checkpoint at or below its height");
+        end(out, anchor, out->cert_path, out->anchor.found ? NULL : below_all);
         return;
     }
     out->code = read_model(out, keep, request, cert, scratch);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a certificate costs beside the hashing of the model: parsing, checking, anchoring, at 1, 4 and 100 validators. */
+ * What a certificate costs beside the hashing of the model: parsing, checking, anchoring; 1, 4 and 100 validators. */
 #include "chain_internal.h"
 
 #include "os/os.h"

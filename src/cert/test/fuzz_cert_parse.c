@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a certificate: parsed, and if it parses, checked. Whatever comes is an answer; a fault of memory is none,
- * since the arenas are as large as cert.h says. A checked certificate has been signed by more than 2/3 of its own set. */
+ * Any bytes as a certificate: parsed, and if it parses, checked. Whatever comes is an answer; a fault of memory is
+ * none, since the arenas are as large as cert.h says. More than 2/3 of its own set signed what passes the check. */
 #include "cert/cert.h"
 
 #include "os/os.h"

@@ -80,15 +80,19 @@ static void make_model(void) {
 }
 
 /* Digests the model and writes certificate and trust file for it. */
-static void make_files(const chain_options *options, const char *path) {
+static void make_files_of(const char *of, const chain_options *options, const char *path) {
     static assay_model model;
     assay_arena keep = assay_os_region_arena(&made_region), scratch = assay_os_region_arena(&scratch_region);
     const assay_model_options how = {.threads = 1};
-    assert_int_equal(assay_model_digest(&model, &keep, NULL, model_path, &how, scratch), ASSAY_OK);
+    assert_int_equal(assay_model_digest(&model, &keep, NULL, of, &how, scratch), ASSAY_OK);
     const assay_bytes groups = {model.groups.values->b, model.groups.count * ASSAY_HASH_LEN};
     chain_make(&made, &keep, &model.manifest, groups, options, scratch);
     assert_int_equal(chain_text(&cert_text, &keep, &made.parts, scratch), ASSAY_OK);
     write_file(path, cert_text.ptr, cert_text.len);
+}
+
+static void make_files(const chain_options *options, const char *path) {
+    make_files_of(model_path, options, path);
 }
 
 static void make_trust(int64_t blocks) {
@@ -171,7 +175,7 @@ static void expect_finding(assay_err code, const char *file) {
 static size_t changes;
 
 /* One byte of a file changed, verified, and put back: exit 1, file and tensor named, the byte inside the range. */
-static void flip(const char *file, size_t at, uint8_t bits, const char *tensor) {
+static void flip_of(const char *of, const char *file, size_t at, uint8_t bits, const char *tensor) {
     const char *path = in(model_path, file);
     FILE *f = fopen(path, "r+b");
     assert_non_null(f);
@@ -180,7 +184,7 @@ static void flip(const char *file, size_t at, uint8_t bits, const char *tensor) 
     fseek(f, (long)at, SEEK_SET);
     fputc(old ^ bits, f);
     assert_int_equal(fclose(f), 0);
-    verify();
+    verify_at(of, NULL, trust_path);
     expect(1, ASSAY_E_CONTENT);
     assert_int_equal(verdict.findings.total, 1);
     const assay_model_finding *finding = &verdict.findings.rows[0];
@@ -194,6 +198,10 @@ static void flip(const char *file, size_t at, uint8_t bits, const char *tensor) 
     fputc(old, f);
     assert_int_equal(fclose(f), 0);
     changes++;
+}
+
+static void flip(const char *file, size_t at, uint8_t bits, const char *tensor) {
+    flip_of(model_path, file, at, bits, tensor);
 }
 
 static const char *tensor_at(size_t at) {
@@ -418,6 +426,20 @@ static void test_finding_certificates(void **state) {
     assert_int_equal(remove(in(home, "aaa.assay.json")), 0);
 }
 
+/* A single file as a model: of one file, its certificate beside it, whatever else lies there. */
+static void test_single_file(void **state) {
+    (void)state;
+    char file[600], own[600];
+    snprintf(file, sizeof file, "%s/weights.safetensors", model_path);
+    snprintf(own, sizeof own, "%s/acme+single+1.0.assay.json", model_path);
+    const chain_options options = {.name = "acme/single"};
+    make_files_of(file, &options, own);
+    make_trust(10);
+    assert_int_equal(verify_at(file, NULL, trust_path), 0);
+    flip_of(file, "weights.safetensors", header_len + 9, 4, "first");
+    assert_int_equal(verify_at(file, NULL, trust_path), 0);
+}
+
 /* ---- what is printed --------------------------------------------------------------------------------------------- */
 
 static json_t *as_json(void) {
@@ -532,6 +554,7 @@ static void test_faults(void **state) {
         keep.end = keep.at + size;
         assay_cert_verify_path(&verdict, &keep, &request, scratch);
         if (verdict.code != ASSAY_OK) expect(6, ASSAY_F_MEMORY);
+        assert_true(assay_verdict_size(&verdict) < 1u << 16);
     }
     if (getuid() != 0) { /* root reads everything */
         assert_int_equal(chmod(in(model_path, "config.json"), 0), 0);
@@ -549,6 +572,7 @@ int main(void) {
         cmocka_unit_test_setup(test_statuses, fresh),
         cmocka_unit_test_setup(test_trust_exits, fresh),
         cmocka_unit_test_setup(test_finding_certificates, fresh),
+        cmocka_unit_test_setup(test_single_file, fresh),
         cmocka_unit_test_setup(test_json, fresh),
         cmocka_unit_test_setup(test_faults, fresh),
         cmocka_unit_test(test_words),

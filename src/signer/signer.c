@@ -187,6 +187,11 @@ assay_err assay_signer_proposal(assay_signer *signer, assay_proposal *proposal, 
     return sign(signer, &proposal->signature, &proposal->timestamp, &wanted, (assay_bytes){before.ptr, before.len});
 }
 
+void assay_signer_last(const assay_signer *signer, int64_t *height, int32_t *round) {
+    *height = signer->mark.height;
+    *round = signer->mark.round;
+}
+
 assay_err assay_signer_prove(const assay_signer *signer, assay_signature *out, const char *kind, assay_bytes chain,
                              assay_address owner) {
     uint8_t memory[SIGNER_SIGN_BYTES_MAX];

@@ -11,8 +11,8 @@ static const char by_height[] = "models/height/", by_time[] = "models/time/";
 
 /* ---- lengths --------------------------------------------------------------------------------------------------- */
 
-/* In proportion to size. Parameters are bounded by ASSAY_RULE_SPAN_MAX (2^40) and sizes by model_size_max (2^50): the sum
- * stays below 2^61. */
+/* In proportion to size. Parameters are bounded by ASSAY_RULE_SPAN_MAX (2^40) and sizes by model_size_max (2^50): the
+ * sum stays below 2^61. */
 static assay_rule_window longer(uint64_t blocks, uint64_t seconds, const assay_params *params, uint64_t size) {
     const uint64_t gib = (uint64_t)1 << 30;
     uint64_t more;

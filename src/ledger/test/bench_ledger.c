@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Transfers a second through the ledger at 10^5 accounts, from random senders to random receivers, 4,000 in a block: what
- * a block costs when its signatures are known and when they are not, of that the tree, and what mempool and proposer ask.
- * One thread, its own processor time; storage in memory. Each figure is the median of several blocks. */
+ * Transfers a second through the ledger at 10^5 accounts, from random senders to random receivers, 4,000 in a block:
+ * what a block costs when its signatures are known and when they are not, of that the tree, and what mempool and
+ * proposer ask. One thread, its own processor time; storage in memory. Each figure is the median of several blocks. */
 #define _POSIX_C_SOURCE 199309L
 #include <time.h>
 

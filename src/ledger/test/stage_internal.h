@@ -3,10 +3,10 @@
  * Where hostile transactions are tried: a chain in the middle of its life, and one input's way through the mempool's
  * question, the proposer's, and a block.
  *
- * The first byte of an input says how the rest is meant: 0, an encoded transaction; else a body, signed in name by one of
- * a few keys (the signature is said to be known), so that mutations reach the handlers. Whatever comes: a question
- * leaves nothing in the journal, a block leaves a supply that adds up, and asking and doing say the same where both look
- * at the same. */
+ * The first byte of an input says how the rest is meant: 0, an encoded transaction; else a body, signed in name by one
+ * of a few keys (the signature is said to be known), so that mutations reach the handlers. Whatever comes: a question
+ * leaves nothing in the journal, a block leaves a supply that adds up, and asking and doing say the same where both
+ * look at the same. */
 #ifndef ASSAY_LEDGER_TEST_STAGE_INTERNAL_H
 #define ASSAY_LEDGER_TEST_STAGE_INTERNAL_H
 

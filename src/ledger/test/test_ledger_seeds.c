@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The corpus of fuzz_ledger_tx: one transaction of each kind that succeeds on the fuzzer's stage, and a few that fail as
- * they should. If a rule or an encoding changes so that a seed no longer reaches its handler, this says so, for the
+ * The corpus of fuzz_ledger_tx: one transaction of each kind that succeeds on the fuzzer's stage, and a few that fail
+ * as they should. If a rule or an encoding changes so that a seed no longer reaches its handler, this says so, for the
  * fuzzer would not.
  *
  * ASSAY_WRITE_SEEDS=1 writes them anew. */

@@ -2,8 +2,9 @@
  *
  * certificate - puts together the file that travels, from one validator's store and holdings:
  *
- *   snapshot after block h: record, status proof, log path, roots -> AppHash -> the block whose header names it (h itself on an idle chain, else h+1)
- *   holdings: manifest, groups                                      -> statement, embedded manifest
+ *   snapshot after block h: record, status proof, log path, roots -> AppHash -> the block whose header names it (h
+ * itself on an idle chain, else h+1) holdings: manifest, groups                                      -> statement,
+ * embedded manifest
  */
 #include "routes_internal.h"
 
@@ -46,10 +47,12 @@ static assay_err prove(proven *out, assay_arena *keep, const visit *at, assay_by
 }
 
 /* The header that names these roots, its commit and its set. */
-static assay_err header_for(assay_cert_parts *parts, assay_header *header, assay_commit *commit, assay_validator_set *set, assay_arena *keep,
-                            validator *v, uint64_t height, assay_hash app_hash, const assay_http_request *request) {
+static assay_err header_for(assay_cert_parts *parts, assay_header *header, assay_commit *commit,
+                            assay_validator_set *set, assay_arena *keep, validator *v, uint64_t height,
+                            assay_hash app_hash, const assay_http_request *request) {
     uint64_t deadline = assay_os_monotonic_ns() + HEADER_WAIT_NS;
     for (uint64_t at = height; assay_os_monotonic_ns() < deadline && !assay_http_stopping(request);) {
+        if (!atomic_load(&v->alive)) return ASSAY_F_BUSY; /* it is being stopped, which waits for us */
         if (atomic_load(&v->height) < at) {
             assay_os_mutex_lock(&v->node->final_lock);
             (void)assay_os_condition_wait(&v->node->final, &v->node->final_lock, assay_os_monotonic_ns() + 20000000);
@@ -73,22 +76,24 @@ static assay_err header_for(assay_cert_parts *parts, assay_header *header, assay
     return ASSAY_F_TIMEOUT;
 }
 
-static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, const assay_http_request *request, assay_bytes name, assay_bytes version) {
+static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, const assay_http_request *request,
+                       assay_bytes name, assay_bytes version) {
     assay_arena *keep = request->arena;
     proven p;
     assay_err err = prove(&p, keep, at, name, version);
-    assay_store_snapshot_end(at->snapshot); /* a wait follows: snapshots are short */
-    at->snapshot = NULL;
+    visit_end_snapshot(at); /* a wait follows */
     ASSAY_TRY(err);
     assay_manifest manifest;
     assay_model_groups groups;
     assay_bytes groups_bytes = {NULL, 0};
-    /* Whoever answers may have dropped the bytes, or never had them: any validator of this process that holds them serves. */
+    /* Whoever answers may have dropped the bytes, or never had them: any validator of this process that holds them
+     * serves. */
     err = holding_manifest(at->v, &manifest, NULL, keep, p.record.root);
     if (err == ASSAY_OK) err = holding_groups(at->v, &groups, &groups_bytes, keep, p.record.root, &manifest);
     for (uint32_t i = 0; err == ASSAY_E_NOT_FOUND && i < node->count; i++) {
         err = holding_manifest(&node->validators[i], &manifest, NULL, keep, p.record.root);
-        if (err == ASSAY_OK) err = holding_groups(&node->validators[i], &groups, &groups_bytes, keep, p.record.root, &manifest);
+        if (err == ASSAY_OK)
+            err = holding_groups(&node->validators[i], &groups, &groups_bytes, keep, p.record.root, &manifest);
     }
     ASSAY_TRY(err);
     assay_header header;
@@ -117,7 +122,8 @@ static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, con
     return ASSAY_OK;
 }
 
-/* ---- by the SHA-256 of any file: what a deployer holds in hand ------------------------------------------------------------------------------- */
+/* ---- by the SHA-256 of any file: what a deployer holds in hand
+ * ------------------------------------------------------------------------------- */
 
 typedef struct index_batch {
     const assay_manifest *manifest;
@@ -145,10 +151,26 @@ assay_err certificate_index(validator *v, assay_bytes name, assay_bytes version,
     return assay_store_write(v->store, fill_index, &batch);
 }
 
-/* The newest attested version that has such a file. */
-static assay_err find_file(assay_bytes *name, assay_bytes *version, assay_arena *keep, const visit *at, assay_hash digest) {
+/* A version that still stands comes before one that was withdrawn; but who asks for a file of a revoked version alone
+ * gets the certificate that says so. */
+static uint32_t rank_of(const assay_version_record *record) {
+    if (!record->attested_height) return 0;
+    switch ((assay_version_status)record->status) {
+    case ASSAY_VERSION_ATTESTED: return 3;
+    case ASSAY_VERSION_DEPRECATED: return 2;
+    case ASSAY_VERSION_REVOKED: return 1;
+    case ASSAY_VERSION_RECORDED:
+    case ASSAY_VERSION_LAPSED: return 0;
+    }
+    return 0;
+}
+
+/* Of the versions that have such a file, the newest of the best standing. */
+static assay_err find_file(assay_bytes *name, assay_bytes *version, assay_arena *keep, const visit *at,
+                           assay_hash digest) {
     assay_bytes prefix = assay_base_hash_bytes(&digest), after = {NULL, 0}, key, value;
-    uint64_t best = 0;
+    uint64_t height = 0;
+    uint32_t best = 0;
     bool found;
     for (;;) {
         ASSAY_TRY(assay_store_next(at->snapshot, ASSAY_STORE_FILES, prefix, after, &key, &value, &found));
@@ -159,21 +181,25 @@ static assay_err find_file(assay_bytes *name, assay_bytes *version, assay_arena 
         assay_bytes n = {value.ptr, (size_t)(sign - value.ptr)}, w = {sign + 1, value.len - n.len - 1};
         assay_version_record record;
         ASSAY_TRY(assay_models_version(at->view, &record, &found, n, w));
-        if (!found || record.status != ASSAY_VERSION_ATTESTED || record.attested_height < best) continue;
-        best = record.attested_height;
+        uint32_t rank = found ? rank_of(&record) : 0;
+        if (!rank || rank < best || (rank == best && record.attested_height < height)) continue;
+        best = rank;
+        height = record.attested_height;
         ASSAY_TRY(assay_base_arena_copy(name, keep, n));
         ASSAY_TRY(assay_base_arena_copy(version, keep, w));
     }
     return best ? ASSAY_OK : ASSAY_E_NOT_FOUND;
 }
 
-static void answer(struct assay_node *node, visit *at, assay_err err, const assay_http_request *request, assay_http_response *response,
-                   assay_bytes name, assay_bytes version) {
+static void answer(struct assay_node *node, visit *at, assay_err err, const assay_http_request *request,
+                   assay_http_response *response, assay_bytes name, assay_bytes version) {
     assay_bytes text;
     if (err == ASSAY_OK) err = build(&text, node, at, request, name, version);
     visit_end(at);
-    if (err == ASSAY_OK) response->body = text;
-    else assay_http_problem(request, response, err, err == ASSAY_E_STATE ? "the version is not attested" : NULL);
+    if (err == ASSAY_OK)
+        response->body = text;
+    else
+        assay_http_problem(request, response, err, err == ASSAY_E_STATE ? "the version is not attested" : NULL);
 }
 
 void get_certificate(void *context, const assay_http_request *request, assay_http_response *response) {
@@ -182,7 +208,8 @@ void get_certificate(void *context, const assay_http_request *request, assay_htt
     uint8_t name[ASSAY_NAME_LEN_MAX + 2];
     assay_buf buf = {name, 0, sizeof name};
     assay_err err = ASSAY_OK;
-    if (assay_base_buf_put(&buf, request->params[0]) != ASSAY_OK || assay_base_buf_put(&buf, ASSAY_STR("/")) != ASSAY_OK ||
+    if (assay_base_buf_put(&buf, request->params[0]) != ASSAY_OK ||
+        assay_base_buf_put(&buf, ASSAY_STR("/")) != ASSAY_OK ||
         assay_base_buf_put(&buf, request->params[1]) != ASSAY_OK)
         err = ASSAY_E_NAME;
     if (err == ASSAY_OK) err = assay_types_name_check((assay_bytes){buf.ptr, buf.len});

@@ -33,7 +33,7 @@ const assay_http_route routes_table[] = {
     {GET, "/blocks", get_blocks, 0, 64 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/blocks/{height}", get_block, 0, 64 * MIB, ASSAY_HTTP_WORKS},
     {POST, "/transactions", post_transaction, ASSAY_TX_LEN_MAX, MIB, ASSAY_HTTP_WAITS},
-    {POST, "/transactions/batch", post_transactions, MIB, 16 * MIB, ASSAY_HTTP_WORKS},
+    {POST, "/transactions/batch", post_transactions, MIB, 16 * MIB, ASSAY_HTTP_WAITS},
     {GET, "/transactions/{id}", get_transaction, 0, 64 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/accounts/{address}", get_account, 0, 16 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/models", get_models, 0, 16 * MIB, ASSAY_HTTP_WORKS},
@@ -47,35 +47,61 @@ const assay_http_route routes_table[] = {
     {GET, "/proofs/{key}", get_proof, 0, MIB, ASSAY_HTTP_WORKS},
     {GET, "/penalties", get_penalties, 0, 16 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/penalties/{id}", get_penalty, 0, MIB, ASSAY_HTTP_WORKS},
-    {GET, "/bytes/{root}", get_bytes, 0, 256 * MIB, ASSAY_HTTP_WORKS},
-    {GET, "/bytes/{root}/manifest", get_manifest, 0, 512 * MIB, ASSAY_HTTP_WORKS},
-    {PUT, "/bytes/{root}/manifest", put_manifest, 256 * MIB, 512 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}", get_bytes, 0, 768 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}/manifest", get_manifest, 0, 768 * MIB, ASSAY_HTTP_WORKS},
+    {PUT, "/bytes/{root}/manifest", put_manifest, HOLDING_MANIFEST_MAX, 768 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}/groups", get_groups, 0, 768 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}/files/{index}/groups/{group}", get_range, 0, 768 * MIB, ASSAY_HTTP_WORKS},
-    {GET, "/bytes/{root}/files/{index}", get_file, 0, 512 * MIB, ASSAY_HTTP_WORKS},
-    {PUT, "/bytes/{root}/files/{index}", put_file, 4 * MIB, 512 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/bytes/{root}/files/{index}", get_file, 0, 768 * MIB, ASSAY_HTTP_WORKS},
+    {PUT, "/bytes/{root}/files/{index}", put_file, 4 * MIB, 768 * MIB, ASSAY_HTTP_WORKS},
     {POST, "/faults", post_fault, 4 * KIB, MIB, ASSAY_HTTP_WAITS},
 };
 const size_t routes_count = sizeof routes_table / sizeof *routes_table;
 
 assay_err routes_start(struct assay_node *node, const char **why) {
     const char *address = node->config.address ? node->config.address : "127.0.0.1";
-    return assay_http_start(&node->server, &node->port, why, address, node->config.port, routes_table, routes_count, node,
-                            (assay_http_limits){.requests_in_memory = 256});
+    return assay_http_start(&node->server, &node->port, why, address, node->config.port, routes_table, routes_count,
+                            node, (assay_http_limits){.requests_in_memory = 256});
 }
 
-static bool visit_fail(visit *out, const assay_http_request *request, assay_http_response *response, assay_err err, const char *detail) {
+assay_json problem_begin(const assay_http_request *request, assay_buf *buf, uint32_t status, assay_err err,
+                         const char *detail) {
+    char type[32];
+    assay_os_format(type, sizeof type, "urn:assay:error:%s", assay_base_err_code(err));
+    assay_json json = assay_http_json(request, buf, 4096);
+    assay_json_object(&json, NULL);
+    assay_json_str(&json, "type", type);
+    assay_json_str(&json, "title", assay_base_err_text(err));
+    assay_json_u64(&json, "status", status);
+    assay_json_str(&json, "code", assay_base_err_code(err));
+    if (detail) assay_json_str(&json, "detail", detail);
+    assay_json_str(&json, "hint", assay_base_err_hint(err));
+    return json;
+}
+
+void problem_end(const assay_http_request *request, assay_http_response *response, assay_json *json, uint32_t status) {
+    assay_json_close(json, '}');
+    assay_http_json_done(request, response, json);
+    if (response->status) return; /* it could not be written: that problem stands instead */
+    response->status = status;
+    response->content_type = "application/problem+json";
+}
+
+static bool visit_fail(visit *out, const assay_http_request *request, assay_http_response *response, assay_err err,
+                       const char *detail) {
     visit_end(out);
     assay_http_problem(request, response, err, detail);
     return false;
 }
 
-bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *request, assay_http_response *response, bool snapshot) {
+bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *request, assay_http_response *response,
+                 bool snapshot) {
     *out = (visit){0};
     uint64_t index = UINT64_MAX;
     if (assay_http_query_u64(request, "validator", &index) != ASSAY_OK)
         return visit_fail(out, request, response, ASSAY_E_ENCODING, "validator is not a number");
-    if (index != UINT64_MAX && index >= node->count) return visit_fail(out, request, response, ASSAY_E_NOT_FOUND, "no such validator in this process");
+    if (index != UINT64_MAX && index >= node->count)
+        return visit_fail(out, request, response, ASSAY_E_NOT_FOUND, "no such validator in this process");
     validator *v = index == UINT64_MAX ? node_front(node) : &node->validators[index];
     if (!validator_enter(v)) return visit_fail(out, request, response, ASSAY_F_BUSY, "that validator is not running");
     out->v = v;
@@ -90,14 +116,20 @@ bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *
     return err == ASSAY_OK ? true : visit_fail(out, request, response, err, NULL);
 }
 
+void visit_end_snapshot(visit *v) {
+    assay_store_snapshot_end(v->snapshot);
+    v->snapshot = NULL;
+    v->view = (assay_rule_view){0};
+}
+
 void visit_end(visit *v) {
-    if (v->snapshot) assay_store_snapshot_end(v->snapshot);
+    visit_end_snapshot(v);
     if (v->v) validator_leave(v->v);
     *v = (visit){0};
 }
 
-assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t most) {
-    uint64_t asked = 50;
+assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t otherwise, uint32_t most) {
+    uint64_t asked = otherwise;
     ASSAY_TRY(assay_http_query_u64(request, "limit", &asked));
     if (asked < 1 || asked > most) return ASSAY_E_RANGE;
     *limit = (uint32_t)asked;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * routes_bytes - model bytes by root: what a node holds, verified ranges for other validators, and uploads that go on where they stopped.
+ * routes_bytes - model bytes by root: what a node holds, verified ranges for other validators, and uploads that go on
+ * where they stopped.
  */
 #include "routes_internal.h"
 
@@ -10,6 +11,9 @@
 #include <string.h>
 
 #define FILE_RANGE_MAX (4u << 20)
+/* A manifest may have this many bytes, and so many more for each byte of the model. */
+#define MANIFEST_FREE_LEN ((uint64_t)1 << 20)
+#define MANIFEST_PER_BYTE_MAX 16u
 
 static bool root_of(assay_hash *root, const assay_http_request *request, assay_http_response *response) {
     if (assay_base_unhex(root->b, sizeof root->b, request->params[0]) == ASSAY_OK) return true;
@@ -17,7 +21,8 @@ static bool root_of(assay_hash *root, const assay_http_request *request, assay_h
     return false;
 }
 
-static assay_err file_of(const validator *v, assay_manifest *manifest, uint64_t *index, assay_hash root, const assay_http_request *request) {
+static assay_err file_of(const validator *v, assay_manifest *manifest, uint64_t *index, assay_hash root,
+                         const assay_http_request *request) {
     ASSAY_TRY(assay_base_undecimal(index, request->params[1]));
     ASSAY_TRY(holding_manifest(v, manifest, NULL, request->arena, root));
     return *index < manifest->files_count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
@@ -30,7 +35,8 @@ void get_bytes(void *context, const assay_http_request *request, assay_http_resp
     assay_manifest manifest;
     assay_err err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
     assay_buf buf;
-    assay_json json = assay_http_json(request, &buf, err == ASSAY_OK ? 1024 + (size_t)manifest.files_count * 2400 : 1024);
+    assay_json json =
+        assay_http_json(request, &buf, err == ASSAY_OK ? 1024 + (size_t)manifest.files_count * 2400 : 1024);
     if (err == ASSAY_OK) {
         assay_json_object(&json, NULL);
         assay_json_hex(&json, "root", assay_base_hash_bytes(&root));
@@ -50,8 +56,10 @@ void get_bytes(void *context, const assay_http_request *request, assay_http_resp
         assay_json_close(&json, '}');
     }
     visit_end(&at);
-    if (err != ASSAY_OK) assay_http_problem(request, response, err, NULL);
-    else assay_http_json_done(request, response, &json);
+    if (err != ASSAY_OK)
+        assay_http_problem(request, response, err, NULL);
+    else
+        assay_http_json_done(request, response, &json);
 }
 
 static void octets(const assay_http_request *request, assay_http_response *response, assay_err err, assay_bytes bytes) {
@@ -113,8 +121,8 @@ void get_range(void *context, const assay_http_request *request, assay_http_resp
 }
 
 /* Raw bytes of a complete holding: for people and `assay diff`. */
-static assay_err read_file(const validator *v, assay_bytes *out, assay_hash root, const assay_file_leaf *file, uint64_t offset, uint64_t length,
-                           assay_arena *keep) {
+static assay_err read_file(const validator *v, assay_bytes *out, assay_hash root, const assay_file_leaf *file,
+                           uint64_t offset, uint64_t length, assay_arena *keep) {
     const char *dir;
     assay_os_file directory, f;
     size_t len;
@@ -153,19 +161,40 @@ void get_file(void *context, const assay_http_request *request, assay_http_respo
     octets(request, response, err, bytes);
 }
 
-/* ---- uploads: only for what is recorded, only as much as was declared ------------------------------------------------------------------------ */
+/* ---- uploads: only for what is recorded, only as much as was declared
+ * ------------------------------------------------------------------------ */
 
-/* Some recorded version has this root and these totals. */
-static assay_err recorded(const visit *at, assay_hash root, const assay_manifest *manifest, assay_arena *keep) {
+/* Of versions with one root, so many are looked at. Each costs its publisher a deposit. */
+#define SAME_ROOT_MAX 4096
+
+static assay_err recorded(const visit *at, assay_hash root, assay_arena scratch) {
     assay_models_version_row *rows;
     uint32_t count;
-    uint64_t size, chunks;
-    ASSAY_TRY(assay_models_of_root(&rows, &count, keep, at->view, root, 16));
-    if (!manifest) return count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
+    ASSAY_TRY(assay_models_of_root(&rows, &count, &scratch, at->view, root, 1));
+    return count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
+}
+
+/* The manifest is that of some recorded version, tensors included: whoever hands in another one would keep the right
+ * one out. The deposit pays for the bytes, so what stands beside them is bounded by them. */
+static assay_err declared(const visit *at, const assay_manifest *manifest, size_t encoded_len, assay_hash root,
+                          assay_arena scratch) {
+    assay_models_version_row *rows;
+    uint32_t count;
+    uint64_t size, chunks, most;
+    assay_hash tensor_root;
     ASSAY_TRY(assay_manifest_totals(&size, &chunks, manifest));
-    for (uint32_t i = 0; i < count; i++)
-        if (rows[i].record.size == size && rows[i].record.chunks == chunks && rows[i].record.files == manifest->files_count) return ASSAY_OK;
-    return count ? ASSAY_E_CONTENT : ASSAY_E_NOT_FOUND;
+    ASSAY_TRY(assay_base_mul_u64(&most, size, MANIFEST_PER_BYTE_MAX));
+    ASSAY_TRY(assay_base_add_u64(&most, most, MANIFEST_FREE_LEN));
+    if (encoded_len > most) return ASSAY_E_SIZE;
+    ASSAY_TRY(assay_manifest_tensor_root(&tensor_root, manifest, scratch));
+    ASSAY_TRY(assay_models_of_root(&rows, &count, &scratch, at->view, root, SAME_ROOT_MAX));
+    for (uint32_t i = 0; i < count; i++) {
+        const assay_version_record *r = &rows[i].record;
+        if (r->size == size && r->chunks == chunks && r->files == manifest->files_count &&
+            r->tensors == manifest->tensors_count && assay_base_hash_eq(r->tensor_root, tensor_root))
+            return ASSAY_OK;
+    }
+    return ASSAY_E_CONTENT;
 }
 
 void put_manifest(void *context, const assay_http_request *request, assay_http_response *response) {
@@ -174,18 +203,19 @@ void put_manifest(void *context, const assay_http_request *request, assay_http_r
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
     assay_manifest manifest;
     uint64_t missing = 0;
-    assay_err err = recorded(&at, root, NULL, request->arena);
-    if (err == ASSAY_OK) err = assay_codec_decode(&manifest, request->arena, &assay_manifest_message, request->body, ASSAY_CODEC_STRICT);
+    assay_err err = recorded(&at, root, *request->arena);
+    bool known = err == ASSAY_OK;
+    if (err == ASSAY_OK)
+        err = assay_codec_decode(&manifest, request->arena, &assay_manifest_message, request->body, ASSAY_CODEC_STRICT);
     if (err == ASSAY_OK) err = assay_manifest_check(&manifest);
-    if (err == ASSAY_OK) err = recorded(&at, root, &manifest, request->arena);
-    assay_store_snapshot_end(at.snapshot);
-    at.snapshot = NULL;
+    if (err == ASSAY_OK) err = declared(&at, &manifest, request->body.len, root, *request->arena);
+    visit_end_snapshot(&at);
     if (err == ASSAY_OK) err = holding_begin(at.v, root, request->body, *request->arena);
     if (err == ASSAY_OK) err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
     if (err == ASSAY_OK && !missing) checker_poke(at.v);
     visit_end(&at);
     if (err != ASSAY_OK) {
-        assay_http_problem(request, response, err, err == ASSAY_E_NOT_FOUND ? "no recorded version has this root" : NULL);
+        assay_http_problem(request, response, err, known ? NULL : "no recorded version has this root");
         return;
     }
     assay_buf buf;
@@ -203,14 +233,15 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     assay_manifest manifest;
     uint64_t index, offset = 0, have = 0, missing = 1;
     assay_err err = assay_http_query_u64(request, "offset", &offset);
-    if (err == ASSAY_OK) err = recorded(&at, root, NULL, request->arena);
-    assay_store_snapshot_end(at.snapshot);
-    at.snapshot = NULL;
+    if (err == ASSAY_OK) err = recorded(&at, root, *request->arena);
+    visit_end_snapshot(&at);
     if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
     if (err == ASSAY_OK) {
         /* What was verified is never written again. */
-        if (holding_complete(at.v, root)) have = manifest.files[index].size;
-        else err = holding_write(at.v, root, &manifest.files[index], offset, request->body, &have, *request->arena);
+        if (holding_complete(at.v, root))
+            have = manifest.files[index].size;
+        else
+            err = holding_write(at.v, root, &manifest.files[index], offset, request->body, &have, *request->arena);
     }
     bool misplaced = err == ASSAY_E_RANGE;
     if (err == ASSAY_OK && have == manifest.files[index].size) {
@@ -218,21 +249,32 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
         if (err == ASSAY_OK && !missing) checker_poke(at.v);
     }
     visit_end(&at);
-    if (err != ASSAY_OK && !misplaced) {
-        assay_http_problem(request, response, err, NULL);
-        return;
-    }
     assay_buf buf;
-    assay_json json = assay_http_json(request, &buf, 256);
-    assay_json_object(&json, NULL);
-    assay_json_u64(&json, "have", have);
-    if (misplaced) assay_json_str(&json, "code", assay_base_err_code(ASSAY_E_RANGE));
-    assay_json_close(&json, '}');
-    assay_http_json_done(request, response, &json);
-    if (misplaced) response->status = 409;
+    if (misplaced) {
+        assay_json json = problem_begin(request, &buf, 409, err, "bytes follow what is here: go on at `have`");
+        assay_json_u64(&json, "have", have);
+        problem_end(request, response, &json, 409);
+    } else if (err != ASSAY_OK) {
+        assay_http_problem(request, response, err, NULL);
+    } else {
+        assay_json json = assay_http_json(request, &buf, 256);
+        assay_json_object(&json, NULL);
+        assay_json_u64(&json, "have", have);
+        assay_json_close(&json, '}');
+        assay_http_json_done(request, response, &json);
+    }
 }
 
-/* ---- faults of a devnet --------------------------------------------------------------------------------------------------------------------- */
+/* ---- faults of a devnet
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool is_json(assay_bytes type) {
+    const assay_bytes json = ASSAY_STR("application/json");
+    if (type.len < json.len || (type.len > json.len && type.ptr[json.len] != ';' && type.ptr[json.len] != ' '))
+        return false;
+    return assay_base_bytes_eq((assay_bytes){type.ptr, json.len}, json);
+}
 
 void post_fault(void *context, const assay_http_request *request, assay_http_response *response) {
     struct assay_node *node = context;
@@ -241,16 +283,27 @@ void post_fault(void *context, const assay_http_request *request, assay_http_res
         assay_http_problem(request, response, ASSAY_E_UNAUTHORIZED, "only a devnet misbehaves on order");
         return;
     }
+    /* A browser writes to this machine for any page, as long as it need not ask first; for JSON it asks, and hears no.
+     */
+    assay_bytes type = {NULL, 0};
+    if (!assay_http_header(request, "Content-Type", &type) || !is_json(type)) {
+        assay_buf buf;
+        assay_json json = problem_begin(request, &buf, 415, ASSAY_E_ENCODING, "Content-Type is application/json");
+        problem_end(request, response, &json, 415);
+        return;
+    }
     json_t *order = json_loadb((const char *)request->body.ptr, request->body.len, JSON_REJECT_DUPLICATES, NULL);
     const char *text = json_string_value(json_object_get(order, "kind"));
     json_t *number = json_object_get(order, "validator");
-    bool ok = text && json_is_integer(number) && json_integer_value(number) >= 0 && json_integer_value(number) < ASSAY_NODE_VALIDATORS_MAX;
+    bool ok = text && json_is_integer(number) && json_integer_value(number) >= 0 &&
+              json_integer_value(number) < ASSAY_NODE_VALIDATORS_MAX;
     if (ok) assay_os_format(kind, sizeof kind, "%s", text);
     uint32_t index = ok ? (uint32_t)json_integer_value(number) : 0;
     json_decref(order);
     assay_err err = ok ? fault_order(node, kind, index, why, sizeof why) : ASSAY_E_ENCODING;
     if (err != ASSAY_OK) {
-        assay_http_problem(request, response, err == ASSAY_E_USAGE ? ASSAY_E_ENCODING : err, ok ? why : "{\"kind\":\"kill\",\"validator\":3}");
+        assay_http_problem(request, response, err == ASSAY_E_USAGE ? ASSAY_E_ENCODING : err,
+                           ok ? why : "an order looks like {\"kind\":\"kill\",\"validator\":3}");
         return;
     }
     assay_buf buf;

@@ -98,13 +98,18 @@ void get_trust(void *context, const assay_http_request *request, assay_http_resp
     assay_bytes text;
     assay_err err = trust_text(node, at.v, &text, request->arena);
     visit_end(&at);
-    if (err != ASSAY_OK) assay_http_problem(request, response, err, NULL);
-    else response->body = text;
+    if (err != ASSAY_OK)
+        assay_http_problem(request, response, err, NULL);
+    else
+        response->body = text;
 }
 
-/* ---- validators ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- validators
+ * -----------------------------------------------------------------------------------------------------------------------------
+ */
 
-static void validator_json(assay_json *json, const struct assay_node *node, const assay_params *params, const assay_staking_validator *row) {
+static void validator_json(assay_json *json, const struct assay_node *node, const assay_params *params,
+                           const assay_staking_validator *row) {
     assay_address consensus = assay_crypto_address(row->consensus_key);
     assay_json_object(json, NULL);
     assay_json_u64(json, "index", row->index);
@@ -174,19 +179,26 @@ void get_validator(void *context, const assay_http_request *request, assay_http_
         assay_http_json_done(request, response, &json);
     }
     visit_end(&at);
-    if (err != ASSAY_OK) assay_http_problem(request, response, err, "a validator is named by its owner's address or its index");
+    bool named = err != ASSAY_E_ENCODING && err != ASSAY_E_OVERFLOW;
+    if (err != ASSAY_OK)
+        assay_http_problem(request, response, err,
+                           named ? NULL : "a validator is named by its owner's address or its index");
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks
+ * -----------------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Decoded into the request's memory, of which the upper half is scratch. */
-static assay_err block_read(assay_block *out, assay_commit *commit, assay_store_block *row, const visit *at, assay_arena *keep, uint64_t height) {
+static assay_err block_read(assay_block *out, assay_commit *commit, assay_store_block *row, const visit *at,
+                            assay_arena *keep, uint64_t height) {
     ASSAY_TRY(assay_store_get_block(row, at->snapshot, height));
     assay_arena scratch = assay_base_arena_split(keep);
     assay_err err = assay_block_decode(out, keep, row->block, scratch);
     assay_store_block next;
     assay_block next_block;
-    /* The commit that the chain itself carries, in the next block; only the newest block has but the one that this validator saw. */
+    /* The commit that the chain itself carries, in the next block; only the newest block has but the one that this
+     * validator saw. */
     if (err == ASSAY_OK && commit && assay_store_get_block(&next, at->snapshot, height + 1) == ASSAY_OK) {
         err = assay_block_decode(&next_block, keep, next.block, scratch);
         *commit = next_block.last_commit;
@@ -203,13 +215,14 @@ void get_blocks(void *context, const assay_http_request *request, assay_http_res
     uint64_t first, last, before = UINT64_MAX;
     uint32_t limit;
     assay_err err = assay_http_query_u64(request, "before", &before);
-    if (err == ASSAY_OK) err = page_limit(request, &limit, 200);
+    if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 200);
     if (err == ASSAY_OK) err = assay_store_heights(&first, &last, at.snapshot);
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, 1 << 20);
     assay_json_object(&json, NULL);
     assay_json_array(&json, "blocks");
-    for (uint64_t height = before <= last ? before - (before > 0) : last; err == ASSAY_OK && limit && height >= first && height > 0; height--, limit--) {
+    for (uint64_t height = before <= last ? before - (before > 0) : last;
+         err == ASSAY_OK && limit && height >= first && height > 0; height--, limit--) {
         assay_arena turn = *request->arena;
         assay_block block;
         assay_store_block row;
@@ -227,11 +240,14 @@ void get_blocks(void *context, const assay_http_request *request, assay_http_res
     assay_json_close(&json, ']');
     assay_json_close(&json, '}');
     visit_end(&at);
-    if (err != ASSAY_OK) assay_http_problem(request, response, err, NULL);
-    else assay_http_json_done(request, response, &json);
+    if (err != ASSAY_OK)
+        assay_http_problem(request, response, err, NULL);
+    else
+        assay_http_json_done(request, response, &json);
 }
 
-static assay_err light_block(const visit *at, const assay_block *block, const assay_commit *commit, uint64_t height, assay_arena *keep, assay_bytes *out) {
+static assay_err light_block(const visit *at, const assay_block *block, const assay_commit *commit, uint64_t height,
+                             assay_arena *keep, assay_bytes *out) {
     assay_bytes encoded;
     uint64_t from;
     assay_validator_set set;
@@ -245,7 +261,8 @@ static assay_err light_block(const visit *at, const assay_block *block, const as
     return ASSAY_OK;
 }
 
-static void block_json(assay_json *json, const assay_block *block, const assay_commit *commit, const assay_store_block *row) {
+static void block_json(assay_json *json, const assay_block *block, const assay_commit *commit,
+                       const assay_store_block *row) {
     const assay_header *h = &block->header;
     uint32_t signers = 0;
     for (uint32_t i = 0; i < commit->sigs_count; i++) signers += commit->sigs[i].flag == ASSAY_FLAG_COMMIT;
@@ -298,19 +315,23 @@ void get_block(void *context, const assay_http_request *request, assay_http_resp
     assay_store_block row;
     assay_bytes format = {NULL, 0}, light;
     assay_err err = assay_store_heights(&first, &last, at.snapshot);
-    if (err == ASSAY_OK && assay_base_bytes_eq(request->params[0], ASSAY_STR("latest"))) height = last;
-    else if (err == ASSAY_OK) err = assay_base_undecimal(&height, request->params[0]);
+    if (err == ASSAY_OK && assay_base_bytes_eq(request->params[0], ASSAY_STR("latest")))
+        height = last;
+    else if (err == ASSAY_OK)
+        err = assay_base_undecimal(&height, request->params[0]);
     if (err == ASSAY_OK && (height < 1 || height > last)) err = ASSAY_E_NOT_FOUND;
     if (err == ASSAY_OK) err = block_read(&block, &commit, &row, &at, request->arena, height);
     bool proto = assay_http_query(request, "format", &format) && assay_base_bytes_eq(format, ASSAY_STR("proto"));
-    if (err == ASSAY_OK && format.len && !proto && !assay_base_bytes_eq(format, ASSAY_STR("json"))) err = ASSAY_E_ENCODING;
+    if (err == ASSAY_OK && format.len && !proto && !assay_base_bytes_eq(format, ASSAY_STR("json")))
+        err = ASSAY_E_ENCODING;
     if (err == ASSAY_OK && proto) {
         err = light_block(&at, &block, &commit, height, request->arena, &light);
         response->content_type = "application/octet-stream";
         response->body = light;
     } else if (err == ASSAY_OK) {
         assay_buf buf;
-        assay_json json = assay_http_json(request, &buf, 4096 + (size_t)block.txs_count * 70 + (size_t)block.evidence_count * 1024);
+        assay_json json =
+            assay_http_json(request, &buf, 4096 + (size_t)block.txs_count * 70 + (size_t)block.evidence_count * 1024);
         block_json(&json, &block, &commit, &row);
         assay_http_json_done(request, response, &json);
     }

@@ -17,12 +17,27 @@ typedef struct visit {
     assay_params params;
 } visit;
 
-/* visit_begin - the validator of the query `validator`, else the front one; a snapshot of it if asked. On failure the response is filled and false comes back. */
-bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *request, assay_http_response *response, bool snapshot);
+/* visit_begin - the validator of the query `validator`, else the front one; a snapshot of it if asked. On failure the
+ * response is filled and false comes back. */
+bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *request, assay_http_response *response,
+                 bool snapshot);
 void visit_end(visit *v);
 
-/* One page of a list: `limit` (1 .. most, else the default) of the query. */
-assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t most);
+/* visit_end_snapshot - gives the snapshot back and stays: for what takes long, since snapshots are short. */
+void visit_end_snapshot(visit *v);
+
+/* page_limit - `limit` of the query, 1 .. most; `otherwise` if it is not there. ASSAY_E_ENCODING, ASSAY_E_RANGE. */
+assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t otherwise, uint32_t most);
+
+/* problem_begin - a problem document with members of its own: opens it with the standard ones; the caller adds his and
+ * calls problem_end. detail may be NULL. */
+assay_json problem_begin(const assay_http_request *request, assay_buf *buf, uint32_t status, assay_err err,
+                         const char *detail);
+void problem_end(const assay_http_request *request, assay_http_response *response, assay_json *json, uint32_t status);
+
+/* The API as one table, in the order of spec/openapi.json. */
+extern const assay_http_route routes_table[];
+extern const size_t routes_count;
 
 #define JSON_MAX ((size_t)8 << 20)
 
@@ -33,8 +48,8 @@ route_handler get_status, get_healthz, get_validators, get_validator, get_blocks
 /* routes_transactions.c */
 route_handler post_transaction, post_transactions, get_transaction, get_account;
 /* routes_models.c */
-route_handler get_models, get_model, get_version, get_certificate, get_certificate_of_file, get_attestations, get_attestation,
-    get_consistency, get_proof, get_penalties, get_penalty;
+route_handler get_models, get_model, get_version, get_certificate, get_certificate_of_file, get_attestations,
+    get_attestation, get_consistency, get_proof, get_penalties, get_penalty;
 /* routes_bytes.c */
 route_handler get_bytes, get_manifest, get_groups, get_range, get_file, put_manifest, put_file, post_fault;
 /* metrics.c */

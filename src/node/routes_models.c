@@ -31,10 +31,13 @@ static assay_err name_of(assay_bytes *out, const assay_http_request *request) {
     return assay_types_name_check(*out);
 }
 
-static void finish(visit *at, assay_err err, const assay_http_request *request, assay_http_response *response, assay_json *json) {
+static void finish(visit *at, assay_err err, const assay_http_request *request, assay_http_response *response,
+                   assay_json *json) {
     visit_end(at);
-    if (err != ASSAY_OK) assay_http_problem(request, response, err, NULL);
-    else assay_http_json_done(request, response, json);
+    if (err != ASSAY_OK)
+        assay_http_problem(request, response, err, NULL);
+    else
+        assay_http_json_done(request, response, json);
 }
 
 static void maintainers_json(assay_json *json, const assay_models_model *model) {
@@ -54,7 +57,7 @@ void get_models(void *context, const assay_http_request *request, assay_http_res
     uint32_t limit = 0, count = 0;
     assay_models_row *rows = NULL;
     (void)assay_http_query(request, "after", &after);
-    assay_err err = page_limit(request, &limit, 1000);
+    assay_err err = page_limit(request, &limit, 50, 1000);
     if (err == ASSAY_OK && after.len) err = assay_types_name_check(after);
     if (err == ASSAY_OK) err = assay_models_list(&rows, &count, request->arena, at.view, after, limit);
     assay_buf buf;
@@ -80,20 +83,22 @@ void get_model(void *context, const assay_http_request *request, assay_http_resp
     assay_bytes name = {NULL, 0};
     assay_models_model model = {0};
     assay_models_version_row *rows = NULL;
-    uint32_t count = 0;
+    uint32_t count = 0, limit = 0;
     uint64_t first = 0;
     bool found = false;
     assay_err err = name_of(&name, request);
     if (err == ASSAY_OK) err = assay_http_query_u64(request, "first", &first);
+    if (err == ASSAY_OK) err = page_limit(request, &limit, 1000, 1000);
     if (err == ASSAY_OK) err = assay_models_model_get(at.view, &model, &found, request->arena, name);
     if (err == ASSAY_OK && !found) err = ASSAY_E_NOT_FOUND;
-    if (err == ASSAY_OK) err = assay_models_versions(&rows, &count, request->arena, at.view, name, first, 1000);
+    if (err == ASSAY_OK) err = assay_models_versions(&rows, &count, request->arena, at.view, name, first, limit);
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, JSON_MAX);
     assay_json_object(&json, NULL);
     assay_json_text(&json, "name", name);
     assay_json_bool(&json, "claimed", true);
     assay_json_u64(&json, "created_height", model.created_height);
+    assay_json_u64(&json, "versions_count", model.versions);
     maintainers_json(&json, &model);
     assay_json_array(&json, "versions");
     for (uint32_t i = 0; i < count; i++) {
@@ -102,7 +107,8 @@ void get_model(void *context, const assay_http_request *request, assay_http_resp
         assay_version_ref *parents = NULL;
         uint32_t parents_count = 0;
         if (err == ASSAY_OK)
-            err = assay_models_detail_get(at.view, &detail, &found, &parents, &parents_count, request->arena, name, rows[i].version);
+            err = assay_models_detail_get(at.view, &detail, &found, &parents, &parents_count, request->arena, name,
+                                          rows[i].version);
         assay_json_object(&json, NULL);
         assay_json_text(&json, "version", rows[i].version);
         assay_json_str(&json, "status", status_text(r->status));
@@ -145,18 +151,22 @@ static void record_json(assay_json *json, assay_bytes name, assay_bytes version,
     assay_json_u64(json, "attested_height", r->attested_height);
     assay_json_u64(json, "power_checked", r->power_checked);
     assay_json_u64(json, "power_total", r->power_total);
-    if (r->log_index) assay_json_u64(json, "log_index", r->log_index - 1);
-    else assay_json_null(json, "log_index");
+    if (r->log_index)
+        assay_json_u64(json, "log_index", r->log_index - 1);
+    else
+        assay_json_null(json, "log_index");
     assay_json_amount(json, "deposit", r->deposit);
     assay_json_u64(json, "ended_height", r->ended_height);
 }
 
-static assay_err checks_json(assay_json *json, const assay_http_request *request, const visit *at, assay_bytes name, assay_bytes version) {
+static assay_err checks_json(assay_json *json, const assay_http_request *request, const visit *at, assay_bytes name,
+                             assay_bytes version) {
     assay_models_check_row *rows;
     assay_models_report_row *reports;
     uint32_t count, reports_count;
     ASSAY_TRY(assay_models_checks(&rows, &count, request->arena, at->view, name, version, ASSAY_VALIDATORS_MAX));
-    ASSAY_TRY(assay_models_reports(&reports, &reports_count, request->arena, at->view, name, version, ASSAY_VALIDATORS_MAX));
+    ASSAY_TRY(
+        assay_models_reports(&reports, &reports_count, request->arena, at->view, name, version, ASSAY_VALIDATORS_MAX));
     assay_json_array(json, "checks");
     for (uint32_t i = 0; i < count; i++) {
         assay_json_object(json, NULL);
@@ -196,7 +206,9 @@ void get_version(void *context, const assay_http_request *request, assay_http_re
     if (err == ASSAY_OK) err = assay_types_version_check(version);
     if (err == ASSAY_OK) err = assay_models_version(at.view, &record, &found, name, version);
     if (err == ASSAY_OK && !found) err = ASSAY_E_NOT_FOUND;
-    if (err == ASSAY_OK) err = assay_models_detail_get(at.view, &detail, &found, &parents, &parents_count, request->arena, name, version);
+    if (err == ASSAY_OK)
+        err =
+            assay_models_detail_get(at.view, &detail, &found, &parents, &parents_count, request->arena, name, version);
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, JSON_MAX);
     assay_json_object(&json, NULL);
@@ -216,7 +228,9 @@ void get_version(void *context, const assay_http_request *request, assay_http_re
     finish(&at, err, request, response, &json);
 }
 
-/* ---- the log ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the log
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void path_json(assay_json *json, const char *key, const assay_merkle_path *path) {
     assay_json_array(json, key);
@@ -230,7 +244,8 @@ static assay_err attestation_json(assay_json *json, const visit *at, uint64_t in
     assay_attestation a;
     assay_arena none = assay_base_arena(NULL, 0);
     ASSAY_TRY(assay_state_log_prove(&path, &leaf, assay_store_snapshot_reader(at->snapshot), index, size));
-    if (assay_codec_decode(&a, &none, &assay_attestation_message, leaf, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
+    if (assay_codec_decode(&a, &none, &assay_attestation_message, leaf, ASSAY_CODEC_STRICT) != ASSAY_OK)
+        return ASSAY_F_CORRUPT;
     assay_json_object(json, NULL);
     assay_json_u64(json, "index", index);
     assay_json_text(json, "name", a.name);
@@ -253,14 +268,15 @@ void get_attestations(void *context, const assay_http_request *request, assay_ht
     uint32_t limit = 0;
     assay_state_head head = {0};
     assay_err err = assay_http_query_u64(request, "from", &from);
-    if (err == ASSAY_OK) err = page_limit(request, &limit, 200);
+    if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 200);
     if (err == ASSAY_OK) err = assay_state_head_read(&head, assay_store_snapshot_reader(at.snapshot));
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, JSON_MAX);
     assay_json_object(&json, NULL);
     assay_json_u64(&json, "log_size", head.log.size);
     assay_json_array(&json, "attestations");
-    for (uint64_t i = from; err == ASSAY_OK && i < head.log.size && limit; i++, limit--) err = attestation_json(&json, &at, i, head.log.size);
+    for (uint64_t i = from; err == ASSAY_OK && i < head.log.size && limit; i++, limit--)
+        err = attestation_json(&json, &at, i, head.log.size);
     assay_json_close(&json, ']');
     assay_json_close(&json, '}');
     finish(&at, err, request, response, &json);
@@ -280,6 +296,19 @@ void get_attestation(void *context, const assay_http_request *request, assay_htt
     finish(&at, err, request, response, &json);
 }
 
+/* The root of the log's first `size` leaves: what leaf 0 leads to in a tree of that size. */
+static assay_err log_root_at(assay_hash *out, assay_state_reader reader, uint64_t size) {
+    assay_merkle_path path;
+    assay_bytes leaf;
+    if (size == 0) {
+        *out = assay_merkle_log_root(&(assay_merkle_log){0});
+        return ASSAY_OK;
+    }
+    ASSAY_TRY(assay_state_log_prove(&path, &leaf, reader, 0, size));
+    assay_err err = assay_merkle_path_root(out, assay_merkle_leaf(leaf), 0, size, path.hashes, path.count);
+    return err == ASSAY_OK ? ASSAY_OK : ASSAY_F_CORRUPT;
+}
+
 void get_consistency(void *context, const assay_http_request *request, assay_http_response *response) {
     visit at;
     if (!visit_begin(&at, context, request, response, true)) return;
@@ -291,12 +320,18 @@ void get_consistency(void *context, const assay_http_request *request, assay_htt
     if (err == ASSAY_OK) err = assay_http_query_u64(request, "old", &old_size);
     if (err == ASSAY_OK) err = assay_http_query_u64(request, "new", &new_size);
     if (err == ASSAY_OK && (new_size > head.log.size || old_size > new_size)) err = ASSAY_E_RANGE;
-    if (err == ASSAY_OK) err = assay_state_log_consistency(&path, assay_store_snapshot_reader(at.snapshot), old_size, new_size);
+    assay_state_reader reader = assay_store_snapshot_reader(at.snapshot);
+    assay_hash old_root = {{0}}, new_root = {{0}};
+    if (err == ASSAY_OK) err = assay_state_log_consistency(&path, reader, old_size, new_size);
+    if (err == ASSAY_OK) err = log_root_at(&old_root, reader, old_size);
+    if (err == ASSAY_OK) err = log_root_at(&new_root, reader, new_size);
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, 65536);
     assay_json_object(&json, NULL);
     assay_json_u64(&json, "old", old_size);
     assay_json_u64(&json, "new", new_size);
+    assay_json_hex(&json, "old_root", assay_base_hash_bytes(&old_root));
+    assay_json_hex(&json, "new_root", assay_base_hash_bytes(&new_root));
     path_json(&json, "path", &path);
     assay_json_close(&json, '}');
     finish(&at, err, request, response, &json);
@@ -306,7 +341,8 @@ void get_proof(void *context, const assay_http_request *request, assay_http_resp
     visit at;
     uint8_t key_bytes[ASSAY_STATE_KEY_LEN_MAX];
     assay_bytes key = {key_bytes, request->params[0].len / 2};
-    if (key.len < 1 || key.len > sizeof key_bytes || assay_base_unhex(key_bytes, key.len, request->params[0]) != ASSAY_OK) {
+    if (key.len < 1 || key.len > sizeof key_bytes ||
+        assay_base_unhex(key_bytes, key.len, request->params[0]) != ASSAY_OK) {
         assay_http_problem(request, response, ASSAY_E_ENCODING, "a state key is 1 to 1024 bytes in hex");
         return;
     }
@@ -323,14 +359,18 @@ void get_proof(void *context, const assay_http_request *request, assay_http_resp
     assay_json_u64(&json, "height", head.height);
     assay_json_hex(&json, "state_root", assay_base_hash_bytes(&head.root));
     assay_json_hex(&json, "key", key);
-    if (found) assay_json_hex(&json, "value", value);
-    else assay_json_null(&json, "value");
+    if (found)
+        assay_json_hex(&json, "value", value);
+    else
+        assay_json_null(&json, "value");
     assay_json_hex(&json, "proof", proof);
     assay_json_close(&json, '}');
     finish(&at, err, request, response, &json);
 }
 
-/* ---- penalties ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- penalties
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static void penalty_json(assay_json *json, const assay_slashing_penalty *p) {
     assay_json_object(json, NULL);
@@ -362,7 +402,7 @@ void get_penalties(void *context, const assay_http_request *request, assay_http_
     uint32_t limit = 0, count = 0;
     assay_slashing_penalty *rows = NULL;
     assay_err err = assay_http_query_u64(request, "after", &after);
-    if (err == ASSAY_OK) err = page_limit(request, &limit, 1000);
+    if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 1000);
     if (err == ASSAY_OK && after == UINT64_MAX) err = ASSAY_E_RANGE;
     if (err == ASSAY_OK) err = assay_slashing_penalties(&rows, &count, request->arena, at.view, after + 1, limit);
     assay_buf buf;

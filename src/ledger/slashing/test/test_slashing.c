@@ -217,6 +217,11 @@ static void test_four_equals(void **unused) {
     assert_int_equal(faults_penalties(s, &all), 3);
     assert_int_equal(stakers_validator(s, 2).self_bond, 0);
     assert_int_equal(s->w->c.totals.burned, 80 * M);
+    /* A third has no more to raise: one record, its own. */
+    OK(faults_evidence(s, 1, 5, 0));
+    assert_int_equal(faults_penalties(s, &all), 4);
+    assert_true(assay_base_address_eq(all[3].validator, world_address(1)));
+    assert_int_equal(s->w->c.totals.burned, 120 * M);
     stakers_audit(s);
     stakers_free(s);
 }
@@ -436,6 +441,7 @@ int main(void) {
         cmocka_unit_test(test_follows_the_stake),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_late_top_up),
+
         cmocka_unit_test(test_alone),
         cmocka_unit_test(test_false_opening),
     };

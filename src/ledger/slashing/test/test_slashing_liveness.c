@@ -72,6 +72,27 @@ static void test_downtime_windows(void **unused) {
     stakers_free(s);
 }
 
+/* Who comes back from jail in the same window starts it anew. */
+static void test_downtime_again(void **unused) {
+    (void)unused;
+    stakers *s = faults_new(four, 4);
+    s->w->params.downtime_window_blocks = 40;
+    stakers_begin(s);
+    stakers_go(s, 2);
+    for (int i = 0; i < 21; i++) miss(s, 1); /* as if in one block: what counts is how often it is said */
+    assert_true(stakers_validator(s, 1).jailed);
+    stakers_go(s, 8);
+    OK(stakers_unjail(s, 1, 1));
+    stakers_go(s, 12);
+    assert_int_equal(s->engine[1], 40);
+    for (int i = 0; i < 20; i++) miss(s, 1);
+    assert_false(stakers_validator(s, 1).jailed);
+    miss(s, 1);
+    assert_true(stakers_validator(s, 1).jailed);
+    assert_int_equal(faults_penalty(s, 2).offence, 2);
+    stakers_free(s);
+}
+
 /* Counters move no root until the epoch's end, where they enter the tree, once. */
 static void test_counters(void **unused) {
     (void)unused;
@@ -174,8 +195,9 @@ static void test_no_duties(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_downtime), cmocka_unit_test(test_downtime_windows), cmocka_unit_test(test_counters),
-        cmocka_unit_test(test_ladder),   cmocka_unit_test(test_forgiven),         cmocka_unit_test(test_no_duties),
+        cmocka_unit_test(test_downtime),       cmocka_unit_test(test_downtime_windows), cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_downtime_again), cmocka_unit_test(test_ladder),           cmocka_unit_test(test_forgiven),
+        cmocka_unit_test(test_no_duties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

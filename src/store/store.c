@@ -8,6 +8,7 @@
 #define FORMAT_TEXT ASSAY_STR("assay store 1\n")
 #define FORMAT_COMMON 12 /* what all formats begin with */
 #define MAP_LEAST (UINT64_C(64) << 20)
+#define MAP_UNIT 65536 /* a multiple of every system's page */
 #define PERMISSIONS 0600
 #define DIR_PERMISSIONS 0700
 #define PATH_MEMORY 8192
@@ -58,30 +59,45 @@ static assay_err paths_of(paths *out, assay_arena *keep, const char *directory) 
     return assay_os_path_join(&out->data, keep, directory, ASSAY_STR("data.mdb"));
 }
 
-/* What stands in the directory already. FORMAT is written once the first file is whole, so a file that is missing or
- * empty beside it was lost, and a file without it was never finished. */
-static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh, uint64_t *used) {
+static assay_err format_check(assay_store *store, const paths *path) {
     uint8_t memory[256];
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     assay_bytes format;
+    assay_err err = assay_os_read_whole(&format, &keep, path->format, 64);
+    if (err && err != ASSAY_E_SIZE) return err;
+    if (!err && assay_base_bytes_eq(format, FORMAT_TEXT)) return ASSAY_OK;
+    bool ours = !err && format.len >= FORMAT_COMMON && memcmp(format.ptr, FORMAT_TEXT.ptr, FORMAT_COMMON) == 0;
+    store->reason = ours ? "the store is of a newer format" : "FORMAT is damaged";
+    return ours ? ASSAY_E_FORMAT : ASSAY_F_CORRUPT;
+}
+
+/* Did LMDB not come to write its first two pages? */
+static assay_err never_made(bool *out, const assay_os_file *file) {
+    uint8_t start[8192];
+    size_t len;
+    ASSAY_TRY(assay_os_file_read(&len, file, start, sizeof start, 0));
+    *out = true;
+    for (size_t i = 0; i < len; i++) *out = *out && start[i] == 0;
+    return ASSAY_OK;
+}
+
+/* What stands in the directory already. FORMAT is written once the first file is whole: so a file that is missing or
+ * empty beside it was lost, and an empty file without it was never finished and is made anew. */
+static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh, uint64_t *used) {
     *used = 0;
     *fresh = !assay_os_exists(path->format);
-    if (*fresh) return ASSAY_OK;
-    assay_err err = assay_os_read_whole(&format, &keep, path->format, 64);
-    if (err) return err == ASSAY_E_SIZE ? ASSAY_F_CORRUPT : err;
-    if (!assay_base_bytes_eq(format, FORMAT_TEXT)) {
-        bool ours = format.len >= FORMAT_COMMON && memcmp(format.ptr, FORMAT_TEXT.ptr, FORMAT_COMMON) == 0;
-        store->reason = ours ? "the store is of a newer format" : "FORMAT is damaged";
-        return ours ? ASSAY_E_FORMAT : ASSAY_F_CORRUPT;
-    }
-    if (!assay_os_exists(path->data)) return assay_store_corrupt(store, "data.mdb is gone");
+    if (!*fresh) ASSAY_TRY(format_check(store, path));
+    if (!assay_os_exists(path->data)) return *fresh ? ASSAY_OK : assay_store_corrupt(store, "data.mdb is gone");
     assay_os_file file;
-    ASSAY_TRY(assay_os_file_open(&file, path->data, ASSAY_OS_READ, PERMISSIONS));
+    bool empty = false;
     const char *reason = "";
-    err = assay_pages_check(used, &reason, &file);
+    ASSAY_TRY(assay_os_file_open(&file, path->data, ASSAY_OS_READ, PERMISSIONS));
+    assay_err err = *fresh ? never_made(&empty, &file) : ASSAY_OK;
+    if (!err && !empty) err = assay_pages_check(used, &reason, &file);
     if (err) store->reason = reason;
     assay_os_file_close(&file);
-    return err;
+    if (err || !empty) return err;
+    return assay_os_remove(path->data);
 }
 
 static assay_err env_open(assay_store *store, const assay_store_config *config, uint64_t map_bytes) {
@@ -108,7 +124,7 @@ static assay_err env_open_within_limits(assay_store *store, const assay_store_co
     if (map_bytes < 4 * used) map_bytes = 4 * used;
     uint64_t least = config->map_bytes && config->map_bytes < MAP_LEAST ? map_bytes : MAP_LEAST;
     for (;; map_bytes /= 2) {
-        assay_err err = env_open(store, config, map_bytes / 4096 * 4096);
+        assay_err err = env_open(store, config, map_bytes / MAP_UNIT * MAP_UNIT);
         if (err != ASSAY_F_MEMORY || map_bytes / 2 < least || map_bytes / 2 < 2 * used) return err;
     }
 }

@@ -102,10 +102,11 @@ typedef struct assay_http_limits {
     uint32_t bytes_per_second; /* a body or an answer that moves more slowly on average is cut; default 16,384 */
     uint32_t threads;          /* that move bytes and run QUICK handlers; default 2; at least one for 120 connections */
     uint32_t workers;          /* threads for WORKS handlers; default 4 */
-    uint32_t requests_in_memory; /* requests whose body or answer is in memory at once; beyond that 503 with
-                                    Retry-After; default 64, at least 8. Three quarters at most may depend on others'
-                                    pace (bodies that arrive, answers of more than 64 KiB that leave, WAITS handlers),
-                                    and half of all for one address, so that other requests always find a place. */
+    uint32_t
+        requests_in_memory; /* WORKS and WAITS requests whose body or answer is in memory at once; default 64, at least
+                               8. Three quarters at most may depend on others' pace (bodies that arrive, answers of
+                               more than 64 KiB that leave, WAITS handlers), and half of all for one address: beyond
+                               that 503 with Retry-After. WORKS requests stand in line, QUICK ones never have to. */
 } assay_http_limits;
 
 typedef struct assay_http_server assay_http_server;

@@ -78,6 +78,7 @@ typedef struct http_slot {
     struct http_slot *next_free;
     uint64_t peer;
     bool taken;
+    bool quick;           /* of a thread that runs quick handlers */
     bool held;            /* its time depends on others: see assay_http_limits */
     bool dirty;           /* may hold memory that can go back to the system */
     uint64_t released_ns; /* when it last did */
@@ -130,8 +131,11 @@ struct assay_http_server {
     assay_os_condition calm; /* busy became 0 while stopping */
     atomic_bool stopping;
 
-    http_slot *slots; /* limits.requests_in_memory */
-    http_slot *free_slots;
+    http_slot *slots;
+    uint32_t slots_count;
+    http_slot *free_slots, *quick_slots;
+    uint32_t slots_wanted; /* workers that wait for one */
+    assay_os_condition slot_there;
     uint32_t held;
 
     assay_os_thread *workers;
@@ -152,9 +156,11 @@ struct assay_http_server {
 /* slots.c: memory of requests. All take the lock but http_slots_trim, whose caller holds it. */
 ASSAY_MUST_USE assay_err http_slots_init(assay_http_server *server);
 void http_slots_fini(assay_http_server *server);
-/* http_slot_take - a slot, or NULL if none may be had: all taken, or held is true and too many are, in all or for this
- * peer. */
-http_slot *http_slot_take(assay_http_server *server, uint64_t peer, bool held);
+/* http_slot_take - a slot for a handler of that pace. QUICK: from the connections' own thread, one at a time, always
+ * there. WORKS: waits until one is there; handlers of that pace give theirs back by themselves. WAITS, also for bodies
+ * that arrive: held from the start; NULL if none is there, or too many are held, in all or by this peer. NULL for all
+ * when the server stops. */
+http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_pace pace);
 /* http_slot_hold - from now on the slot's time depends on others; false if too many do. http_slot_unhold: no longer. */
 bool http_slot_hold(assay_http_server *server, http_slot *slot);
 void http_slot_unhold(assay_http_server *server, http_slot *slot);

@@ -243,7 +243,7 @@ static enum MHD_Result begin(http_connection *c, const char *method) {
     bool body = f.encodings > 0 || (f.lengths > 0 && (!f.length_ok || f.length > 0));
     if (!body) return MHD_YES;
     if (c->refusal) return send_refusal(c);
-    c->slot = http_slot_take(server, c->peer, true);
+    c->slot = http_slot_take(server, c->peer, ASSAY_HTTP_WAITS);
     if (!c->slot) {
         refuse_for_want_of_place(c);
         return send_refusal(c);
@@ -277,12 +277,12 @@ static enum MHD_Result take_body(http_connection *c, const char *upload, size_t 
 }
 
 /* A request waits for its turn without a slot, or with the held one of its body: so the slots that nobody holds are
- * those of running handlers, and a few threads cannot run out of them, however many requests stand in line. */
+ * those of running handlers, and come back without anybody's help. */
 void http_request_handle(http_connection *c) {
     assay_http_server *server = c->server;
     bool waits = c->route->pace == ASSAY_HTTP_WAITS;
     if (!c->slot)
-        c->slot = http_slot_take(server, c->peer, waits);
+        c->slot = http_slot_take(server, c->peer, c->route->pace);
     else if (!waits)
         http_slot_unhold(server, c->slot);
     if (!c->slot) {

@@ -166,8 +166,8 @@ void http_answer(http_connection *c, const assay_http_response *response) {
         if (known_to_client(c, &tag)) r.status = MHD_HTTP_NOT_MODIFIED;
     }
     if (r.status == MHD_HTTP_NO_CONTENT || r.status == MHD_HTTP_NOT_MODIFIED) r.body = (assay_bytes){NULL, 0};
-    bool copy = r.body.len <= HTTP_SMALL_LEN || c->verb == HTTP_HEAD;
-    if (r.body.len > HTTP_SMALL_LEN && c->verb != HTTP_HEAD && !http_slot_hold(c->server, c->slot)) {
+    bool copy = r.body.len <= HTTP_SMALL_LEN || c->verb == HTTP_HEAD || c->slot->quick;
+    if (!copy && !http_slot_hold(c->server, c->slot)) {
         atomic_fetch_add(&c->server->refused, 1);
         assay_http_problem(&c->request, &r, ASSAY_F_BUSY, "too many large answers are under way");
         tag = (etag){""};

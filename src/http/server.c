@@ -161,6 +161,7 @@ static void server_free(assay_http_server *server) {
     http_slots_fini(server);
     assay_os_condition_fini(&server->watch_wake);
     assay_os_condition_fini(&server->job_there);
+    assay_os_condition_fini(&server->slot_there);
     assay_os_condition_fini(&server->calm);
     assay_os_mutex_fini(&server->lock);
     free(server);
@@ -184,6 +185,7 @@ assay_err assay_http_start(assay_http_server **out, uint16_t *port_out, const ch
     assay_os_mutex_init(&server->lock);
     assay_os_condition_init(&server->calm);
     assay_os_condition_init(&server->job_there);
+    assay_os_condition_init(&server->slot_there);
     assay_os_condition_init(&server->watch_wake);
     assay_err err = http_slots_init(server);
     if (!err) err = http_watch_init(server);
@@ -206,6 +208,7 @@ void assay_http_stop(assay_http_server *server) {
     if (!server) return;
     assay_os_mutex_lock(&server->lock);
     atomic_store(&server->stopping, true);
+    assay_os_condition_broadcast(&server->slot_there);
     assay_os_mutex_unlock(&server->lock);
     /* Nobody new; closed only when libmicrohttpd's threads, which may still look at it, are gone. */
     MHD_socket listener = MHD_quiesce_daemon(server->daemon);

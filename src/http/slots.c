@@ -10,28 +10,40 @@
 #define KEPT_LEN 16384 /* of every idle slot: what small requests touch */
 #define SECOND_NS UINT64_C(1000000000)
 
-assay_err http_slots_init(assay_http_server *server) {
+/* The largest body and answer of all routes, or of the quick ones. */
+static size_t size_of(const assay_http_server *server, bool quick) {
     size_t size = 0;
     for (size_t i = 0; i < server->routes_count; i++) {
         const assay_http_route *route = &server->routes[i];
-        if (route->body_max > SIZE_MAX / 4 || route->arena_max > SIZE_MAX / 4) return ASSAY_F_MEMORY;
+        if (quick && route->pace != ASSAY_HTTP_QUICK) continue;
+        if (route->body_max > SIZE_MAX / 4 || route->arena_max > SIZE_MAX / 4) return SIZE_MAX;
         if (route->body_max + route->arena_max > size) size = route->body_max + route->arena_max;
     }
-    size += 64 + ASSAY_HTTP_TARGET_LEN_MAX; /* the arena starts aligned; decoded query values lie behind it */
-    server->slots = calloc(server->limits.requests_in_memory, sizeof *server->slots);
+    return size + 64 + ASSAY_HTTP_TARGET_LEN_MAX; /* the arena starts aligned; decoded query values lie behind it */
+}
+
+assay_err http_slots_init(assay_http_server *server) {
+    /* One for each thread that runs quick handlers, so that those never want for a place; and of both kinds one more
+     * than is ever taken, for the watch, which gives memory back. */
+    uint32_t general = server->limits.requests_in_memory + 1, quick = server->limits.threads + 1;
+    size_t size = size_of(server, false), size_quick = size_of(server, true);
+    if (size == SIZE_MAX) return ASSAY_F_MEMORY;
+    server->slots = calloc(general + quick, sizeof *server->slots);
     if (!server->slots) return ASSAY_F_MEMORY;
-    for (uint32_t i = server->limits.requests_in_memory; i-- > 0;) {
+    server->slots_count = general + quick;
+    for (uint32_t i = 0; i < server->slots_count; i++) {
         http_slot *slot = &server->slots[i];
-        ASSAY_TRY(assay_os_reserve(&slot->region, size));
-        slot->next_free = server->free_slots;
-        server->free_slots = slot;
+        slot->quick = i >= general;
+        ASSAY_TRY(assay_os_reserve(&slot->region, slot->quick ? size_quick : size));
+        http_slot **list = slot->quick ? &server->quick_slots : &server->free_slots;
+        slot->next_free = *list;
+        *list = slot;
     }
     return ASSAY_OK;
 }
 
 void http_slots_fini(assay_http_server *server) {
-    for (uint32_t i = 0; server->slots && i < server->limits.requests_in_memory; i++)
-        assay_os_unreserve(&server->slots[i].region);
+    for (uint32_t i = 0; i < server->slots_count; i++) assay_os_unreserve(&server->slots[i].region);
     free(server->slots);
 }
 
@@ -39,16 +51,24 @@ void http_slots_fini(assay_http_server *server) {
 static bool may_hold(const assay_http_server *server, uint64_t peer) {
     uint32_t all = server->limits.requests_in_memory, of_peer = 0;
     if (server->held >= all / 4 * 3) return false;
-    for (uint32_t i = 0; i < all; i++) of_peer += server->slots[i].held && server->slots[i].peer == peer;
+    for (uint32_t i = 0; i < server->slots_count; i++)
+        of_peer += server->slots[i].held && server->slots[i].peer == peer;
     return of_peer < all / 2;
 }
 
-http_slot *http_slot_take(assay_http_server *server, uint64_t peer, bool held) {
+http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_pace pace) {
     assay_os_mutex_lock(&server->lock);
-    http_slot *slot = server->free_slots;
+    http_slot **list = pace == ASSAY_HTTP_QUICK ? &server->quick_slots : &server->free_slots;
+    bool held = pace == ASSAY_HTTP_WAITS;
+    while (pace == ASSAY_HTTP_WORKS && !*list && !atomic_load(&server->stopping)) {
+        server->slots_wanted++;
+        assay_os_condition_wait(&server->slot_there, &server->lock, ASSAY_OS_NO_DEADLINE);
+        server->slots_wanted--;
+    }
+    http_slot *slot = *list;
     if (atomic_load(&server->stopping) || (held && slot && !may_hold(server, peer))) slot = NULL;
     if (slot) {
-        server->free_slots = slot->next_free;
+        *list = slot->next_free;
         slot->taken = true;
         slot->peer = peer;
         slot->held = held;
@@ -56,6 +76,15 @@ http_slot *http_slot_take(assay_http_server *server, uint64_t peer, bool held) {
     }
     assay_os_mutex_unlock(&server->lock);
     return slot;
+}
+
+/* The caller holds the lock. */
+static void put_back(assay_http_server *server, http_slot *slot) {
+    http_slot **list = slot->quick ? &server->quick_slots : &server->free_slots;
+    slot->taken = false;
+    slot->next_free = *list;
+    *list = slot;
+    if (server->slots_wanted && !slot->quick) assay_os_condition_signal(&server->slot_there);
 }
 
 bool http_slot_hold(assay_http_server *server, http_slot *slot) {
@@ -94,18 +123,16 @@ void http_slot_give(assay_http_server *server, http_slot *slot) {
     }
     assay_os_mutex_lock(&server->lock);
     unhold(server, slot);
-    slot->taken = false;
-    slot->next_free = server->free_slots;
-    server->free_slots = slot;
+    put_back(server, slot);
     if (slot->dirty) http_watch_by(server, slot->released_ns + SECOND_NS);
     assay_os_mutex_unlock(&server->lock);
 }
 
-void http_slots_trim(assay_http_server *server, uint64_t now_ns) {
-    http_slot **at = &server->free_slots;
+static void trim_list(assay_http_server *server, http_slot **list, uint64_t now_ns) {
+    http_slot **at = list;
     while (*at) {
         http_slot *slot = *at;
-        if (!slot->dirty || now_ns - slot->released_ns < SECOND_NS) {
+        if (!slot->dirty || now_ns < slot->released_ns + SECOND_NS) {
             if (slot->dirty) http_watch_by(server, slot->released_ns + SECOND_NS);
             at = &slot->next_free;
             continue;
@@ -116,9 +143,9 @@ void http_slots_trim(assay_http_server *server, uint64_t now_ns) {
         release(slot);
         slot->released_ns = now_ns;
         assay_os_mutex_lock(&server->lock);
-        slot->taken = false;
-        slot->next_free = server->free_slots;
-        server->free_slots = slot;
-        at = &server->free_slots; /* the list may be another by now; what was released is passed over */
+        put_back(server, slot);
+        at = list; /* it may be another list by now; what was released is passed over */
     }
 }
+
+void http_slots_trim(assay_http_server *server, uint64_t now_ns) { trim_list(server, &server->free_slots, now_ns); }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define CHAIN_ID "test-0123456789ab"
-#define CHAIN_TIME 1795000000ll /* of the certificate's header */
+#define CHAIN_TIME 1700000000ll /* of the certificate's header; in the past of every clock */
 #define CHAIN_HEIGHT 1000
 
 /* What a test may choose; zero means the usual. */

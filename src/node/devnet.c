@@ -315,6 +315,11 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
         assay_os_format(why, why_cap, "validator %u", i);
         ASSAY_TRY(validator_open(&node->validators[i]));
     }
+    /* Everybody can be written to before anybody speaks. */
+    for (uint32_t i = 0; i < node->count; i++) {
+        inbox_open(&node->validators[i].inbox, true);
+        atomic_store(&node->validators[i].alive, true);
+    }
     for (uint32_t i = 0; i < node->count; i++) ASSAY_TRY(validator_start(&node->validators[i]));
     assay_os_format(why, why_cap, "the first block");
     ASSAY_TRY(await_first_block(node));

@@ -193,7 +193,8 @@ typedef struct validator {
     timer timers[TIMERS_MAX];
     assay_duplicate_vote evidence[PENDING_EVIDENCE_MAX];
     uint32_t evidence_count;
-    int64_t hello_height;  /* where we stood at the last look */
+    int64_t hello_height;  /* where we stood at the last look; when we look again, and after how long */
+    uint64_t hello_at_ns, hello_wait_ns;
     uint64_t asked_height; /* block asked for, and when */
     uint64_t asked_at_ns;
     uint64_t tip_seen;     /* highest height that a peer claims */

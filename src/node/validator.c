@@ -283,17 +283,35 @@ static assay_err skip_signed_rounds(validator *v) {
     return ASSAY_OK;
 }
 
+/* Packets can be lost; a word now and then finds out who lacks what. Standing still at one height is the sign: first after a blink (a network that has just
+ * started), then ever less often, and never more often than a busy process can bear. */
+#define HELLO_FIRST_NS 30000000ull
+#define HELLO_LAST_NS 1000000000ull
+
+static void say_hello(validator *v, uint64_t now) {
+    uint64_t least = v->node->count > 16 ? HELLO_LAST_NS * 2 : HELLO_FIRST_NS;
+    if (v->hello_height == v->chain->height) {
+        sync_hello(v);
+        v->hello_wait_ns = v->hello_wait_ns * 2 < HELLO_LAST_NS ? v->hello_wait_ns * 2 : HELLO_LAST_NS;
+    } else {
+        v->hello_wait_ns = 8 * HELLO_FIRST_NS;
+    }
+    if (v->hello_wait_ns < least) v->hello_wait_ns = least;
+    v->hello_height = v->chain->height;
+    v->hello_at_ns = now + v->hello_wait_ns;
+}
+
 static assay_err live(validator *v) {
-    static const uint64_t ask_ns = 500000000;
     delivery deliveries[BATCH_MAX];
     ASSAY_TRY(consensus_begin(v));
     ASSAY_TRY(lock_recall(v));
     ASSAY_TRY(skip_signed_rounds(v));
-    sync_hello(v);
-    uint64_t hello_at = assay_os_monotonic_ns() + ask_ns;
+    v->hello_height = v->chain->height;
+    v->hello_wait_ns = 0;
+    say_hello(v, assay_os_monotonic_ns());
     while (!atomic_load(&v->stopping)) {
         uint64_t deadline = consensus_deadline(v);
-        if (deadline > hello_at) deadline = hello_at;
+        if (deadline > v->hello_at_ns) deadline = v->hello_at_ns;
         size_t count = inbox_take(&v->inbox, deliveries, BATCH_MAX, deadline);
         assay_err err = atomic_load(&v->stopping) ? ASSAY_OK : turn(v, deliveries, count);
         for (size_t i = 0; i < count; i++) {
@@ -304,11 +322,7 @@ static assay_err live(validator *v) {
         uint64_t now = assay_os_monotonic_ns();
         ASSAY_TRY(consensus_timers(v, now));
         ASSAY_TRY(consensus_drain(v));
-        if (now < hello_at) continue;
-        /* Packets can be lost; a word now and then finds out who lacks what. Standing still at one height is the sign. */
-        if (v->hello_height == v->chain->height) sync_hello(v);
-        v->hello_height = v->chain->height;
-        hello_at = now + ask_ns * (v->node->count > 16 ? 8 : 2);
+        if (now >= v->hello_at_ns) say_hello(v, now);
     }
     return ASSAY_OK;
 }
@@ -326,7 +340,6 @@ static void run(void *context) {
 }
 
 assay_err validator_start(validator *v) {
-    v->hello_height = -1;
     v->effects_pending = false;
     memset(v->timers, 0, sizeof v->timers);
     inbox_open(&v->inbox, true);

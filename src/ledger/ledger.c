@@ -7,9 +7,8 @@
 
 /* What decoding the largest transaction may take, however hostile it is, beside what its signature is over. */
 static size_t scratch_least(void) {
-    size_t tx = assay_tx_decode_footprint(ASSAY_TX_LEN_MAX);
-    size_t handler = (size_t)1 << 16; /* a few records and their lists */
-    return tx + handler + 2 * ASSAY_TX_LEN_MAX;
+    size_t handler = (size_t)1 << 17; /* a batch of signatures; a few records and their lists */
+    return assay_tx_decode_footprint(ASSAY_TX_LEN_MAX) + 2 * ASSAY_TX_LEN_MAX + ASSAY_BLOCK_TXS_MAX + handler;
 }
 
 static void keep_chain(assay_ledger *ledger, const assay_rule_chain *chain, const assay_params *params) {
@@ -111,16 +110,24 @@ assay_err assay_ledger_init(assay_ledger *ledger, assay_ledger_power **powers, u
 
 /* ---- a block --------------------------------------------------------------------------------------------------- */
 
-/* Room for events: what does not fit is counted and dropped, so that no block can ask for more. Their subjects come
- * last in keep, and what they leave is given back. */
+/* Memory that is not cleared, and so not touched before it is used. */
+static assay_err cut(assay_arena *out, assay_arena *keep, size_t size) {
+    size_t pad = (size_t)(-(uintptr_t)keep->at & (_Alignof(max_align_t) - 1)), have = (size_t)(keep->end - keep->at);
+    if (pad > have || size > have - pad) return ASSAY_F_MEMORY;
+    *out = assay_base_arena(keep->at + pad, size);
+    keep->at += pad + size;
+    return ASSAY_OK;
+}
+
+/* Room for events: what does not fit is counted and dropped, so that no block can ask for more. Most blocks need none
+ * of it. */
 static assay_err events_begin(assay_rule_events *events, assay_arena *keep, uint32_t txs_count) {
     enum { SUBJECT = 64 }; /* bytes of a subject, on average: an address is 44, a name with its version at most 194 */
     uint32_t cap = ASSAY_LEDGER_EVENTS_MAX + 2 * (txs_count < ASSAY_BLOCK_TXS_MAX ? txs_count : ASSAY_BLOCK_TXS_MAX);
-    *events = (assay_rule_events){.items = ASSAY_NEW(keep, assay_rule_event, cap), .cap = cap};
-    uint8_t *subjects = ASSAY_NEW(keep, uint8_t, (size_t)cap *SUBJECT);
-    if (!events->items || !subjects) return ASSAY_F_MEMORY;
-    events->keep = assay_base_arena(subjects, (size_t)cap * SUBJECT);
-    return ASSAY_OK;
+    assay_arena items;
+    ASSAY_TRY(cut(&items, keep, cap * sizeof(assay_rule_event)));
+    *events = (assay_rule_events){.items = (assay_rule_event *)(void *)items.at, .cap = cap};
+    return cut(&events->keep, keep, (size_t)cap * SUBJECT);
 }
 
 /* What the engine says about those who vote. */
@@ -169,8 +176,10 @@ static assay_err run_all(const assay_ledger *ledger, assay_rule_context *context
     return ASSAY_OK;
 }
 
-/* Slashing before staking, which makes the set that models then asks about; the totals last. */
+/* Whoever closing windows or slashing jails leaves the set that staking makes, which is the one that attests; the
+ * totals last. */
 static assay_err block_end(assay_rule_context *context, assay_ledger_result *out, assay_arena *keep) {
+    ASSAY_TRY(assay_models_close_block(context));
     ASSAY_TRY(assay_slashing_end_block(context));
     ASSAY_TRY(assay_staking_end_block(context, &out->powers, &out->powers_count, keep));
     ASSAY_TRY(assay_models_end_block(context, out->powers_count > 0));

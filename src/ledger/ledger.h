@@ -27,7 +27,7 @@ typedef struct assay_ledger assay_ledger;
 /* assay_ledger_open - a ledger over a state. keep: its own few KiB. scratch stays the ledger's: memory for decoding one
  * transaction, verifying a batch, closing one block; 8 MiB is ample, and a genesis of 100,000 accounts asks for no
  * more. Reads the parameters if the chain is initialised. ASSAY_F_MEMORY if scratch could not hold what a hostile
- * transaction asks for (about 2.5 MiB); ASSAY_F_*. */
+ * transaction asks for (about 1 MiB); ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_ledger_open(assay_ledger **out, assay_arena *keep, assay_arena scratch,
                                            assay_state *state);
 

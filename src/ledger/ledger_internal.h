@@ -4,6 +4,7 @@
 #ifndef ASSAY_LEDGER_INTERNAL_H
 #define ASSAY_LEDGER_INTERNAL_H
 
+#include <stddef.h>
 #include <string.h>
 
 #include "ledger/accounts/accounts.h"

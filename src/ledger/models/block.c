@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A block's end: what became attested, which windows closed, what this block draws.
+ * A block's end: which windows close, what this block draws; and then, when the set is made, what became attested.
  *
- * In this order: an opening that came in the last block of a window counts before the window closes. */
+ * No opening is lost by that order: in a block in which a version's window has passed, none of its checks can be
+ * opened. */
 #include "models_internal.h"
 
 assay_err assay_models_params_check(const assay_params *params) {
@@ -268,12 +269,16 @@ static assay_err draw(assay_rule_context *context, const models_entry *entry, bo
 
 /* ---- the block's end ------------------------------------------------------------------------------------------- */
 
-assay_err assay_models_end_block(assay_rule_context *context, bool set_changed) {
+assay_err assay_models_close_block(assay_rule_context *context) {
     bool left;
-    ASSAY_TRY(walk(context, "models/test/", &left, test_and_forget));
-    if (set_changed) ASSAY_TRY(walk(context, "models/open/", &left, test_and_keep));
     ASSAY_TRY(assay_models_close_windows(context, close_window));
     ASSAY_TRY(walk(context, "models/draw/", &left, draw));
     if (left) assay_rule_recheck(context, context->height + 1);
     return ASSAY_OK;
+}
+
+assay_err assay_models_end_block(assay_rule_context *context, bool set_changed) {
+    bool left;
+    ASSAY_TRY(walk(context, "models/test/", &left, test_and_forget));
+    return set_changed ? walk(context, "models/open/", &left, test_and_keep) : ASSAY_OK;
 }

@@ -15,9 +15,14 @@ typedef struct search {
     uint32_t max;
 } search;
 
-static assay_err describe(assay_models_duty *duty, assay_arena *keep, const models_version *version) {
+/* One more duty, of which there is room: count < max. */
+static assay_err add(search *s, assay_models_duty **out, assay_models_duty_kind kind, const models_version *version) {
     const assay_version_record *r = &version->record;
+    if (!s->list) s->list = ASSAY_NEW(s->keep, assay_models_duty, s->max);
+    if (!s->list) return ASSAY_F_MEMORY;
+    assay_models_duty *duty = *out = &s->list[s->count++];
     *duty = (assay_models_duty){
+        .kind = kind,
         .root = r->root,
         .size = r->size,
         .files = r->files,
@@ -25,14 +30,14 @@ static assay_err describe(assay_models_duty *duty, assay_arena *keep, const mode
         .recorded_height = r->recorded_height,
         .recorded_block = r->recorded_block,
     };
-    ASSAY_TRY(assay_base_arena_copy(&duty->name, keep, version->name));
-    return assay_base_arena_copy(&duty->version, keep, version->version);
+    ASSAY_TRY(assay_base_arena_copy(&duty->name, s->keep, version->name));
+    return assay_base_arena_copy(&duty->version, s->keep, version->version);
 }
 
 /* A verdict here only says that nothing is to be done. */
 static assay_err fault_of(assay_err err) { return assay_base_err_is_fault(err) ? err : ASSAY_OK; }
 
-static assay_err add_opening(search *s, const models_entry *entry, assay_arena scratch) {
+static assay_err look_at_check(search *s, const models_entry *entry, assay_arena scratch) {
     models_version version;
     assay_models_check_record check;
     bool found;
@@ -49,10 +54,9 @@ static assay_err add_opening(search *s, const models_entry *entry, assay_arena s
     if (!found || check.state != ASSAY_MODELS_PENDING) return ASSAY_F_CORRUPT;
     if (assay_models_opening_is_due(&s->params, &check, s->now) != ASSAY_OK) return ASSAY_OK;
 
-    assay_models_duty *duty = &s->list[s->count++];
+    assay_models_duty *duty;
     uint64_t chunks[ASSAY_OPENING_ENTRIES_MAX];
-    ASSAY_TRY(describe(duty, s->keep, &version));
-    duty->kind = ASSAY_DUTY_OPEN;
+    ASSAY_TRY(add(s, &duty, ASSAY_DUTY_OPEN, &version));
     duty->custody_root = check.custody_root;
     duty->draws_count = assay_models_draw_list(chunks, &check, version.record.chunks);
     duty->draws = ASSAY_NEW(s->keep, uint64_t, duty->draws_count);
@@ -61,7 +65,7 @@ static assay_err add_opening(search *s, const models_entry *entry, assay_arena s
     return ASSAY_OK;
 }
 
-static assay_err add_check(search *s, const models_entry *entry, assay_arena scratch) {
+static assay_err look_at_version(search *s, const models_entry *entry, assay_arena scratch) {
     models_version version;
     assay_models_check_record check;
     bool found;
@@ -72,14 +76,12 @@ static assay_err add_check(search *s, const models_entry *entry, assay_arena scr
     if (!found) return ASSAY_F_CORRUPT;
     assay_err err = assay_models_is_open(s->view, &s->params, &version.record, s->now);
     if (err != ASSAY_OK) return fault_of(err);
-    assay_models_duty *duty = &s->list[s->count++];
-    ASSAY_TRY(describe(duty, s->keep, &version));
-    duty->kind = ASSAY_DUTY_CHECK;
-    return ASSAY_OK;
+    assay_models_duty *duty;
+    return add(s, &duty, ASSAY_DUTY_CHECK, &version);
 }
 
 static assay_err walk(search *s, const assay_rule_key *prefix, assay_arena scratch,
-                      assay_err (*add)(search *s, const models_entry *entry, assay_arena scratch)) {
+                      assay_err (*look)(search *s, const models_entry *entry, assay_arena scratch)) {
     assay_rule_key last = *prefix;
     while (s->count < s->max) {
         models_entry entry;
@@ -88,7 +90,7 @@ static assay_err walk(search *s, const assay_rule_key *prefix, assay_arena scrat
         ASSAY_TRY(assay_rule_next(s->view, &key, &entry, &found, NULL, &assay_models_entry_table, prefix, &last));
         if (!found) return ASSAY_OK;
         ASSAY_TRY(assay_rule_key_copy(&last, key));
-        ASSAY_TRY(add(s, &entry, scratch));
+        ASSAY_TRY(look(s, &entry, scratch));
     }
     return ASSAY_OK;
 }
@@ -116,11 +118,9 @@ assay_err assay_models_duties(assay_models_duty **out, uint32_t *count, assay_ar
     if (!found || s.validator.power == 0) return ASSAY_OK;
     ASSAY_TRY(begin(&s, &found, reader, scratch));
     if (!found) return ASSAY_OK;
-    s.list = ASSAY_NEW(keep, assay_models_duty, max);
-    if (!s.list) return ASSAY_F_MEMORY;
     ready = assay_models_key_readies(s.validator.owner);
-    ASSAY_TRY(walk(&s, &ready, scratch, add_opening));
-    ASSAY_TRY(walk(&s, &open, scratch, add_check));
+    ASSAY_TRY(walk(&s, &ready, scratch, look_at_check));
+    ASSAY_TRY(walk(&s, &open, scratch, look_at_version));
     *out = s.list;
     *count = s.count;
     return ASSAY_OK;

@@ -156,9 +156,13 @@ ASSAY_MUST_USE assay_err assay_models_report(assay_rule_context *context, const 
 
 /* assay_models_params_check - ASSAY_E_RANGE if draws and chunks are 0 or do not fit one record and one opening. */
 ASSAY_MUST_USE assay_err assay_models_params_check(const assay_params *params);
-/* assay_models_end_block - after staking's end: attests what now has more than 2/3 of the power in force (where
- * something was opened; everywhere if set_changed), closes windows (lapsed versions, void checks, missed duties),
- * draws. Writes nothing to the tree unless one of these happens. ASSAY_F_*. */
+/* assay_models_close_block - before slashing's and staking's end, so that whoever is jailed for it leaves with this
+ * block: closes windows (lapsed versions, void checks, missed duties), then draws. Writes nothing to the tree unless
+ * one of these happens. ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_models_close_block(assay_rule_context *context);
+/* assay_models_end_block - after staking's end, which made the set: attests what now has more than 2/3 of the power in
+ * force; where something was opened in this block, or everywhere if set_changed. Writes nothing to the tree unless one
+ * of these happens. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_models_end_block(assay_rule_context *context, bool set_changed);
 
 /* ---- queries (any view: the journal, or a snapshot from any thread)

@@ -326,6 +326,9 @@ static void test_draws_are_bounded(void **state) {
         assay_models_check_record check = work_check_of(c, &w, 0, &found);
         assert_int_equal(check.chunks_per_draw, expected[round]);
         if (round < 4) chain_run_to(c, check.drawn_height + 8);
+        /* Silent for the fourth time: out of the set in the very block in which the window closed. */
+        assert_int_equal(chain_validator(c, 0).jailed, round == 3);
+        assert_int_equal(c->one.result.powers_count, round == 3);
     }
     assert_int_equal(open_by(c, &w, 0), ASSAY_OK); /* 64 entries fit a transaction */
     chain_free(c);

@@ -22,7 +22,7 @@ enum {
     BLOCK = 250, /* transactions in a block, about */
     OWNERS = 64, /* the chain's own, and late ones */
     ACTORS = CHAIN_ACCOUNTS + OWNERS,
-    WORKS = 6, /* versions that are really checked and opened, at a time */
+    WORKS = 3, /* versions that are really checked and opened, at a time */
     FEE = 700
 };
 
@@ -79,10 +79,8 @@ static world *world_new(uint64_t seed) {
     world *w = memory_take(sizeof *w);
     memset(w, 0, sizeof *w);
     assay_params params = chain_params();
-    params.validators_max = 8; /* those of genesis: who comes later must outbid one */
+    params.validators_max = 12; /* some who come later sit, others wait */
     params.downtime_window_blocks = 40;
-    params.attest_blocks = 30;
-    params.attest_seconds = 300;
     params.duty_blocks = 12;
     params.duty_seconds = 120;
     w->seed = seed;
@@ -247,7 +245,7 @@ static void add_any(world *w) {
         add_stake(w, from, 2);
     else if (dice < 9800)
         add_create(w);
-    else if (dice < 9802)
+    else if (dice < 9815)
         add_evidence(w, from);
     else if (dice < 9840)
         add_register(w, from);
@@ -299,7 +297,7 @@ static void add_work(world *w) {
     }
     assay_models_check_record check = work_check_of(w->c, made, n, &found);
     if (!found || check.state != ASSAY_MODELS_PENDING)
-        counted(w, "check", work_add_check(w->c, made, n, below(w, 20) == 0));
+        counted(w, "check", work_add_check(w->c, made, n, below(w, 60) == 0));
     else if (check.drawn_height && below(w, 4))
         counted(w, "opening", work_add_opening(w->c, made, n));
 }

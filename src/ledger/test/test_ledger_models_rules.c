@@ -463,6 +463,102 @@ static void test_missed_duty(void **state) {
     chain_free(c);
 }
 
+/* Rows of an index. */
+static uint32_t index_rows(chain *c, const char *prefix) {
+    assay_state_reader reader = memory_reader(&c->one.storage);
+    assay_bytes begin = text(prefix), from = begin, key = {NULL, 0}, value;
+    bool found = true;
+    for (uint32_t count = 0;; count++) {
+        assert_int_equal(reader.next(reader.context, ASSAY_SPACE_SIDE, from, count > 0, &key, &value, &found),
+                         ASSAY_OK);
+        if (!found || key.len < begin.len || memcmp(key.ptr, begin.ptr, begin.len) != 0) return count;
+        from = key;
+    }
+}
+
+/* Who came after the attestation has missed nothing; and when all is over, no index remembers anything. */
+static void test_newcomer(void **state) {
+    (void)state;
+    chain *c = chain_new(4);
+    work w;
+    work_make(&w, "acme/ocr", "1", 11);
+    assert_int_equal(registers(c, 0, work_register(&w)), ASSAY_OK);
+    attest(c, &w, 4);
+    assay_version_record r = work_record(c, &w);
+    assert_int_equal(r.status, ASSAY_VERSION_ATTESTED);
+    const signer *owner = &c->owners[9];
+    assay_bytes id = assay_base_bytes_str(c->chain_id);
+    assay_msg_validator_create create = {
+        .consensus_key = c->consensus[9].key,
+        .attestation_key = c->attestation[9].key,
+        .consensus_proof = chain_proof(&c->consensus[9], "consensus-key", id, owner->address),
+        .attestation_proof = chain_proof(&c->attestation[9], "attestation-key", id, owner->address),
+        .self_bond = CHAIN_BOND,
+        .moniker = text("late"),
+    };
+    ASSAY_ASSERT_CODE(c, owner, validator_create, &create, ASSAY_OK);
+    chain_run_to(c, r.attested_height + 24);
+    assert_true(chain_validator(c, 9).power > 0);
+    assay_models_duty *list;
+    assert_int_equal(duties_of(c, &c->attestation[9], &list, 8), 1); /* it may still check */
+    for (int i = 0; i < 4; i++) {
+        chain_block(c);
+        assert_null(chain_event(c, "missed-duty"));
+    }
+    assert_int_equal(duties_of(c, &c->attestation[9], &list, 8), 0);
+    static const char *const empty[] = {"models/open/", "models/draw/",   "models/ready/",
+                                        "models/test/", "models/height/", "models/time/"};
+    for (size_t i = 0; i < 4; i++) assert_int_equal(index_rows(c, empty[i]), 0);
+    assert_int_equal(index_rows(c, "models/root/"), 1);
+
+    /* One that lapses, with a check in flight and one that waits for its opening. */
+    work_make(&w, "acme/ocr", "2", 12);
+    assert_int_equal(registers(c, 0, work_register(&w)), ASSAY_OK);
+    uint64_t lapses = chain_height(c) + 41;
+    assert_int_equal(index_rows(c, "models/root/"), 2);
+    chain_run_to(c, lapses - 8);
+    work_add_check(c, &w, 0, false);
+    chain_run_to(c, lapses - 2);
+    work_add_check(c, &w, 1, false);
+    chain_block(c);
+    assert_int_equal(index_rows(c, "models/ready/"), 1);
+    assert_int_equal(index_rows(c, "models/draw/"), 1);
+    chain_run_to(c, lapses + 80);
+    assert_int_equal(status_of(c, "acme/ocr", "2"), ASSAY_VERSION_LAPSED);
+    for (size_t i = 0; i < 6; i++) assert_int_equal(index_rows(c, empty[i]), 0);
+    assert_int_equal(index_rows(c, "models/root/"), 1);
+    chain_free(c);
+}
+
+/* More windows close at once than one block may close: the rest in the next, oldest first, and nothing is forgotten. */
+static void test_many_windows(void **state) {
+    (void)state;
+    chain *c = chain_new(1);
+    const uint32_t many = ASSAY_MODELS_DUE_MAX + 100;
+    for (uint32_t i = 0; i < many; i++) {
+        char version[24];
+        snprintf(version, sizeof version, "%u", i);
+        assay_msg_register m = proper("acme/ocr", version);
+        chain_add(c, &c->accounts[0], (assay_tx_body){.register_version = &m});
+    }
+    const assay_ledger_result *result = chain_block(c);
+    for (uint32_t i = 0; i < many; i++) assert_int_equal(result->results[i].code, ASSAY_OK);
+    chain_run_to(c, 41);
+    uint32_t lapsed = 0;
+    const uint32_t expected[] = {ASSAY_MODELS_DUE_MAX, 100, 0};
+    for (uint32_t block = 0; block < 3; block++) {
+        chain_block(c);
+        uint32_t now = 0;
+        for (uint32_t i = 0; i < c->one.result.events_count; i++)
+            now += strcmp(c->one.result.events[i].kind, "lapsed") == 0;
+        assert_int_equal(now, expected[block]);
+        lapsed += now;
+    }
+    assert_int_equal(lapsed, many);
+    assert_int_equal(index_rows(c, "models/open/"), 0);
+    chain_free(c);
+}
+
 /* ---- checks, status, reports ----------------------------------------------------------------------------------- */
 
 static void test_wrong_checks(void **state) {
@@ -680,6 +776,8 @@ int main(void) {
         cmocka_unit_test(test_lapse_needs_both),
         cmocka_unit_test(test_duties),
         cmocka_unit_test(test_missed_duty),
+        cmocka_unit_test(test_newcomer),
+        cmocka_unit_test(test_many_windows),
         cmocka_unit_test(test_wrong_checks),
         cmocka_unit_test(test_status),
         cmocka_unit_test(test_reports),

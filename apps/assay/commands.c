@@ -49,7 +49,7 @@ const command_row commands[] = {
      "Opens no connection and needs no account: the certificate (beside PATH, or --cert) and a trust file suffice. "
      "Verified means the same bytes as published, and no more: it is no judgement of safety. A change is named by "
      "file, "
-     "tensor and byte range.",
+     "tensor and byte range. The program assay-verify is the same walk with nothing else in it.",
      "assay verify ./model --trust trust.json",
      BIT(OPTION_CERT) | BIT(OPTION_TRUST) | BIT(OPTION_ALLOW_AGE) | BIT(OPTION_ALLOW_OVERLAP) | BIT(OPTION_THREADS), 1,
      1, run_verify},

@@ -85,7 +85,7 @@ static assay_err help_all(call *c) {
 }
 
 assay_err run_help(call *c) {
-    if (has(c, OPTION_HELP) && strcmp(c->command->name, "help") != 0) return help_command(c, c->command);
+    if (has(c, OPTION_HELP)) return help_command(c, c->command);
     if (c->words_count == 0) return help_all(c);
     int taken = 0;
     const command_row *found = command_find(c->words, c->words_count, &taken);

@@ -114,7 +114,7 @@ static assay_err manual_all(call *c) {
            "default.\n.TP\n$XDG_STATE_HOME/assay/devnet\\-PORT.json\nwhere a running devnet of this user has its first "
            "key; ~/.local/state by default.\n");
     exit_status(c);
-    out(c, ".SH SEE ALSO\n.BR assayd (1),\n.BR assay\\-verify (1)\n");
+    out(c, ".SH SEE ALSO\n.BR assayd (1),\n.BR assay\\-certificate (5),\n.BR assay\\-trust (5)\n");
     return ASSAY_OK;
 }
 

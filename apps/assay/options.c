@@ -55,10 +55,11 @@ assay_err usage(call *c, const char *format, ...) {
 
 /* ---- what was meant ---------------------------------------------------------------------------------------------- */
 
-/* Changes that make b of a: letters put in, taken out, replaced, or two neighbours exchanged. Long words: many. */
+/* Changes that make b of a: letters put in, taken out, replaced, or two neighbours exchanged.
+ * SIZE_MAX for words that are longer than any of ours. */
 static size_t distance(const char *a, const char *b) {
     size_t a_len = strlen(a), b_len = strlen(b);
-    if (a_len > WORD_LEN_MAX || b_len > WORD_LEN_MAX) return WORD_LEN_MAX;
+    if (a_len > WORD_LEN_MAX || b_len > WORD_LEN_MAX) return SIZE_MAX;
     size_t rows[3][WORD_LEN_MAX + 1], *before_last = rows[0], *last = rows[1], *row = rows[2];
     for (size_t k = 0; k <= b_len; k++) last[k] = k;
     for (size_t i = 1; i <= a_len; i++) {

@@ -13,7 +13,7 @@
 #define BLOCKS_MIN 3         /* the block of this round, a locked one, and one of the next height */
 #define EFFECTS_MAX 128      /* that wait to be taken */
 #define EFFECTS_SPARE 64     /* free places that every input finds: more than any input emits */
-#define FAULTS_PER_HEIGHT 8  /* double votes of one validator that are told */
+#define FAULTS_PER_HEIGHT 16 /* double votes of one validator that are told; half as many of all at once */
 #define SECONDS_PER_VOTER 2  /* further votes of an equivocator that count without support by others */
 #define PROPOSAL_LEN_MAX 256 /* of an encoded proposal */
 #define VOTE_LEN_MAX 256     /* of an encoded vote, with a field's key and length */
@@ -165,6 +165,7 @@ struct assay_bft {
 
     second_vote *seconds; /* pool */
     second_vote *seconds_free;
+    size_t seconds_used;
     pending_fault *faults;
     uint32_t faults_count, faults_max;
     uint8_t *faults_told; /* [validators] in this height */

@@ -8,12 +8,9 @@
 
 /* ---- opening ----------------------------------------------------------------------------------------------------- */
 
-static uint32_t faults_max_of(uint32_t validators_max) { return 4 * validators_max + 16; }
-
 size_t assay_bft_footprint(uint32_t validators_max) {
     size_t n = validators_max;
-    return sizeof(assay_bft) + n * (sizeof(int32_t) + sizeof(uint8_t) + sizeof(assay_commit_sig)) +
-           faults_max_of(validators_max) * sizeof(pending_fault) + 5 * 64;
+    return sizeof(assay_bft) + n * (sizeof(int32_t) + sizeof(uint8_t) + sizeof(assay_commit_sig)) + 4 * 64;
 }
 
 /* A message of all votes of a round, both types. */
@@ -51,9 +48,7 @@ assay_err assay_bft_open(assay_bft **out, assay_arena *keep, assay_arena height_
     bft->highest = ASSAY_NEW(keep, int32_t, validators_max);
     bft->faults_told = ASSAY_NEW(keep, uint8_t, validators_max);
     bft->commit_sigs = ASSAY_NEW(keep, assay_commit_sig, validators_max);
-    bft->faults_max = faults_max_of(validators_max);
-    bft->faults = ASSAY_NEW(keep, pending_fault, bft->faults_max);
-    if (!bft->highest || !bft->faults_told || !bft->commit_sigs || !bft->faults) return ASSAY_F_MEMORY;
+    if (!bft->highest || !bft->faults_told || !bft->commit_sigs) return ASSAY_F_MEMORY;
     static const assay_public_key none = {0};
     bft->has_key = memcmp(config->public_key.b, none.b, sizeof none.b) != 0;
     bft->address = assay_crypto_address(config->public_key);
@@ -359,7 +354,7 @@ assay_err assay_bft_message(assay_bft *bft, assay_bytes bytes) {
 
 /* ---- a lock that was kept ---------------------------------------------------------------------------------------- */
 
-/* The block of a lock, and a proposal for it; the proposal may be of an earlier round than the lock. */
+/* The block of a lock, and a proposal for it, which may be of another round than the lock. */
 static assay_err recall_block(assay_bft *bft, const assay_proposal *p, assay_bytes block, int32_t round) {
     block_slot *slot;
     uint32_t proposer;
@@ -387,14 +382,13 @@ static assay_err recall_message(assay_bft *bft, const message *m) {
     if (!m->proposal.len || !m->votes_count) return ASSAY_E_ENCODING;
     ASSAY_TRY(votes_read(&votes, &bft->scratch, m));
     ASSAY_TRY(assay_bft_proposal_read(&p, m->proposal));
-    if (p.height != bft->height) return ASSAY_OK;
     int32_t round = votes[0].round;
     for (uint32_t i = 0; i < m->votes_count; i++) {
         bool is_of_lock = votes[i].type == ASSAY_PREVOTE && votes[i].height == p.height && votes[i].round == round &&
                           assay_block_id_eq(&votes[i].block_id, &p.block_id);
         if (!is_of_lock) return ASSAY_E_ENCODING;
     }
-    if (p.round > round || bft->locked_round >= round) return ASSAY_E_ENCODING;
+    if (p.height != bft->height || bft->locked_round >= round) return ASSAY_OK; /* over, or recalled already */
     bft->locked_round = round; /* from here on, whatever else is damaged: this is what was signed for */
     bft->locked_id = p.block_id;
     ASSAY_TRY(recall_block(bft, &p, m->block, round));

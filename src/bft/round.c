@@ -5,7 +5,8 @@
  *   - where nobody is left to wait for, or nil has 2/3, the round goes on without its timeout;
  *   - a block counts as proposed in a round if it has a polka there, whoever's message brought its bytes;
  *   - L55 takes more than a third of power at a round *or above it*;
- *   - when the signer refuses, the timeouts run as if votes had come, so that a round passes. */
+ *   - when the signer refuses, the timeouts run as if votes had come, so that a round passes; and who is seen in a later
+ *     step or round counts as arrived where L34 and L47 wait for 2f+1 messages. */
 #include "bft_internal.h"
 
 /* ---- who proposes ------------------------------------------------------------------------------------------------ */
@@ -215,11 +216,29 @@ static bool try_precommit_nil(assay_bft *bft) {
     return true;
 }
 
+/* More than 2/3 of power have voted in this step of this round, or are beyond it. The paper asks for votes of the step alone;
+ * but one that restarted never casts what its signer signed and lost, and others would wait for it for ever. */
+static bool most_arrived(const assay_bft *bft, assay_vote_type type) {
+    const assay_validator_set *set = &bft->chain->validators;
+    const vote_set *prevotes = &bft->current->sets[0], *precommits = &bft->current->sets[1];
+    bool is_prevote = type == ASSAY_PREVOTE;
+    uint64_t power = is_prevote ? prevotes->power : precommits->power;
+    if (assay_base_more_than(power, set->total_power, 2, 3)) return true;
+    uint64_t at_most = power + (is_prevote ? precommits->power : 0) + bft->above;
+    if (!assay_base_more_than(at_most, set->total_power, 2, 3)) return false;
+    power = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const ballot *first = &prevotes->ballots[i], *second = &precommits->ballots[i];
+        bool arrived = bft->highest[i] > bft->round || (second->tally != NO_TALLY && second->verified) ||
+                       (is_prevote && first->tally != NO_TALLY && first->verified);
+        if (arrived) power += set->validators[i].power;
+    }
+    return assay_base_more_than(power, set->total_power, 2, 3);
+}
+
 /* L34 */
 static void wait_for_prevotes(assay_bft *bft) {
-    const vote_set *prevotes = &bft->current->sets[0];
-    if (bft->step == ASSAY_STEP_PREVOTE &&
-        assay_base_more_than(prevotes->power, bft->chain->validators.total_power, 2, 3))
+    if (bft->step == ASSAY_STEP_PREVOTE && !bft->current->prevote_waits && most_arrived(bft, ASSAY_PREVOTE))
         assay_bft_wait_schedule(bft, bft->current, ASSAY_STEP_PREVOTE_WAIT);
 }
 
@@ -234,7 +253,7 @@ static bool try_next_round(assay_bft *bft, assay_err *err) {
         *err = assay_bft_round_start(bft, bft->round + 1);
         return true;
     }
-    if (assay_base_more_than(precommits->power, bft->chain->validators.total_power, 2, 3))
+    if (!now->precommit_waits && most_arrived(bft, ASSAY_PRECOMMIT))
         assay_bft_wait_schedule(bft, now, ASSAY_STEP_PRECOMMIT_WAIT);
     return false;
 }

@@ -9,6 +9,7 @@
 
 static size_t tallies_max(uint32_t validators) { return (size_t)validators * (1 + SECONDS_PER_VOTER); }
 static size_t seconds_max(uint32_t validators) { return (size_t)validators * 4; }
+static uint32_t faults_max(uint32_t validators) { return validators * (FAULTS_PER_HEIGHT / 2) + FAULTS_PER_HEIGHT; }
 
 /* ---- memory ------------------------------------------------------------------------------------------------------ */
 
@@ -18,7 +19,8 @@ static size_t aligned(size_t size) { return (size + ALIGN - 1) / ALIGN * ALIGN; 
 
 size_t assay_bft_votes_footprint(uint32_t validators_max) {
     size_t set = aligned(sizeof(ballot) * validators_max) + aligned(sizeof(tally) * tallies_max(validators_max));
-    return 2 * ROUNDS_MAX * set + aligned(sizeof(second_vote) * seconds_max(validators_max)) + ALIGN;
+    return 2 * ROUNDS_MAX * set + aligned(sizeof(second_vote) * seconds_max(validators_max)) +
+           aligned(sizeof(pending_fault) * faults_max(validators_max)) + ALIGN;
 }
 
 /* Memory as it is: 32 sets of a thousand validators are touched only when a round is begun in them. */
@@ -39,10 +41,8 @@ void assay_bft_votes_open(assay_bft *bft, assay_arena *memory) {
         }
     }
     bft->seconds = carve(memory, sizeof(second_vote) * seconds_max(n));
-    for (size_t i = 0; i < seconds_max(n); i++) {
-        bft->seconds[i] = (second_vote){.next = bft->seconds_free};
-        bft->seconds_free = &bft->seconds[i];
-    }
+    bft->faults_max = faults_max(n);
+    bft->faults = carve(memory, sizeof(pending_fault) * bft->faults_max);
 }
 
 /* ---- rounds ------------------------------------------------------------------------------------------------------ */
@@ -169,6 +169,14 @@ static const second_vote *second_find(const vote_set *set, uint32_t voter, uint3
     return NULL;
 }
 
+/* From those given back, or the next that was never used: the pool is not touched before it is needed. */
+static second_vote *second_new(assay_bft *bft) {
+    second_vote *s = bft->seconds_free;
+    if (s) bft->seconds_free = s->next;
+    else if (bft->seconds_used < seconds_max(bft->validators_max)) s = &bft->seconds[bft->seconds_used++];
+    return s;
+}
+
 /* Whether an equivocator's further vote is counted: its first few are, so that at most those take memory, and those for a
  * block that others support, so that it cannot hide a polka by naming other blocks first. */
 static bool second_counts(const place *at, uint32_t t) {
@@ -178,10 +186,10 @@ static bool second_counts(const place *at, uint32_t t) {
 
 static void count_second(assay_bft *bft, place *at, const assay_vote *vote) {
     uint32_t t = tally_find(at->set, &vote->block_id);
-    second_vote *s = bft->seconds_free;
-    if (!s || !second_counts(at, t)) return;
+    if (!second_counts(at, t)) return;
+    second_vote *s = second_new(bft);
+    if (!s) return;
     if (t == NO_TALLY) t = tally_get(at->set, &vote->block_id);
-    bft->seconds_free = s->next;
     *s = (second_vote){at->idx, t, vote->timestamp, vote->signature, at->set->seconds};
     at->set->seconds = s;
     if (at->set->ballots[at->idx].seconds_count < UINT8_MAX) at->set->ballots[at->idx].seconds_count++;

@@ -33,7 +33,7 @@ static inline bool random_percent(uint64_t *state, uint32_t percent) { return ra
 
 /* ---- what travels ------------------------------------------------------------------------------------------------ */
 
-typedef enum parcel_kind { PARCEL_BFT = 1, PARCEL_HELLO, PARCEL_WANT, PARCEL_BLOCK, PARCEL_TIMER, PARCEL_TICK } parcel_kind;
+typedef enum parcel_kind { PARCEL_BFT = 1, PARCEL_HELLO, PARCEL_WANT, PARCEL_BLOCK, PARCEL_TIMER, PARCEL_TICK, PARCEL_WEATHER } parcel_kind;
 
 typedef struct parcel {
     int64_t at;
@@ -718,6 +718,7 @@ static inline void network_open(network *net, const network_plan *plan) {
         node_begin(n);
     }
     for (uint32_t i = 0; i < plan->nodes; i++) node_drain(&net->nodes[i]);
+    heap_push(net, (parcel){.at = 50 * MILLISECOND, .kind = PARCEL_WEATHER});
 }
 
 static inline void network_close(network *net) {
@@ -762,7 +763,9 @@ static inline bool network_step(network *net) {
     net->now = p.at;
     node *n = &net->nodes[p.to];
     bool mine = p.kind == PARCEL_TIMER || p.kind == PARCEL_TICK;
-    bool reaches = n->alive && (mine ? p.life == n->life : !separated(net, p.to, p.from));
+    if (p.kind == PARCEL_WEATHER)
+        heap_push(net, (parcel){.at = net->now + 50 * MILLISECOND, .kind = PARCEL_WEATHER});
+    bool reaches = n->alive && p.kind != PARCEL_WEATHER && (mine ? p.life == n->life : !separated(net, p.to, p.from));
     if (reaches) node_deliver(n, &p);
     free(p.bytes);
     network_weather(net);

@@ -68,11 +68,86 @@ static void test_seven_calm(void **state) {
     assert_int_equal(sum.highest_round, 0);
 }
 
+static network_plan rough(uint32_t nodes, int64_t heights) {
+    network_plan plan = calm(nodes, heights);
+    plan.loss_percent = 15;
+    plan.duplicate_percent = 10;
+    plan.delay_max = 60 * MILLISECOND;
+    plan.heal_at = 4 * SECOND;
+    return plan;
+}
+
+static void test_loss_delay_duplicates(void **state) {
+    (void)state;
+    totals sum = run_seeds("loss", rough(4, 4), 300);
+    assert_true(sum.dropped > 1000);
+}
+
+static void test_partitions(void **state) {
+    (void)state;
+    network_plan plan = rough(4, 4);
+    plan.partition_percent = 60;
+    run_seeds("partitions", plan, 200);
+}
+
+static void test_crashes(void **state) {
+    (void)state;
+    network_plan plan = rough(4, 4);
+    plan.crash_percent = 40;
+    plan.partition_percent = 20;
+    totals sum = run_seeds("crashes", plan, 300);
+    assert_true(sum.crashes > 300 && sum.restarts_locked > 30);
+}
+
+static void test_equivocator_of_four(void **state) {
+    (void)state;
+    network_plan plan = rough(4, 4);
+    plan.equivocators = 1;
+    totals sum = run_seeds("one of four equivocates", plan, 300);
+    assert_true(sum.evidence > 300);
+}
+
+static void test_equivocators_of_seven(void **state) {
+    (void)state;
+    network_plan plan = rough(7, 3);
+    plan.equivocators = 2;
+    plan.partition_percent = 20;
+    totals sum = run_seeds("two of seven equivocate", plan, 60);
+    assert_true(sum.evidence > 60);
+}
+
+static void test_silent_of_four(void **state) {
+    (void)state;
+    network_plan plan = rough(4, 4);
+    plan.silent = 1;
+    run_seeds("one of four is silent", plan, 100);
+}
+
+static void test_everything(void **state) {
+    (void)state;
+    network_plan plan = rough(4, 4);
+    plan.equivocators = 1;
+    plan.crash_percent = 30;
+    plan.partition_percent = 30;
+    plan.idle_ns = 100 * MILLISECOND;
+    plan.powers[0] = 9;
+    plan.powers[1] = 11;
+    plan.powers[2] = 8;
+    run_seeds("everything", plan, 300);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_decides_alone),
         cmocka_unit_test(test_four_calm),
         cmocka_unit_test(test_seven_calm),
+        cmocka_unit_test(test_loss_delay_duplicates),
+        cmocka_unit_test(test_partitions),
+        cmocka_unit_test(test_crashes),
+        cmocka_unit_test(test_equivocator_of_four),
+        cmocka_unit_test(test_equivocators_of_seven),
+        cmocka_unit_test(test_silent_of_four),
+        cmocka_unit_test(test_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

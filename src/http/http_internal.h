@@ -99,6 +99,7 @@ typedef struct http_connection {
     bool cut;
     /* this request */
     bool begun;
+    bool settled; /* libmicrohttpd knows that this request is not read any more */
     http_verb verb;
     uint32_t refusal; /* HTTP status of the server's own answer; 0: the handler's turn */
     assay_err refusal_err;

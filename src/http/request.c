@@ -226,6 +226,7 @@ static void refuse_for_want_of_place(http_connection *c) {
 static enum MHD_Result begin(http_connection *c, const char *method) {
     assay_http_server *server = c->server;
     c->begun = true;
+    c->settled = false;
     c->refusal = 0;
     c->allow = 0;
     c->route = NULL;
@@ -327,5 +328,12 @@ enum MHD_Result http_on_request(void *server, struct MHD_Connection *mhd, const 
     }
     if (c->phase == HTTP_WORK) return send_answer(c); /* resumed */
     if (c->refusal) return send_refusal(c);
+    /* A resumed connection is read from before it is asked for its answer, if it was reading when it was suspended; and
+     * if its client has closed its side meanwhile, it is dropped. libmicrohttpd notes that it is not reading any more
+     * when a call at this point brings no answer, and calls again at once. */
+    if (c->route->pace != ASSAY_HTTP_QUICK && !c->settled) {
+        c->settled = true;
+        return MHD_YES;
+    }
     return run(c);
 }

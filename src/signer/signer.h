@@ -55,8 +55,8 @@ ASSAY_MUST_USE assay_err assay_signer_vote(assay_signer *signer, assay_vote *vot
 ASSAY_MUST_USE assay_err assay_signer_proposal(assay_signer *signer, assay_proposal *proposal, assay_bytes chain_id,
                                                assay_time now);
 
-/* assay_signer_last - height and round of the last thing signed, or about to be; 0 and 0 if there is none. Whoever starts again there asks for rounds
- * above it: what was signed in that round cannot be signed otherwise. */
+/* assay_signer_last - height and round of the last thing signed, or about to be; 0 and 0 if there is none. Whoever
+ * starts again there asks for rounds above it: what was signed in that round cannot be signed otherwise. */
 void assay_signer_last(const assay_signer *signer, int64_t *height, int32_t *round);
 
 /* assay_signer_prove - signs sign_bytes(kind, chain, owner address): possession of the key, at registration. Cannot be

@@ -87,6 +87,12 @@ static void large(void *context, const assay_http_request *request, assay_http_r
     response->content_type = "application/octet-stream";
 }
 
+static void slow(void *context, const assay_http_request *request, assay_http_response *response) {
+    (void)context, (void)request;
+    assay_os_sleep_ns(SECOND / 50);
+    response->body = ASSAY_STR("slow");
+}
+
 static const assay_http_route routes[] = {
     {ASSAY_HTTP_GET, "/", echo, 0, 65536, ASSAY_HTTP_QUICK},
     {ASSAY_HTTP_GET, "/echo/{a}/{b}", echo, 0, 65536, ASSAY_HTTP_QUICK},
@@ -100,6 +106,7 @@ static const assay_http_route routes[] = {
     {ASSAY_HTTP_GET, "/fixed", fixed, 0, 4096, ASSAY_HTTP_QUICK},
     {ASSAY_HTTP_GET, "/odd", odd, 0, 4096, ASSAY_HTTP_WORKS},
     {ASSAY_HTTP_GET, "/overflow", overflow, 0, 20000, ASSAY_HTTP_WORKS},
+    {ASSAY_HTTP_GET, "/slow", slow, 0, 4096, ASSAY_HTTP_WORKS},
     {ASSAY_HTTP_GET, "/large", large, 0, 8 << 20, ASSAY_HTTP_WORKS},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
@@ -398,17 +405,28 @@ static void pipelined_requests_are_answered_in_order(void **state) {
 
 static void a_half_closed_client_gets_its_answer(void **state) {
     (void)state;
-    static const char *const targets[] = {"/echo/a/b", "/works/a", "/rest/a"};
-    for (int round = 0; round < 30; round++) {
+    static const char *const targets[] = {"/echo/a/b", "/works/a", "/rest/a", "/slow"};
+    /* Others are connected, so that none is treated as the only one. */
+    int others[20];
+    for (int i = 0; i < 20; i++) {
+        assert_true((others[i] = raw_dial(here.port, 1)) >= 0);
+        assert_true(raw_say(others[i], "GET / HTTP/1.1\r\nHost: h\r\n\r\n"));
+        assert_int_equal(raw_answer(others[i], text), 200);
+    }
+    for (int round = 0; round < 40; round++) {
         char request[128];
-        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", targets[round % 3]);
+        snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: h\r\n\r\n", targets[round % 4]);
         int fd = raw_dial(here.port, 1);
+        if (round % 8 < 4) assay_os_sleep_ns(SECOND / 200);
         assert_true(raw_say(fd, request));
         shutdown(fd, SHUT_WR);
+        uint64_t begin = assay_os_monotonic_ns();
         int status = raw_answer(fd, text);
         close(fd);
-        if (status != 200) fail_msg("round %d, %s: '%s'", round, targets[round % 3], text);
+        if (status != 200) fail_msg("round %d, %s: '%s'", round, targets[round % 4], text);
+        assert_true(seconds_since(begin) < 1.5);
     }
+    for (int i = 0; i < 20; i++) close(others[i]);
 }
 
 static void http_1_0_is_understood(void **state) {

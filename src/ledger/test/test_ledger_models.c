@@ -405,13 +405,74 @@ static void test_wrong_openings(void **state) {
     chain_free(c);
 }
 
+/* The window of a check that was false closes while the next one is pending: only its own closes a check. */
+static void test_window_of_another_check(void **state) {
+    (void)state;
+    assay_params params = chain_params();
+    params.opening_blocks = 50;
+    params.opening_seconds = 500;
+    params.attest_blocks = 1000;
+    params.attest_seconds = 10000;
+    chain *c = chain_new_with(4, &params, false);
+    work w;
+    bool found;
+    work_make(&w, "acme/ocr", "1.0", 12);
+    publish(c, &w);
+    work_add_check(c, &w, 0, true);
+    chain_block(c);
+    run_until_drawn(c, &w, 0);
+    uint64_t first_closes = work_check_of(c, &w, 0, &found).drawn_height + 51;
+    assert_int_equal(open_by(c, &w, 0), ASSAY_OK);
+    assert_int_equal(work_check_state(c, &w, 0), ASSAY_MODELS_FALSE);
+    return_to_set(c, 0);
+    check_by(c, &w, 0, 1);
+    run_until_drawn(c, &w, 0);
+    assert_true(chain_height(c) < first_closes);
+    chain_run_to(c, first_closes + 1);
+    assert_int_equal(work_check_state(c, &w, 0), ASSAY_MODELS_PENDING);
+    assert_int_equal(open_by(c, &w, 0), ASSAY_OK);
+    assert_int_equal(work_check_state(c, &w, 0), ASSAY_MODELS_OPENED);
+    /* Opened is opened: it cannot be checked again. */
+    uint32_t number = work_add_check(c, &w, 0, false);
+    assert_int_equal(chain_block(c)->results[number].code, ASSAY_E_DUPLICATE);
+    chain_free(c);
+}
+
+/* The version ends while an opening is awaited: nobody waits for it any more, and nobody missed anything. */
+static void test_ended_while_awaited(void **state) {
+    (void)state;
+    chain *c = chain_new(4);
+    work w;
+    work_make(&w, "acme/ocr", "1.0", 13);
+    publish(c, &w);
+    check_by(c, &w, 0, 1);
+    run_until_drawn(c, &w, 0);
+    assay_msg_status revoke = {ASSAY_STR("acme/ocr"), ASSAY_STR("1.0"), ASSAY_STR("a mistake")};
+    assert_int_equal(chain_do(c, &c->accounts[0], (assay_tx_body){.revoke = &revoke}), ASSAY_OK);
+    assert_int_equal(open_by(c, &w, 0), ASSAY_E_STATE);
+    for (int i = 0; i < 20; i++) {
+        chain_block(c);
+        assert_null(chain_event(c, "void"));
+        assert_null(chain_event(c, "missed-duty"));
+    }
+    assert_int_equal(work_check_state(c, &w, 0), ASSAY_MODELS_PENDING);
+    chain_free(c);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_four_validators), cmocka_unit_test(test_exactly_two_thirds),
-        cmocka_unit_test(test_one_validator),   cmocka_unit_test(test_set_change_attests),
-        cmocka_unit_test(test_false_opening),   cmocka_unit_test(test_false_beside_unfit),
-        cmocka_unit_test(test_silence),         cmocka_unit_test(test_draws_are_bounded),
-        cmocka_unit_test(test_opening_window),  cmocka_unit_test(test_wrong_openings),
+        cmocka_unit_test(test_four_validators),
+        cmocka_unit_test(test_exactly_two_thirds),
+        cmocka_unit_test(test_one_validator),
+        cmocka_unit_test(test_set_change_attests),
+        cmocka_unit_test(test_false_opening),
+        cmocka_unit_test(test_false_beside_unfit),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_draws_are_bounded),
+        cmocka_unit_test(test_opening_window),
+        cmocka_unit_test(test_wrong_openings),
+        cmocka_unit_test(test_window_of_another_check),
+        cmocka_unit_test(test_ended_while_awaited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

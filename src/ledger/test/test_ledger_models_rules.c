@@ -318,6 +318,8 @@ static void test_lapse(void **state) {
     number = work_add_check(c, &w, 1, false);
     assert_int_equal(chain_block(c)->results[number].code, ASSAY_E_STATE);
     assert_int_equal(registers(c, 0, work_register(&w)), ASSAY_E_EXISTS);
+    assay_msg_status revoke = {text("acme/ocr"), text("1"), {NULL, 0}};
+    ASSAY_ASSERT_CODE(c, &c->accounts[0], revoke, &revoke, ASSAY_E_STATE);
     /* The check that was in flight is nobody's missed duty, and its draws are forgotten. */
     for (int i = 0; i < 30; i++) {
         chain_block(c);
@@ -350,6 +352,20 @@ static void test_lapse_needs_both(void **state) {
         assert_true(c->time - recorded > 400);
         chain_free(c);
     }
+}
+
+/* Header times before 1970 are times like any other. */
+static void test_lapse_before_1970(void **state) {
+    (void)state;
+    chain *c = chain_new(1);
+    c->time = -200;
+    assert_int_equal(registers(c, 0, proper("acme/ocr", "1")), ASSAY_OK);
+    chain_run_to(c, 41);
+    assert_int_equal(status_of(c, "acme/ocr", "1"), ASSAY_VERSION_RECORDED);
+    chain_block(c);
+    assert_true(c->time > 0);
+    assert_int_equal(status_of(c, "acme/ocr", "1"), ASSAY_VERSION_LAPSED);
+    chain_free(c);
 }
 
 /* ---- duties ---------------------------------------------------------------------------------------------------- */
@@ -414,6 +430,15 @@ static void test_duties(void **state) {
     assay_msg_status revoke = {text("acme/ocr"), text("1"), {NULL, 0}};
     ASSAY_ASSERT_CODE(c, &c->accounts[0], revoke, &revoke, ASSAY_OK);
     assert_int_equal(duties_of(c, &c->attestation[1], &list, 8), 1);
+
+    /* Nor has anything to do who is not in the set. */
+    work_add_check(c, &b, 2, true);
+    for (int i = 0; i < 8; i++) chain_block(c);
+    work_add_opening(c, &b, 2);
+    chain_block(c);
+    assert_true(chain_validator(c, 2).jailed);
+    assert_int_equal(duties_of(c, &c->attestation[2], &list, 8), 0);
+    assert_int_equal(duties_of(c, &c->attestation[3], &list, 8), 1);
     chain_free(c);
 }
 
@@ -774,6 +799,7 @@ int main(void) {
         cmocka_unit_test(test_deposits),
         cmocka_unit_test(test_lapse),
         cmocka_unit_test(test_lapse_needs_both),
+        cmocka_unit_test(test_lapse_before_1970),
         cmocka_unit_test(test_duties),
         cmocka_unit_test(test_missed_duty),
         cmocka_unit_test(test_newcomer),

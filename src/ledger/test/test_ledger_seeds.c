@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The corpus of fuzz_ledger_tx: one transaction of each kind that succeeds on the fuzzer's stage, and a few that fail
- * as they should. If a rule or an encoding changes so that a seed no longer reaches its handler, this says so, for the
- * fuzzer would not.
+ * The corpora of fuzz_ledger_genesis, and of fuzz_ledger_tx: one transaction of each kind that succeeds on the fuzzer's
+ * stage, and a few that fail as they should. If a rule or an encoding changes so that a seed no longer reaches its
+ * handler, this says so, for the fuzzer would not.
  *
  * ASSAY_WRITE_SEEDS=1 writes them anew. */
 #include <setjmp.h>
@@ -16,10 +16,29 @@
 
 static stage *here;
 
+/* A seed's file holds these bytes; or does now, if asked to. */
+static void on_disk(const char *name, assay_bytes bytes) {
+    static uint8_t file[ASSAY_TX_LEN_MAX + 512];
+    char path[512];
+    snprintf(path, sizeof path, "%s/fuzz/corpus/%s", ASSAY_SOURCE_DIR, name);
+    if (getenv("ASSAY_WRITE_SEEDS")) {
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes.ptr, 1, bytes.len, f), bytes.len);
+        fclose(f);
+    }
+    FILE *f = fopen(path, "rb");
+    if (!f) print_error("%s is not there\n", path);
+    assert_non_null(f);
+    assert_int_equal(fread(file, 1, sizeof file, f), bytes.len);
+    assert_memory_equal(file, bytes.ptr, bytes.len);
+    fclose(f);
+}
+
 /* A seed: its file's name, who signs (an index into stage.signers; UINT32_MAX: really signed by accounts[0]), its code.
  * */
 static void seed(const char *name, uint32_t who, assay_tx_body body, assay_err expected) {
-    static uint8_t bytes[ASSAY_TX_LEN_MAX + 512], file[ASSAY_TX_LEN_MAX + 512];
+    static uint8_t bytes[ASSAY_TX_LEN_MAX + 512];
     chain *c = here->c;
     bool raw = who == UINT32_MAX;
     const signer *signed_by = raw ? &c->accounts[0] : &here->signers[who];
@@ -39,20 +58,9 @@ static void seed(const char *name, uint32_t who, assay_tx_body body, assay_err e
     if (code != expected) print_error("%s: %u\n", name, code);
     assert_int_equal(code, expected);
 
-    char path[512];
-    snprintf(path, sizeof path, "%s/fuzz/corpus/fuzz_ledger_tx/%s", ASSAY_SOURCE_DIR, name);
-    if (getenv("ASSAY_WRITE_SEEDS")) {
-        FILE *f = fopen(path, "wb");
-        assert_non_null(f);
-        assert_int_equal(fwrite(out.ptr, 1, out.len, f), out.len);
-        fclose(f);
-    }
-    FILE *f = fopen(path, "rb");
-    if (!f) print_error("%s is not there\n", path);
-    assert_non_null(f);
-    assert_int_equal(fread(file, 1, sizeof file, f), out.len);
-    assert_memory_equal(file, out.ptr, out.len);
-    fclose(f);
+    char file[128];
+    snprintf(file, sizeof file, "fuzz_ledger_tx/%s", name);
+    on_disk(file, (assay_bytes){out.ptr, out.len});
 }
 
 static void test_publishers(void **state) {
@@ -141,6 +149,15 @@ static void test_money(void **state) {
     seed("evidence", 7, (assay_tx_body){.evidence = &evidence}, ASSAY_OK);
 }
 
+static void test_genesis(void **state) {
+    (void)state;
+    on_disk("fuzz_ledger_genesis/four", here->c->genesis);
+    assay_params params = chain_params();
+    chain *c = chain_new_with(1, &params, true);
+    on_disk("fuzz_ledger_genesis/one", c->genesis);
+    chain_free(c);
+}
+
 static int begin(void **state) {
     (void)state;
     here = stage_new();
@@ -157,6 +174,7 @@ int main(void) {
         cmocka_unit_test(test_publishers),
         cmocka_unit_test(test_validators),
         cmocka_unit_test(test_money),
+        cmocka_unit_test(test_genesis),
     };
     return cmocka_run_group_tests(tests, begin, end);
 }

@@ -63,6 +63,7 @@ static assay_err forget_oldest(assay_rule_context *context, bool *more) {
     assay_rule_key prefix = assay_rule_key_begin(moments_prefix), oldest;
     ASSAY_TRY(assay_state_side_next(context->state, assay_rule_key_of(&prefix), (assay_bytes){0}, &key, &value, more));
     if (!*more) return ASSAY_OK;
+    if (value.len < 8 || value.len > 8 * SPAN || value.len % 8 != 0) return ASSAY_F_CORRUPT;
     uint64_t record;
     ASSAY_TRY(assay_rule_read_u64(&record, assay_rule_key_tail(key, &prefix), 0));
     assay_rule_moment last = {record * SPAN + value.len / 8, seconds_at(value, value.len / 8 - 1)};

@@ -173,33 +173,37 @@ static assay_err known(assay_rule_context *context, bool *out, const slashing_pl
     return ASSAY_OK;
 }
 
-/* All that must hold before signatures are looked at: cheap questions first. Fills what the fault will say. */
-static assay_err admissible(assay_rule_context *context, slashing_fault *fault, const slashing_place *place) {
-    const assay_params *p = context->params;
-    assay_rule_view view = assay_rule_view_of(context);
-    assay_rule_moment moment;
+/* What can be asked with a few reads, before signatures are looked at: is it of the right age, and new? */
+static assay_err admissible(assay_rule_context *context, assay_rule_moment *moment, const slashing_place *place) {
+    const assay_rule_window age = {context->params->evidence_blocks, context->params->evidence_seconds};
     bool found;
-    ASSAY_TRY(assay_rule_moment_at(view, &moment, &found, place->height));
+    ASSAY_TRY(assay_rule_moment_at(assay_rule_view_of(context), moment, &found, place->height));
     if (!found) return ASSAY_E_WINDOW; /* still to come, or long ago */
-    const assay_rule_window age = {p->evidence_blocks, p->evidence_seconds};
-    if (assay_rule_passed(age, moment, assay_rule_now(context))) return ASSAY_E_WINDOW;
+    if (assay_rule_passed(age, *moment, assay_rule_now(context))) return ASSAY_E_WINDOW;
     ASSAY_TRY(known(context, &found, place));
     if (found) return ASSAY_E_DUPLICATE;
     slashing_offender offender;
     ASSAY_TRY(assay_slashing_offender_get(context, &offender, place->owner));
-    if (offender.open >= ASSAY_SLASHING_FAULTS_MAX) return ASSAY_E_DUPLICATE;
+    return offender.open < ASSAY_SLASHING_FAULTS_MAX ? ASSAY_OK : ASSAY_E_DUPLICATE;
+}
+
+/* What counted there. Walks the history: only for what nobody can make up. */
+static assay_err weigh(assay_rule_context *context, slashing_fault *fault, const slashing_place *place,
+                       assay_rule_moment moment) {
     assay_staking_counted counted;
-    ASSAY_TRY(assay_staking_counted_at(view, &counted, place->owner, place->height));
+    ASSAY_TRY(assay_staking_counted_at(assay_rule_view_of(context), &counted, place->owner, place->height));
     if (counted.power == 0 || counted.total_power < counted.power) return ASSAY_E_EVIDENCE;
     *fault = (slashing_fault){.format = 1, .seconds = moment.seconds, .stake = counted.stake};
     return assay_base_muldiv_up_u64(&fault->share, counted.power, ASSAY_SLASHING_WHOLE, counted.total_power);
 }
 
 /* Keeps the fault, locks and tombstones its validator, and takes what follows from it. */
-static assay_err convict(assay_rule_context *context, const slashing_fault *fault, const slashing_place *place,
+static assay_err convict(assay_rule_context *context, const slashing_place *place, assay_rule_moment moment,
                          assay_hash evidence) {
+    slashing_fault fault;
+    ASSAY_TRY(weigh(context, &fault, place, moment));
     assay_rule_key key = assay_slashing_fault_key(place);
-    ASSAY_TRY(assay_rule_put(context->state, &assay_slashing_fault_table, &key, fault));
+    ASSAY_TRY(assay_rule_put(context->state, &assay_slashing_fault_table, &key, &fault));
     slashing_offender offender;
     ASSAY_TRY(assay_slashing_offender_get(context, &offender, place->owner));
     offender.format = 1;
@@ -213,31 +217,32 @@ static assay_err convict(assay_rule_context *context, const slashing_fault *faul
 assay_err assay_slashing_evidence(assay_rule_context *context, const assay_msg_evidence *message) {
     assay_vote a, b;
     assay_staking_validator v;
-    slashing_fault fault;
+    assay_rule_moment moment;
     bool found;
     ASSAY_TRY(assay_vote_decode(&a, message->vote_a));
     ASSAY_TRY(assay_vote_decode(&b, message->vote_b));
     ASSAY_TRY(assay_staking_by_consensus(assay_rule_view_of(context), &v, &found, a.validator));
     if (!found) return ASSAY_E_EVIDENCE;
     const slashing_place place = {(uint64_t)a.height, v.owner, a.round};
-    ASSAY_TRY(admissible(context, &fault, &place));
+    ASSAY_TRY(admissible(context, &moment, &place));
     /* Whether the two conflict, and who signed them, is judged where everybody judges it. */
     const assay_duplicate_vote pair = assay_duplicate_vote_new(&a, &b, 0, 0, (assay_time){0});
     ASSAY_TRY(assay_duplicate_vote_check(&pair, context->chain_id, v.consensus_key));
-    return convict(context, &fault, &place, context->tx_id);
+    return convict(context, &place, moment, context->tx_id);
 }
 
 assay_err assay_slashing_misbehavior(assay_rule_context *context, assay_address consensus_address, int64_t height,
                                      int32_t round) {
     assay_staking_validator v;
-    slashing_fault fault;
+    assay_rule_moment moment;
     bool found;
     ASSAY_TRY(assay_staking_by_consensus(assay_rule_view_of(context), &v, &found, consensus_address));
     if (!found || height < 1 || round < -1) return ASSAY_OK;
     const slashing_place place = {(uint64_t)height, v.owner, round};
-    assay_err err = admissible(context, &fault, &place);
-    if (err != ASSAY_OK) return assay_base_err_is_fault(err) ? err : ASSAY_OK;
-    return convict(context, &fault, &place, context->block_hash);
+    assay_err err = admissible(context, &moment, &place);
+    if (err == ASSAY_OK) err = convict(context, &place, moment, context->block_hash);
+    /* convict's own verdict, that it had no power there, comes before it changes anything. */
+    return assay_base_err_is_fault(err) ? err : ASSAY_OK;
 }
 
 /* ---- false openings ---------------------------------------------------------------------------------------------- */

@@ -44,8 +44,7 @@ ASSAY_MUST_USE assay_err assay_accounts_charge(assay_rule_context *context, assa
 ASSAY_MUST_USE assay_err assay_accounts_send(assay_rule_context *context, const assay_msg_send *message);
 
 /* assay_accounts_init - genesis: gives each account its balance and issues it. ASSAY_E_DUPLICATE (an address twice),
- * ASSAY_E_OVERFLOW,
- * ASSAY_F_*. */
+ * ASSAY_E_RANGE (a balance of 0), ASSAY_E_OVERFLOW, ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_accounts_init(assay_rule_context *context, const assay_genesis_account *accounts,
                                              uint32_t count);
 

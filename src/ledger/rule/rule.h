@@ -190,8 +190,7 @@ ASSAY_MUST_USE assay_err assay_rule_totals_read(assay_rule_totals *out, assay_ru
 /* assay_rule_recheck - something is due at height by itself: the chain must not idle beyond it. Heights up to now are
  * ignored. */
 void assay_rule_recheck(assay_rule_context *context, uint64_t height);
-/* assay_rule_emit - an event of the current transaction or block, with a subject that is copied. kind is static text.
- * */
+/* assay_rule_emit - an event of the current transaction or block, with a copied subject. kind is static text. */
 void assay_rule_emit(assay_rule_context *context, const char *kind, assay_bytes subject, uint64_t amount,
                      uint64_t extra);
 /* assay_rule_emit_address - the same with an address, as bech32m text, for a subject. */

@@ -138,9 +138,11 @@ ASSAY_MUST_USE assay_err assay_staking_delegate(assay_rule_context *context, con
 /* assay_staking_undelegate - takes units out of a validator; they unbond, and can still be slashed for what they
  * voted on. Rounded against the signer; who asks for all that the shares are worth gives up all of them. Event
  * "undelegated" with what unbonds.
- * ASSAY_E_NOT_FOUND (no validator, no delegation), ASSAY_E_RANGE (0), ASSAY_E_FUNDS (more than there is),
- * ASSAY_E_STATE (nobody would be left who may validate; or the validator is jailed and still in force, being the
- * last), ASSAY_F_*. */
+ *   ASSAY_E_NOT_FOUND  no validator, no delegation    ASSAY_E_FUNDS     more than there is
+ *   ASSAY_E_RANGE      0, or too few for one share of the epoch's unbonding pool; ASSAY_E_OVERFLOW
+ *   ASSAY_E_STATE      nobody would be left who may validate; or the validator is jailed and still in force, being the
+ *                      last; or a slash took all that unbonds in this epoch (the next one has a new pool)
+ *   ASSAY_F_* */
 ASSAY_MUST_USE assay_err assay_staking_undelegate(assay_rule_context *context, const assay_msg_undelegate *message);
 /* assay_staking_unjail - the signer's validator may enter again at the next epoch's end. Event "unjailed".
  * ASSAY_E_NOT_FOUND, ASSAY_E_UNAUTHORIZED (not the owner), ASSAY_E_STATE (not jailed, or self-bond below bond_min),
@@ -192,9 +194,8 @@ ASSAY_MUST_USE assay_err assay_staking_end_block(assay_rule_context *context, as
 
 /* ---- queries (any thread, over a snapshot) ----------------------------------------------------------------------- */
 
-/* assay_staking_list - up to max validators in order of creation, from index `first` on; monikers copied into keep,
- * as the array is.
- * ASSAY_F_*. */
+/* assay_staking_list - up to max validators in order of creation, from index `first` on; taken from keep, with
+ * their monikers. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_staking_list(assay_staking_validator **out, uint32_t *count, assay_arena *keep,
                                             assay_rule_view view, uint64_t first, uint32_t max);
 typedef struct assay_staking_holding {

@@ -29,7 +29,7 @@ const assay_http_route routes_table[] = {
     {GET, "/genesis", get_genesis, 0, 64 * KIB, ASSAY_HTTP_QUICK},
     {GET, "/trust", get_trust, 0, 256 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/validators", get_validators, 0, 16 * MIB, ASSAY_HTTP_WORKS},
-    {GET, "/validators/{validator}", get_validator, 0, 16 * MIB, ASSAY_HTTP_WORKS},
+    {GET, "/validators/{address_or_index}", get_validator, 0, 16 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/blocks", get_blocks, 0, 64 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/blocks/{height}", get_block, 0, 64 * MIB, ASSAY_HTTP_WORKS},
     {POST, "/transactions", post_transaction, ASSAY_TX_LEN_MAX, MIB, ASSAY_HTTP_WAITS},
@@ -46,7 +46,7 @@ const assay_http_route routes_table[] = {
     {GET, "/log/consistency", get_consistency, 0, MIB, ASSAY_HTTP_WORKS},
     {GET, "/proofs/{key}", get_proof, 0, MIB, ASSAY_HTTP_WORKS},
     {GET, "/penalties", get_penalties, 0, 16 * MIB, ASSAY_HTTP_WORKS},
-    {GET, "/penalties/{id}", get_penalty, 0, MIB, ASSAY_HTTP_WORKS},
+    {GET, "/penalties/{number}", get_penalty, 0, MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}", get_bytes, 0, 768 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}/manifest", get_manifest, 0, 768 * MIB, ASSAY_HTTP_WORKS},
     {PUT, "/bytes/{root}/manifest", put_manifest, HOLDING_MANIFEST_MAX, 768 * MIB, ASSAY_HTTP_WORKS},
@@ -98,15 +98,15 @@ bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *
                  bool snapshot) {
     *out = (visit){0};
     uint64_t index = UINT64_MAX;
-    if (assay_http_query_u64(request, "validator", &index) != ASSAY_OK)
-        return visit_fail(out, request, response, ASSAY_E_ENCODING, "validator is not a number");
-    if (index != UINT64_MAX && index >= node->count)
+    assay_err err = query_number(request, "validator", &index);
+    if (err == ASSAY_E_ENCODING) return visit_fail(out, request, response, err, "validator is not a number");
+    if (err != ASSAY_OK || (index != UINT64_MAX && index >= node->count))
         return visit_fail(out, request, response, ASSAY_E_NOT_FOUND, "no such validator in this process");
     validator *v = index == UINT64_MAX ? node_front(node) : &node->validators[index];
     if (!validator_enter(v)) return visit_fail(out, request, response, ASSAY_F_BUSY, "that validator is not running");
     out->v = v;
     if (!snapshot) return true;
-    assay_err err = assay_store_snapshot_begin(&out->snapshot, v->store);
+    err = assay_store_snapshot_begin(&out->snapshot, v->store);
     if (err != ASSAY_OK) return visit_fail(out, request, response, err, NULL);
     out->view = assay_rule_view_snapshot(assay_store_snapshot_reader(out->snapshot));
     assay_rule_chain chain;
@@ -126,6 +126,20 @@ void visit_end(visit *v) {
     visit_end_snapshot(v);
     if (v->v) validator_leave(v->v);
     *v = (visit){0};
+}
+
+assay_err query_number(const assay_http_request *request, const char *name, uint64_t *value) {
+    uint64_t number = 0;
+    ASSAY_TRY(assay_http_query_u64(request, name, &number));
+    if (number > INT64_MAX) return ASSAY_E_RANGE;
+    return assay_http_query_u64(request, name, value);
+}
+
+assay_err path_number(uint64_t *out, assay_bytes part) {
+    assay_err err = assay_base_undecimal(out, part);
+    if (err == ASSAY_E_OVERFLOW) return ASSAY_E_RANGE;
+    ASSAY_TRY(err);
+    return *out <= INT64_MAX ? ASSAY_OK : ASSAY_E_RANGE;
 }
 
 assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t otherwise, uint32_t most) {

@@ -23,7 +23,7 @@ static bool root_of(assay_hash *root, const assay_http_request *request, assay_h
 
 static assay_err file_of(const validator *v, assay_manifest *manifest, uint64_t *index, assay_hash root,
                          const assay_http_request *request) {
-    ASSAY_TRY(assay_base_undecimal(index, request->params[1]));
+    ASSAY_TRY(path_number(index, request->params[1]));
     ASSAY_TRY(holding_manifest(v, manifest, NULL, request->arena, root));
     return *index < manifest->files_count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
 }
@@ -107,7 +107,7 @@ void get_range(void *context, const assay_http_request *request, assay_http_resp
     const char *dir;
     assay_bytes encoded = {NULL, 0};
     assay_err err = file_of(at.v, &manifest, &index, root, request);
-    if (err == ASSAY_OK) err = assay_base_undecimal(&group, request->params[2]);
+    if (err == ASSAY_OK) err = path_number(&group, request->params[2]);
     if (err == ASSAY_OK) err = holding_groups(at.v, &groups, NULL, request->arena, root, &manifest);
     if (err == ASSAY_OK) err = holding_files(at.v, &dir, request->arena, root);
     if (err == ASSAY_OK) {
@@ -127,7 +127,7 @@ static assay_err read_file(const validator *v, assay_bytes *out, assay_hash root
     assay_os_file directory, f;
     size_t len;
     if (!holding_complete(v, root)) return ASSAY_E_NOT_FOUND;
-    if (offset > file->size) return ASSAY_E_RANGE;
+    if (length == 0 || (offset >= file->size && file->size > 0)) return ASSAY_E_RANGE;
     if (length > FILE_RANGE_MAX) length = FILE_RANGE_MAX;
     if (length > file->size - offset) length = file->size - offset;
     uint8_t *bytes = ASSAY_NEW(keep, uint8_t, (size_t)length);
@@ -153,8 +153,8 @@ void get_file(void *context, const assay_http_request *request, assay_http_respo
     assay_manifest manifest;
     uint64_t index, offset = 0, length = FILE_RANGE_MAX;
     assay_bytes bytes = {NULL, 0};
-    assay_err err = assay_http_query_u64(request, "offset", &offset);
-    if (err == ASSAY_OK) err = assay_http_query_u64(request, "length", &length);
+    assay_err err = query_number(request, "offset", &offset);
+    if (err == ASSAY_OK) err = query_number(request, "length", &length);
     if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
     if (err == ASSAY_OK) err = read_file(at.v, &bytes, root, &manifest.files[index], offset, length, request->arena);
     visit_end(&at);
@@ -232,7 +232,7 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
     assay_manifest manifest;
     uint64_t index, offset = 0, have = 0, missing = 1;
-    assay_err err = assay_http_query_u64(request, "offset", &offset);
+    assay_err err = query_number(request, "offset", &offset);
     if (err == ASSAY_OK) err = recorded(&at, root, *request->arena);
     visit_end_snapshot(&at);
     if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);

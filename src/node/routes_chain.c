@@ -162,7 +162,7 @@ void get_validator(void *context, const assay_http_request *request, assay_http_
     assay_err err = ASSAY_OK;
     if (assay_codec_address_get(&owner, request->params[0]) == ASSAY_OK) {
         err = assay_staking_by_owner(at.view, &row, &found, owner);
-    } else if (assay_base_undecimal(&index, request->params[0]) == ASSAY_OK) {
+    } else if (path_number(&index, request->params[0]) == ASSAY_OK) {
         assay_staking_validator *rows;
         uint32_t count;
         err = assay_staking_list(&rows, &count, request->arena, at.view, index, 1);
@@ -214,7 +214,7 @@ void get_blocks(void *context, const assay_http_request *request, assay_http_res
     if (!visit_begin(&at, context, request, response, true)) return;
     uint64_t first, last, before = UINT64_MAX;
     uint32_t limit;
-    assay_err err = assay_http_query_u64(request, "before", &before);
+    assay_err err = query_number(request, "before", &before);
     if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 200);
     if (err == ASSAY_OK) err = assay_store_heights(&first, &last, at.snapshot);
     assay_buf buf;
@@ -318,7 +318,7 @@ void get_block(void *context, const assay_http_request *request, assay_http_resp
     if (err == ASSAY_OK && assay_base_bytes_eq(request->params[0], ASSAY_STR("latest")))
         height = last;
     else if (err == ASSAY_OK)
-        err = assay_base_undecimal(&height, request->params[0]);
+        err = path_number(&height, request->params[0]);
     if (err == ASSAY_OK && (height < 1 || height > last)) err = ASSAY_E_NOT_FOUND;
     if (err == ASSAY_OK) err = block_read(&block, &commit, &row, &at, request->arena, height);
     bool proto = assay_http_query(request, "format", &format) && assay_base_bytes_eq(format, ASSAY_STR("proto"));

@@ -26,6 +26,11 @@ void visit_end(visit *v);
 /* visit_end_snapshot - gives the snapshot back and stays: for what takes long, since snapshots are short. */
 void visit_end_snapshot(visit *v);
 
+/* query_number, path_number - a number of the query (*value stays if it is not there), or a part of the path, of at
+ * most 2^63-1: what readers of JSON hold. ASSAY_E_ENCODING, ASSAY_E_RANGE. */
+assay_err query_number(const assay_http_request *request, const char *name, uint64_t *value);
+assay_err path_number(uint64_t *out, assay_bytes part);
+
 /* page_limit - `limit` of the query, 1 .. most; `otherwise` if it is not there. ASSAY_E_ENCODING, ASSAY_E_RANGE. */
 assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t otherwise, uint32_t most);
 

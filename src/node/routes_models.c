@@ -56,9 +56,9 @@ void get_models(void *context, const assay_http_request *request, assay_http_res
     assay_bytes after = {NULL, 0};
     uint32_t limit = 0, count = 0;
     assay_models_row *rows = NULL;
-    (void)assay_http_query(request, "after", &after);
+    bool later = assay_http_query(request, "after", &after);
     assay_err err = page_limit(request, &limit, 50, 1000);
-    if (err == ASSAY_OK && after.len) err = assay_types_name_check(after);
+    if (err == ASSAY_OK && later) err = assay_types_name_check(after);
     if (err == ASSAY_OK) err = assay_models_list(&rows, &count, request->arena, at.view, after, limit);
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, JSON_MAX);
@@ -87,7 +87,7 @@ void get_model(void *context, const assay_http_request *request, assay_http_resp
     uint64_t first = 0;
     bool found = false;
     assay_err err = name_of(&name, request);
-    if (err == ASSAY_OK) err = assay_http_query_u64(request, "first", &first);
+    if (err == ASSAY_OK) err = query_number(request, "first", &first);
     if (err == ASSAY_OK) err = page_limit(request, &limit, 1000, 1000);
     if (err == ASSAY_OK) err = assay_models_model_get(at.view, &model, &found, request->arena, name);
     if (err == ASSAY_OK && !found) err = ASSAY_E_NOT_FOUND;
@@ -267,7 +267,7 @@ void get_attestations(void *context, const assay_http_request *request, assay_ht
     uint64_t from = 0;
     uint32_t limit = 0;
     assay_state_head head = {0};
-    assay_err err = assay_http_query_u64(request, "from", &from);
+    assay_err err = query_number(request, "from", &from);
     if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 200);
     if (err == ASSAY_OK) err = assay_state_head_read(&head, assay_store_snapshot_reader(at.snapshot));
     assay_buf buf;
@@ -289,7 +289,7 @@ void get_attestation(void *context, const assay_http_request *request, assay_htt
     assay_state_head head;
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, 65536);
-    assay_err err = assay_base_undecimal(&index, request->params[0]);
+    assay_err err = path_number(&index, request->params[0]);
     if (err == ASSAY_OK) err = assay_state_head_read(&head, assay_store_snapshot_reader(at.snapshot));
     if (err == ASSAY_OK && index >= head.log.size) err = ASSAY_E_NOT_FOUND;
     if (err == ASSAY_OK) err = attestation_json(&json, &at, index, head.log.size);
@@ -317,8 +317,8 @@ void get_consistency(void *context, const assay_http_request *request, assay_htt
     uint64_t old_size = 0, new_size = 0;
     assay_err err = assay_state_head_read(&head, assay_store_snapshot_reader(at.snapshot));
     new_size = head.log.size;
-    if (err == ASSAY_OK) err = assay_http_query_u64(request, "old", &old_size);
-    if (err == ASSAY_OK) err = assay_http_query_u64(request, "new", &new_size);
+    if (err == ASSAY_OK) err = query_number(request, "old", &old_size);
+    if (err == ASSAY_OK) err = query_number(request, "new", &new_size);
     if (err == ASSAY_OK && (new_size > head.log.size || old_size > new_size)) err = ASSAY_E_RANGE;
     assay_state_reader reader = assay_store_snapshot_reader(at.snapshot);
     assay_hash old_root = {{0}}, new_root = {{0}};
@@ -401,9 +401,8 @@ void get_penalties(void *context, const assay_http_request *request, assay_http_
     uint64_t after = 0;
     uint32_t limit = 0, count = 0;
     assay_slashing_penalty *rows = NULL;
-    assay_err err = assay_http_query_u64(request, "after", &after);
+    assay_err err = query_number(request, "after", &after);
     if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 1000);
-    if (err == ASSAY_OK && after == UINT64_MAX) err = ASSAY_E_RANGE;
     if (err == ASSAY_OK) err = assay_slashing_penalties(&rows, &count, request->arena, at.view, after + 1, limit);
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, JSON_MAX);
@@ -423,7 +422,7 @@ void get_penalty(void *context, const assay_http_request *request, assay_http_re
     bool found;
     assay_buf buf;
     assay_json json = assay_http_json(request, &buf, 65536);
-    assay_err err = assay_base_undecimal(&id, request->params[0]);
+    assay_err err = path_number(&id, request->params[0]);
     if (err == ASSAY_OK) err = assay_slashing_penalty_get(at.view, &row, &found, id);
     if (err == ASSAY_OK && !found) err = ASSAY_E_NOT_FOUND;
     if (err == ASSAY_OK) penalty_json(&json, &row);

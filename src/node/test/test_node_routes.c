@@ -354,7 +354,7 @@ static void hold_chain(net *n) {
     hold(n, "/openapi.json", "/openapi.json");
     hold(n, "/trust", "/trust");
     hold(n, "/validators", "/validators");
-    hold(n, "/validators/{validator}", "/validators/0");
+    hold(n, "/validators/{address_or_index}", "/validators/0");
     uint64_t height = integer(n, "/status", "height");
     for (uint64_t before = height + 1; before > 1; before -= before > 200 ? 200 : before - 1)
         hold(n, "/blocks", "/blocks?limit=200&before=%llu", (unsigned long long)before);
@@ -363,7 +363,7 @@ static void hold_chain(net *n) {
     assert_true(hold(n, "/blocks/{height}", "/blocks/1?format=proto").body.len > 500);
     assert_true(hold(n, "/genesis", "/genesis").body.len > 100);
     hold(n, "/penalties", "/penalties");
-    hold(n, "/penalties/{id}", "/penalties/1");
+    hold(n, "/penalties/{number}", "/penalties/1");
 }
 
 static void hold_models(net *n, const small_model *m) {

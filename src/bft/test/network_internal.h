@@ -78,6 +78,7 @@ typedef struct sighting {
     assay_block_id first;
 } sighting;
 #define SIGHTINGS_MAX 512
+#define EVIDENCE_MAX 16
 
 typedef struct node {
     struct network *net;
@@ -102,6 +103,7 @@ typedef struct node {
     size_t lock_len;
     /* What the oracle looks at. */
     sighting sightings[SIGHTINGS_MAX];
+    assay_duplicate_vote evidence[EVIDENCE_MAX]; /* that waits for a block */
     uint32_t evidence_count;
     uint64_t effects[16];
 } node;
@@ -111,6 +113,7 @@ typedef struct node {
 typedef struct network_plan {
     uint64_t seed;
     uint32_t nodes;
+    uint32_t founders; /* of these in the first set; 0: all */
     int64_t heights; /* to be decided by every honest node */
     uint64_t powers[NODES_MAX];
     uint32_t loss_percent, duplicate_percent, crash_percent, partition_percent;
@@ -136,7 +139,7 @@ typedef struct network {
     uint32_t split; /* bit mask: nodes on different sides do not hear each other */
     stored_block truth[HEIGHTS_MAX + 1];
     int32_t highest_round;
-    uint64_t crashes, restarts_locked, evidence_total;
+    uint64_t crashes, restarts_locked, evidence_total, evidence_included;
 } network;
 
 static const char network_chain[] = "assay-test-0123456789ab";
@@ -328,8 +331,46 @@ static inline void node_restart(node *n) {
 static inline void node_crash(node *n) {
     n->alive = false;
     n->life++;
+    n->evidence_count = 0;
     n->net->crashes++;
     memset(n->keep_memory, 0xdd, 4096); /* whoever still looks at it shall trip */
+}
+
+/* ---- evidence ---------------------------------------------------------------------------------------------------- */
+
+static inline bool same_fault(const assay_duplicate_vote *a, const assay_duplicate_vote *b) {
+    const assay_vote *x = &a->vote_a, *y = &b->vote_a;
+    return x->height == y->height && x->round == y->round && x->type == y->type &&
+           assay_base_address_eq(x->validator, y->validator);
+}
+
+static inline void evidence_wait(node *n, const assay_duplicate_vote *e) {
+    if (n->evidence_count == EVIDENCE_MAX || n->fault != FAULT_NONE) return;
+    for (uint32_t i = 0; i < n->evidence_count; i++)
+        if (same_fault(&n->evidence[i], e)) return;
+    n->evidence[n->evidence_count++] = *e;
+}
+
+/* What a block shows needs no further block; and everybody can check it against what was decided. */
+static inline void evidence_settle(node *n, const assay_block *block) {
+    network *net = n->net;
+    for (uint32_t k = 0; k < block->evidence_count; k++) {
+        const assay_duplicate_vote *e = &block->evidence[k];
+        int64_t height = e->vote_a.height;
+        expect(net, height >= 1 && height < block->header.height, "evidence is of a decided height");
+        const stored_block *truth = &net->truth[height];
+        assay_block decided;
+        static uint8_t memory[2][1 << 20];
+        assay_arena keep = assay_base_arena(memory[0], sizeof memory[0]);
+        expect_ok(net, assay_block_decode(&decided, &keep, (assay_bytes){truth->block, truth->block_len},
+                                          assay_base_arena(memory[1], sizeof memory[1])), "decided block");
+        expect(net, assay_base_time_cmp(e->timestamp, decided.header.time) == 0, "evidence has its block's time");
+        net->evidence_included++;
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < n->evidence_count; i++)
+            if (!same_fault(&n->evidence[i], e)) n->evidence[kept++] = n->evidence[i];
+        n->evidence_count = kept;
+    }
 }
 
 /* ---- a block becomes final --------------------------------------------------------------------------------------- */
@@ -361,6 +402,7 @@ static inline void node_apply(node *n, const assay_block *block, assay_bytes enc
     if (n->chain->height > 0)
         expect(net, assay_base_time_cmp(block->header.time, n->chain->last_time) > 0, "header times grow");
     truth_compare(n, height, encoded, id);
+    evidence_settle(n, block);
 
     stored_block *stored = &n->blocks[height];
     assay_buf out = {ASSAY_NEW(&scratch, uint8_t, 4096), 0, 4096};
@@ -389,9 +431,9 @@ static inline assay_bytes block_new(node *n, const assay_commit *commit, uint32_
         txs[i] = (assay_bytes){tx, len};
     }
     assay_block block;
-    expect_ok(net, assay_bft_block_make(&block, n->chain, txs, count + (salt ? 1 : 0), NULL, 0, commit,
-                                        assay_crypto_address(n->key), *scratch), "make");
-    assay_buf out = {ASSAY_NEW(scratch, uint8_t, 16384), 0, 16384};
+    expect_ok(net, assay_bft_block_make(&block, n->chain, txs, count + (salt ? 1 : 0), n->evidence, n->evidence_count,
+                                        commit, assay_crypto_address(n->key), *scratch), "make");
+    assay_buf out = {ASSAY_NEW(scratch, uint8_t, 32768), 0, 32768};
     expect_ok(net, assay_block_encode(&out, &block), "encode");
     return (assay_bytes){out.ptr, out.len};
 }
@@ -492,7 +534,6 @@ static inline void sign_proposal(node *n, const assay_bft_effect *e) {
 static inline void evidence_seen(node *n, const assay_duplicate_vote *e) {
     network *net = n->net;
     net->evidence_total++;
-    n->evidence_count++;
     uint32_t liar = NODES_MAX;
     for (uint32_t i = 0; i < net->plan.nodes; i++)
         if (assay_base_address_eq(assay_crypto_address(net->nodes[i].key), e->vote_a.validator)) liar = i;
@@ -500,6 +541,7 @@ static inline void evidence_seen(node *n, const assay_duplicate_vote *e) {
     expect(net, net->nodes[liar].fault == FAULT_EQUIVOCATES, "only who voted twice is accused");
     expect_ok(net, assay_duplicate_vote_check(e, n->chain->chain_id, net->nodes[liar].key), "evidence");
     expect(net, e->validator_power > 0 && e->total_power > e->validator_power, "evidence has powers");
+    if (e->timestamp.seconds) evidence_wait(n, e);
     for (uint32_t i = 0; i < SIGHTINGS_MAX; i++) {
         sighting *s = &n->sightings[i];
         bool same = s->used && s->voter == liar && s->height == e->vote_a.height && s->round == e->vote_a.round &&
@@ -710,7 +752,7 @@ static inline void network_open(network *net, const network_plan *plan) {
         node_open(n);
         assay_arena memory = assay_base_arena(n->chain_memory[0], CHAIN_SIZE);
         n->chain = &n->chains[0];
-        uint32_t founders = plan->nodes;
+        uint32_t founders = plan->founders ? plan->founders : plan->nodes;
         expect_ok(net, assay_bft_chain_genesis(n->chain, &memory, assay_base_bytes_str(network_chain),
                                                (assay_time){1795348800, 0}, 1, powers, founders, (assay_hash){{1}}),
                   "genesis");

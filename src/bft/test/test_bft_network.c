@@ -13,7 +13,7 @@ static uint64_t number_from(const char *name, uint64_t otherwise) {
 }
 
 typedef struct totals {
-    uint64_t delivered, dropped, crashes, restarts_locked, evidence;
+    uint64_t delivered, dropped, crashes, restarts_locked, evidence, included;
     int32_t highest_round;
 } totals;
 
@@ -25,6 +25,7 @@ static void run(const network_plan *plan, totals *sum) {
     sum->crashes += net.crashes;
     sum->restarts_locked += net.restarts_locked;
     sum->evidence += net.evidence_total;
+    sum->included += net.evidence_included;
     if (net.highest_round > sum->highest_round) sum->highest_round = net.highest_round;
     network_close(&net);
 }
@@ -37,11 +38,11 @@ static totals run_seeds(const char *name, network_plan plan, uint64_t count) {
         plan.seed = seed;
         run(&plan, &sum);
     }
-    print_message("%s: seeds %llu to %llu: %llu delivered, %llu lost, %llu crashes (%llu while locked), %llu evidence, "
-                  "highest round %d\n",
+    print_message("%s: seeds %llu to %llu: %llu delivered, %llu lost, %llu crashes (%llu while locked), %llu evidence "
+                  "(%llu in blocks), highest round %d\n",
                   name, (unsigned long long)first, (unsigned long long)(first + count - 1),
                   (unsigned long long)sum.delivered, (unsigned long long)sum.dropped, (unsigned long long)sum.crashes,
-                  (unsigned long long)sum.restarts_locked, (unsigned long long)sum.evidence, sum.highest_round);
+                  (unsigned long long)sum.restarts_locked, (unsigned long long)sum.evidence, (unsigned long long)sum.included, sum.highest_round);
     return sum;
 }
 
@@ -104,7 +105,7 @@ static void test_equivocator_of_four(void **state) {
     network_plan plan = rough(4, 4);
     plan.equivocators = 1;
     totals sum = run_seeds("one of four equivocates", plan, 300);
-    assert_true(sum.evidence > 300);
+    assert_true(sum.evidence > 300 && sum.included > 300);
 }
 
 static void test_equivocators_of_seven(void **state) {

@@ -156,6 +156,8 @@ assay_err out_json(call *c, json_t *value);
  * scratch; out_written ends and prints it. */
 assay_json json_room(call *c, assay_buf *buf);
 assay_err out_written(call *c, assay_json *json, const assay_buf *buf);
+/* out_as_json - what print would print, as {key: name, "text": ...}. ASSAY_F_MEMORY. */
+assay_err out_as_json(call *c, const char *key, const char *name, void (*print)(call *c));
 /* field - one line "  label     value" of a description, aligned. */
 __attribute__((format(printf, 3, 4))) void field(call *c, const char *label, const char *format, ...);
 /* say - a message for people, on stderr, unless --quiet or --json; with a newline. */
@@ -189,7 +191,7 @@ typedef struct table {
 table table_begin(call *c, const char *heads, size_t rows_max);
 /* table_row - columns times const char *, which stay where they are until table_print. */
 void table_row(table *t, ...);
-/* table_print - prints heads and rows; nothing if there is no row. */
+/* table_print - prints heads (but for --quiet) and rows; nothing if there is no row. */
 void table_print(table *t);
 
 /* ---- progress.c -------------------------------------------------------------------------------------------------- */
@@ -243,7 +245,7 @@ assay_err devnet_pointer(call *c, const char **out, uint32_t port);
 /* key_path - which key signs: --key, ASSAY_KEY, or the first account of the devnet that --node is. ASSAY_E_USAGE if
  * there is none. */
 assay_err key_path(call *c, const char **out);
-/* key_load - reads it. Wipe it. */
+/* key_load - reads it, and says so when others could too. key_read - the same of a path. Wipe what they give. */
 assay_err key_load(call *c, assay_key_secret *out);
 assay_err key_read(call *c, assay_key_secret *out, const char *path);
 /* submit - signs a body with one message (the rest is filled in here), hands it in and waits until it is final;

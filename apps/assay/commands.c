@@ -5,7 +5,7 @@
 #include "assay_internal.h"
 
 #define REMOTE (BIT(OPTION_NODE) | BIT(OPTION_TIMEOUT))
-#define SIGNED (REMOTE | BIT(OPTION_KEY))
+#define SIGNED (REMOTE | BIT(OPTION_KEY) | BIT(OPTION_DRY_RUN))
 
 const option_row option_rows[OPTION_COUNT] = {
     [OPTION_JSON] = {"--json", NULL, NULL, false, "print JSON for programs"},
@@ -61,7 +61,7 @@ const command_row commands[] = {
      "OWNER+MODEL+VERSION.assay.json; --out names another place, and implies --wait.",
      "assay publish ./model --name acme/ocr --version 1.0 --wait",
      SIGNED | BIT(OPTION_NAME) | BIT(OPTION_VERSION) | BIT(OPTION_PARENT) | BIT(OPTION_WAIT) | BIT(OPTION_OUT) |
-         BIT(OPTION_SOURCE) | BIT(OPTION_DRY_RUN) | BIT(OPTION_THREADS),
+         BIT(OPTION_SOURCE) | BIT(OPTION_THREADS),
      1, 1, run_publish},
     {"refresh", "CERTIFICATE", "prove a version again under the chain's newest block",
      "Writes the new certificate over the old one, or to --out. A certificate that is not newer than a reader's trust "

@@ -113,15 +113,15 @@ static void fish(call *c) {
 }
 
 assay_err run_completions(call *c) {
-    const char *shell = c->words[0];
-    if (json_wanted(c)) return usage(c, "completions are for shells, not JSON");
-    if (strcmp(shell, "bash") == 0)
-        bash(c);
-    else if (strcmp(shell, "zsh") == 0)
-        zsh(c);
-    else if (strcmp(shell, "fish") == 0)
-        fish(c);
-    else
-        return usage(c, "there are completions for bash, zsh and fish, not for %s", shell);
-    return ASSAY_OK;
+    static const struct {
+        const char *name;
+        void (*print)(call *c);
+    } shells[] = {{"bash", bash}, {"zsh", zsh}, {"fish", fish}};
+    for (size_t i = 0; i < sizeof shells / sizeof *shells; i++) {
+        if (strcmp(c->words[0], shells[i].name) != 0) continue;
+        if (json_wanted(c)) return out_as_json(c, "shell", shells[i].name, shells[i].print);
+        shells[i].print(c);
+        return ASSAY_OK;
+    }
+    return usage(c, "there are completions for bash, zsh and fish, not for %s", c->words[0]);
 }

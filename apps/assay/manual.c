@@ -59,7 +59,7 @@ static void exit_status(call *c) {
         ".BR assay\\-explain (1)\nexplains.\n");
 }
 
-static assay_err manual_command(call *c, const command_row *command) {
+static void manual_command(call *c, const command_row *command) {
     const char *page = keep_text(c, "assay-%s", dashed(c, command->name));
     heading(c, page, command->summary);
     out(c, ".SH SYNOPSIS\n.B assay ");
@@ -87,10 +87,9 @@ static assay_err manual_command(call *c, const command_row *command) {
     environment(c, command->options);
     exit_status(c);
     out(c, ".SH SEE ALSO\n.BR assay (1)\n");
-    return ASSAY_OK;
 }
 
-static assay_err manual_all(call *c) {
+static void manual_all(call *c) {
     heading(c, "assay", "publish AI models, verify them offline, and see who vouches for them");
     out(c,
         ".SH SYNOPSIS\n.B assay\n.I COMMAND\n[options]\n.SH DESCRIPTION\n"
@@ -115,15 +114,26 @@ static assay_err manual_all(call *c) {
            "key; ~/.local/state by default.\n");
     exit_status(c);
     out(c, ".SH SEE ALSO\n.BR assayd (1),\n.BR assay\\-certificate (5),\n.BR assay\\-trust (5)\n");
-    return ASSAY_OK;
+}
+
+/* That of the words; of the whole program without any. */
+static void print_manual(call *c) {
+    int taken = 0;
+    if (c->words_count == 0)
+        manual_all(c);
+    else
+        manual_command(c, command_find(c->words, c->words_count, &taken));
 }
 
 assay_err run_manual(call *c) {
-    if (c->words_count == 0) return manual_all(c);
     int taken = 0;
-    const command_row *found = command_find(c->words, c->words_count, &taken);
-    if (found && taken == c->words_count) return manual_command(c, found);
-    c->try_this = "assay help";
-    return usage(c, "there is no command %s%s%s", c->words[0], c->words_count > 1 ? " " : "",
-                 c->words_count > 1 ? c->words[1] : "");
+    const command_row *found = c->words_count ? command_find(c->words, c->words_count, &taken) : NULL;
+    if (taken != c->words_count) {
+        c->try_this = "assay help";
+        return usage(c, "there is no command %s%s%s", c->words[0], c->words_count > 1 ? " " : "",
+                     c->words_count > 1 ? c->words[1] : "");
+    }
+    if (json_wanted(c)) return out_as_json(c, "command", found ? found->name : "", print_manual);
+    print_manual(c);
+    return ASSAY_OK;
 }

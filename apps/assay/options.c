@@ -150,8 +150,9 @@ static assay_err take_option(call *c, int argc, char **argv, int *i) {
     size_t id = (size_t)(row - option_rows);
     if (!row->value && given) return usage(c, "%s takes no value", row->name);
     if (row->value && !given) {
-        /* `assay --version`, as many programs have it; publish's option of that name takes a value. */
-        if (id == OPTION_VERSION && argc == 2)
+        /* `assay --version`, as many programs have it; publish's option of that name takes a value, never with a dash.
+         */
+        if (id == OPTION_VERSION && c->words_count == 0 && (*i + 1 == argc || argv[*i + 1][0] == '-'))
             given = "";
         else if (*i + 1 >= argc)
             return usage(c, "%s needs %s", row->name, row->value);
@@ -214,7 +215,8 @@ assay_err options_parse(call *c, int argc, char **argv) {
     const char *term = assay_os_env("TERM"), *no_colour = assay_os_env("NO_COLOR");
     c->colour = assay_os_is_tty(ASSAY_OS_STDOUT) && !(no_colour && *no_colour) &&
                 !(term && strcmp(term, "dumb") == 0) && !json_wanted(c);
-    const char *alone = has(c, OPTION_VERSION) && argc == 2 ? "version" : has(c, OPTION_HELP) ? "help" : NULL;
+    bool version = has(c, OPTION_VERSION) && !*value(c, OPTION_VERSION);
+    const char *alone = version ? "version" : has(c, OPTION_HELP) ? "help" : NULL;
     int taken = 0;
     if (c->words_count == 0) {
         if (!alone) return usage(c, "which command?");

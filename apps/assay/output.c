@@ -58,6 +58,15 @@ assay_err out_written(call *c, assay_json *json, const assay_buf *buf) {
     return ASSAY_OK;
 }
 
+assay_err out_as_json(call *c, const char *key, const char *name, void (*print)(call *c)) {
+    assay_buf real = c->text;
+    c->text = (assay_buf){c->scratch.at, 0, (size_t)(c->scratch.end - c->scratch.at)};
+    print(c);
+    json_t *text = json_stringn((const char *)c->text.ptr, c->text.len);
+    c->text = real;
+    return out_json(c, json_pack("{s:s, s:o}", key, name, "text", text));
+}
+
 void field(call *c, const char *label, const char *format, ...) {
     char line[LINE_LEN_MAX];
     va_list args;

@@ -14,6 +14,7 @@ progress_bar progress_begin(const call *c, const char *label) {
 
 bool progress_bytes(progress_bar *bar, uint64_t done, uint64_t total) {
     uint64_t now = assay_os_monotonic_ns();
+    if (done > total) done = total;
     bool silent = quiet(bar->c) || json_wanted(bar->c);
     if (!silent && total && now - bar->shown_ns >= (bar->tty ? TTY_STEP_NS : LINE_STEP_NS)) {
         char a[24], b[24], rate[24], left[48] = "";

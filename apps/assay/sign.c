@@ -77,6 +77,9 @@ assay_err key_read(call *c, assay_key_secret *out, const char *path) {
     if (err == ASSAY_OK && text.len && text.ptr[text.len - 1] == '\n') text.len--;
     bool ok = err == ASSAY_OK && assay_base_unhex(out->b, sizeof out->b, text) == ASSAY_OK;
     assay_crypto_wipe(memory, sizeof memory);
+    assay_os_info info;
+    if (ok && assay_os_info_get(&info, path, true) == ASSAY_OK && (info.mode & 077))
+        say(c, "warning: others can read %s; chmod 600 it", path);
     if (ok) return ASSAY_OK;
     if (err == ASSAY_E_NOT_FOUND) return usage(c, "there is no key file %s", path);
     if (err == ASSAY_OK || err == ASSAY_E_SIZE) return usage(c, "%s is no key file: those hold 64 hex digits", path);

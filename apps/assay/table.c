@@ -76,7 +76,7 @@ void table_print(table *t) {
             if (w > wide[i]) wide[i] = w;
         }
     }
-    for (int i = 0; i < t->columns; i++) cell(t, t->heads[i], wide[i], i, "\x1b[2m");
+    for (int i = 0; i < t->columns && !quiet(t->c); i++) cell(t, t->heads[i], wide[i], i, "\x1b[2m");
     for (size_t r = 0; r < t->rows; r++)
         for (int i = 0; i < t->columns; i++) {
             const char *text = t->cells[r * (size_t)t->columns + (size_t)i];

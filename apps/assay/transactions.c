@@ -6,14 +6,32 @@
 
 #include <string.h>
 
+static assay_err dry_run(call *c, assay_tx_body *body, const assay_key_secret *secret) {
+    ASSAY_TRY(chain_fields(c, body, secret));
+    const char *kind = assay_tx_kind(body);
+    const char *sender = address_text(c, assay_crypto_address(assay_crypto_ed25519_public(secret)));
+    const char *chain = keep_text(c, "%.*s", (int)body->chain_id.len, body->chain_id.ptr);
+    if (json_wanted(c))
+        return out_json(c, json_pack("{s:b, s:s, s:s, s:s, s:I, s:s}", "dry_run", 1, "kind", kind, "chain_id", chain,
+                                     "sender", sender, "nonce", (json_int_t)body->nonce, "fee",
+                                     keep_text(c, "%llu", (unsigned long long)body->fee)));
+    char fee[32];
+    out(c, "would send: %s\n", kind);
+    field(c, "chain", "%s", chain);
+    field(c, "sender", "%s, nonce %llu", sender, (unsigned long long)body->nonce);
+    field(c, "fee", "%s, burned", amount_text(fee, body->fee));
+    out(c, "nothing was sent\n");
+    return ASSAY_OK;
+}
+
 /* Signs, sends, waits, prints. */
 static assay_err send_body(call *c, assay_tx_body *body, const char *what_happened) {
     assay_key_secret secret;
+    json_t *answer = NULL;
     ASSAY_TRY(key_load(c, &secret));
-    json_t *answer;
-    assay_err err = submit(c, body, &secret, &answer);
+    assay_err err = has(c, OPTION_DRY_RUN) ? dry_run(c, body, &secret) : submit(c, body, &secret, &answer);
     assay_crypto_wipe(&secret, sizeof secret);
-    ASSAY_TRY(err);
+    if (err != ASSAY_OK || !answer) return err;
     if (json_wanted(c)) return out_json(c, answer);
     say(c, "%s, final at height %llu", what_happened, (unsigned long long)number(answer, "height"));
     out(c, "%s\n", member(answer, "id"));

@@ -20,9 +20,7 @@ assay_err run_verify(call *c) {
     assay_verdict verdict;
     assay_cert_verify_path(&verdict, &c->keep, &request, c->scratch);
     progress_end(&bar);
-    assay_arena scratch = c->scratch;
-    assay_buf text = {ASSAY_NEW(&scratch, uint8_t, ASSAY_VERDICT_LEN_MAX), 0, ASSAY_VERDICT_LEN_MAX};
-    if (!text.ptr) return ASSAY_F_MEMORY;
+    assay_buf text = {c->scratch.at, 0, (size_t)(c->scratch.end - c->scratch.at)};
     if (json_wanted(c))
         ASSAY_TRY(assay_verdict_json(&text, &verdict));
     else

@@ -106,6 +106,9 @@ static void lines_that_parse(void **state) {
         {"publish m --name a/b --version=", "publish", 1, OPTION_VERSION, ""},
         {"publish m --parent a/b@1 --parent a/b@2", "publish", 1, OPTION_PARENT, "a/b@2"},
         {"--version", "version", 0, OPTION_VERSION, NULL},
+        {"--version --json", "version", 0, OPTION_JSON, ""},
+        {"-q --version", "version", 0, OPTION_QUIET, ""},
+        {"--version 1.0 publish m", "publish", 1, OPTION_VERSION, "1.0"},
         {"--help", "help", 0, OPTION_HELP, NULL},
         {"-h", "help", 0, OPTION_HELP, NULL},
         {"digest --help", "digest", 0, OPTION_HELP, ""},
@@ -130,6 +133,8 @@ static void lines_that_do_not(void **state) {
     } rows[] = {
         {"", "which command?"},
         {"-q", "which command?"},
+        {"--version 1.0", "which command?"},
+        {"publish m --version", "--version needs VERSION"},
         {"publsh m", "is it publish?"},
         {"devnet-fault kill 1", "there is no command devnet-fault"},
         {"frobnicate", "there is no command frobnicate"},

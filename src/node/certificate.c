@@ -88,10 +88,10 @@ static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, con
     assay_bytes groups_bytes = {NULL, 0};
     /* Whoever answers may have dropped the bytes, or never had them: any validator of this process that holds them
      * serves. */
-    err = holding_manifest(at->v, &manifest, NULL, keep, p.record.root);
+    err = holding_manifest_of(at->v, &manifest, NULL, keep, p.record.root, p.record.tensor_root);
     if (err == ASSAY_OK) err = holding_groups(at->v, &groups, &groups_bytes, keep, p.record.root, &manifest);
     for (uint32_t i = 0; err == ASSAY_E_NOT_FOUND && i < node->count; i++) {
-        err = holding_manifest(&node->validators[i], &manifest, NULL, keep, p.record.root);
+        err = holding_manifest_of(&node->validators[i], &manifest, NULL, keep, p.record.root, p.record.tensor_root);
         if (err == ASSAY_OK)
             err = holding_groups(&node->validators[i], &groups, &groups_bytes, keep, p.record.root, &manifest);
     }
@@ -127,12 +127,13 @@ static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, con
 
 typedef struct index_batch {
     const assay_manifest *manifest;
+    uint32_t from, to;
     assay_bytes ref; /* name@version */
 } index_batch;
 
 static assay_err fill_index(void *context, assay_store_batch *batch) {
     const index_batch *b = context;
-    for (uint32_t i = 0; i < b->manifest->files_count; i++) {
+    for (uint32_t i = b->from; i < b->to; i++) {
         uint8_t key[ASSAY_HASH_LEN + ASSAY_NAME_LEN_MAX + ASSAY_VERSION_LEN_MAX + 1];
         memcpy(key, b->manifest->files[i].sha256.b, ASSAY_HASH_LEN);
         memcpy(key + ASSAY_HASH_LEN, b->ref.ptr, b->ref.len);
@@ -141,14 +142,21 @@ static assay_err fill_index(void *context, assay_store_batch *batch) {
     return ASSAY_OK;
 }
 
+/* Blocks wait for the store's one writer: a large model goes in by pieces. */
+#define INDEX_BATCH_FILES 1000u
+
 assay_err certificate_index(validator *v, assay_bytes name, assay_bytes version, const assay_manifest *manifest) {
     uint8_t ref[ASSAY_NAME_LEN_MAX + ASSAY_VERSION_LEN_MAX + 1];
     assay_buf buf = {ref, 0, sizeof ref};
     ASSAY_TRY(assay_base_buf_put(&buf, name));
     ASSAY_TRY(assay_base_buf_put(&buf, ASSAY_STR("@")));
     ASSAY_TRY(assay_base_buf_put(&buf, version));
-    index_batch batch = {manifest, {buf.ptr, buf.len}};
-    return assay_store_write(v->store, fill_index, &batch);
+    for (uint32_t from = 0, to; from < manifest->files_count; from = to) {
+        to = manifest->files_count - from < INDEX_BATCH_FILES ? manifest->files_count : from + INDEX_BATCH_FILES;
+        index_batch batch = {manifest, from, to, {buf.ptr, buf.len}};
+        ASSAY_TRY(assay_store_write(v->store, fill_index, &batch));
+    }
+    return ASSAY_OK;
 }
 
 /* A version that still stands comes before one that was withdrawn; but who asks for a file of a revoked version alone

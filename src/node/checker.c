@@ -18,6 +18,7 @@
 
 #define DUTIES_MAX 64
 #define CUSTODIES_KEPT 4
+#define REFUSED_KEPT 256
 #define RETRY_NS 300000000ull
 
 /* What was computed at the check is needed again at the opening, a few blocks later. */
@@ -43,6 +44,8 @@ struct checker {
     uint32_t next_custody;
     assay_http_client *client;
     uint64_t retry_at_ns;
+    assay_hash refused[REFUSED_KEPT]; /* versions whose statement does not hold */
+    uint32_t refused_next;
 };
 
 /* ---- who has the bytes --------------------------------------------------------------------------------------------------------------------- */
@@ -164,12 +167,23 @@ static assay_err fetch_group(struct checker *c, assay_model_range *range, assay_
     return assay_model_range_check(range, file, group);
 }
 
-static assay_err fetch_manifest(struct checker *c, assay_hash root, uint32_t from, assay_arena scratch) {
-    char hex[2 * ASSAY_HASH_LEN + 1], path[160];
+/* tensor_root NULL: any manifest of these files. */
+static assay_err fetch_manifest(struct checker *c, assay_hash root, const assay_hash *tensor_root, uint32_t from, assay_arena scratch) {
+    char hex[2 * ASSAY_HASH_LEN + 1], tensors[2 * ASSAY_HASH_LEN + 1] = "", path[280];
     assay_bytes bytes;
     assay_base_hex(hex, assay_base_hash_bytes(&root));
-    assay_os_format(path, sizeof path, "/bytes/%s/manifest?validator=%u", hex, from);
+    if (tensor_root) assay_base_hex(tensors, assay_base_hash_bytes(tensor_root));
+    assay_os_format(path, sizeof path, "/bytes/%s/manifest?validator=%u%s%s", hex, from, tensor_root ? "&tensor_root=" : "", tensors);
     ASSAY_TRY(get(c, &bytes, &scratch, path, HOLDING_MANIFEST_MAX));
+    if (tensor_root) {
+        assay_manifest manifest;
+        assay_hash computed;
+        assay_arena turn = scratch;
+        ASSAY_TRY(assay_codec_decode(&manifest, &turn, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT));
+        ASSAY_TRY(assay_manifest_check(&manifest));
+        ASSAY_TRY(assay_manifest_tensor_root(&computed, &manifest, turn));
+        if (!assay_base_hash_eq(computed, *tensor_root)) return ASSAY_E_PROOF;
+    }
     return holding_begin(c->owner, root, bytes, scratch);
 }
 
@@ -192,19 +206,30 @@ static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file
     return ASSAY_OK;
 }
 
-/* Bytes that do not fit are their sender's fault, never a verdict on the version: the next holder is asked. */
-static assay_err fetch(struct checker *c, assay_hash root, assay_arena scratch) {
+/* The version's own manifest: here, or from whoever has it. Bytes that do not fit are their sender's fault, never a verdict on the version: the next holder
+ * is asked. */
+static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_arena *keep, const assay_version_record *record) {
+    validator *v = c->owner;
+    assay_err err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
+    for (uint32_t nth = 0; err == ASSAY_E_NOT_FOUND && nth < v->node->count; nth++) {
+        uint32_t from;
+        if (!find_holder(c, &from, record->root, nth, *keep)) break;
+        assay_err one = fetch_manifest(c, record->root, &record->tensor_root, from, *keep);
+        if (one == ASSAY_OK) err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
+        else if (assay_base_err_is_fault(one)) return one;
+    }
+    return err;
+}
+
+/* The files, from one holder after the other. */
+static assay_err fetch(struct checker *c, assay_hash root, const assay_manifest *manifest, assay_arena scratch) {
     validator *v = c->owner;
     assay_err err = ASSAY_E_NOT_FOUND;
     for (uint32_t nth = 0; nth < v->node->count; nth++) {
         uint32_t from;
-        assay_manifest manifest = {0};
-        assay_arena turn = scratch;
-        if (!find_holder(c, &from, root, nth, turn)) break;
-        err = holding_manifest(v, &manifest, NULL, &turn, root);
-        if (err == ASSAY_E_NOT_FOUND) err = fetch_manifest(c, root, from, turn);
-        if (err == ASSAY_OK && !manifest.files_count) err = holding_manifest(v, &manifest, NULL, &turn, root);
-        for (uint32_t i = 0; err == ASSAY_OK && i < manifest.files_count; i++) err = fetch_file(c, root, &manifest.files[i], i, from, turn);
+        if (!find_holder(c, &from, root, nth, scratch)) break;
+        err = ASSAY_OK;
+        for (uint32_t i = 0; err == ASSAY_OK && i < manifest->files_count; i++) err = fetch_file(c, root, &manifest->files[i], i, from, scratch);
         if (err == ASSAY_OK || err == ASSAY_F_INTERRUPTED) return err;
         node_log(v->node, "validator %u: bytes of validator %u do not serve: %s", v->index, from, assay_base_err_text(err));
     }
@@ -323,50 +348,81 @@ static assay_err submit(struct checker *c, assay_tx_body *body, assay_arena scra
     return err;
 }
 
-/* The publisher signed a statement about these files; a version whose statement does not hold could never be verified by anybody. What holds is noted in
- * the index of files. */
-static assay_err statement_holds(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
-    validator *v = c->owner;
+static assay_err record_of(struct checker *c, assay_version_record *out, const assay_models_duty *duty) {
     assay_store_snapshot *snapshot;
-    assay_version_record record;
-    assay_manifest manifest;
     bool found;
-    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, v->store));
-    assay_err err = assay_models_version(assay_rule_view_snapshot(assay_store_snapshot_reader(snapshot)), &record, &found, duty->name, duty->version);
+    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, c->owner->store));
+    assay_rule_view view = assay_rule_view_snapshot(assay_store_snapshot_reader(snapshot));
+    assay_err err = assay_models_version(view, out, &found, duty->name, duty->version);
     assay_store_snapshot_end(snapshot);
     ASSAY_TRY(err);
-    if (!found) return ASSAY_E_NOT_FOUND;
-    ASSAY_TRY(holding_manifest(v, &manifest, NULL, &scratch, duty->root));
+    return found ? ASSAY_OK : ASSAY_E_NOT_FOUND;
+}
+
+/* The publisher signed a statement about these files; a version whose statement does not hold could never be verified by anybody. The manifest is the one
+ * whose roots were registered. */
+static assay_err statement_holds(const assay_models_duty *duty, const assay_version_record *record, const assay_manifest *manifest, assay_arena scratch) {
     uint64_t size, chunks;
-    assay_hash tensor_root;
-    ASSAY_TRY(assay_manifest_totals(&size, &chunks, &manifest));
-    ASSAY_TRY(assay_manifest_tensor_root(&tensor_root, &manifest, scratch));
-    if (size != record.size || chunks != record.chunks || manifest.files_count != record.files || manifest.tensors_count != record.tensors ||
-        !assay_base_hash_eq(tensor_root, record.tensor_root))
+    ASSAY_TRY(assay_manifest_totals(&size, &chunks, manifest));
+    if (size != record->size || chunks != record->chunks || manifest->files_count != record->files || manifest->tensors_count != record->tensors)
         return ASSAY_E_CONTENT;
-    assay_cert_statement statement = {duty->name, duty->version, &manifest, record.model_signing};
-    ASSAY_TRY(assay_cert_statement_check(&statement, record.publisher, record.statement_signature, scratch));
+    assay_cert_statement statement = {duty->name, duty->version, manifest, record->model_signing};
+    return assay_cert_statement_check(&statement, record->publisher, record->statement_signature, scratch);
+}
+
+static assay_hash version_id(const assay_models_duty *duty) {
+    assay_sha256 hash;
+    assay_crypto_sha256_init(&hash);
+    assay_crypto_sha256_update(&hash, duty->name);
+    assay_crypto_sha256_update(&hash, ASSAY_STR("@"));
+    assay_crypto_sha256_update(&hash, duty->version);
+    return assay_crypto_sha256_final(&hash);
+}
+
+/* What was registered never changes, so a statement that does not hold never will: it is not looked at again. */
+static assay_err judge(struct checker *c, const assay_models_duty *duty, const assay_version_record *record, const assay_manifest *manifest,
+                       assay_arena scratch) {
+    assay_err err = statement_holds(duty, record, manifest, scratch);
+    if (err == ASSAY_OK || assay_base_err_is_fault(err)) return err;
+    c->refused[c->refused_next++ % REFUSED_KEPT] = version_id(duty);
+    node_log(c->owner->node, "validator %u does not check %.*s@%.*s: %s", c->owner->index, (int)duty->name.len, duty->name.ptr, (int)duty->version.len,
+             duty->version.ptr, assay_base_err_text(err));
+    return ASSAY_E_NOT_FOUND;
+}
+
+static bool is_refused(const struct checker *c, const assay_models_duty *duty) {
+    assay_hash id = version_id(duty);
+    for (uint32_t i = 0; i < REFUSED_KEPT; i++)
+        if (assay_base_hash_eq(c->refused[i], id)) return true;
+    return false;
+}
+
+/* Reads every byte, and notes what files there are for those who ask by a file's digest. */
+static assay_err vouch(struct checker *c, custody **out, const assay_models_duty *duty, assay_arena scratch) {
+    validator *v = c->owner;
+    assay_version_record record;
+    assay_manifest manifest;
+    uint64_t missing;
+    ASSAY_TRY(record_of(c, &record, duty));
+    ASSAY_TRY(manifest_for(c, &manifest, &scratch, &record));
+    ASSAY_TRY(judge(c, duty, &record, &manifest, scratch));
+    ASSAY_TRY(holding_missing(v, &missing, duty->root, &manifest, scratch));
+    if (missing) ASSAY_TRY(fetch(c, duty->root, &manifest, scratch));
+    assay_err err = recompute(c, out, duty, scratch);
+    if (err == ASSAY_E_CONTENT) drop_wrong_files(c, duty, scratch);
+    ASSAY_TRY(err);
     return certificate_index(v, duty->name, duty->version, &manifest);
 }
 
 static assay_err do_check(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
     validator *v = c->owner;
     custody *mine;
+    if (is_refused(c, duty)) return ASSAY_E_NOT_FOUND;
     if (atomic_load(&v->lazy)) {
         ASSAY_TRY(invent(c, &mine, duty));
         atomic_store(&v->lazy, false);
     } else {
-        assay_manifest manifest = {0};
-        uint64_t missing = 1;
-        assay_arena turn = scratch;
-        assay_err err = holding_manifest(v, &manifest, NULL, &turn, duty->root);
-        if (err == ASSAY_OK) err = holding_missing(v, &missing, duty->root, &manifest, turn);
-        if (err != ASSAY_OK && err != ASSAY_E_NOT_FOUND) return err;
-        if (missing) ASSAY_TRY(fetch(c, duty->root, scratch));
-        err = recompute(c, &mine, duty, scratch);
-        if (err == ASSAY_E_CONTENT) drop_wrong_files(c, duty, scratch);
-        ASSAY_TRY(err);
-        ASSAY_TRY(statement_holds(c, duty, scratch));
+        ASSAY_TRY(vouch(c, &mine, duty, scratch));
         announce(v, duty->root);
     }
     assay_msg_check check = {duty->name, duty->version, duty->root, mine->state.root};
@@ -437,7 +493,7 @@ static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries
     if (!find_holder(c, &from, duty->root, 0, *keep)) return ASSAY_E_NOT_FOUND;
     assay_err err = holding_manifest(c->owner, &manifest, NULL, keep, duty->root);
     if (err == ASSAY_E_NOT_FOUND) {
-        ASSAY_TRY(fetch_manifest(c, duty->root, from, *keep));
+        ASSAY_TRY(fetch_manifest(c, duty->root, NULL, from, *keep));
         err = holding_manifest(c->owner, &manifest, NULL, keep, duty->root);
     }
     ASSAY_TRY(err);
@@ -539,6 +595,7 @@ assay_err checker_open(validator *v) {
     assay_os_condition_init(&c->wake);
     ASSAY_TRY(assay_os_reserve(&c->keep_region, ASSAY_MODEL_ARENA_SIZE));
     ASSAY_TRY(assay_os_reserve(&c->scratch_region, ASSAY_MODEL_ARENA_SIZE));
+    holding_count(v, assay_os_region_arena(&c->scratch_region));
     char url[64];
     assay_os_format(url, sizeof url, "http://127.0.0.1:%u", v->node->port);
     return assay_http_client_open(&c->client, url, 30);

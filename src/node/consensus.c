@@ -256,6 +256,7 @@ assay_err consensus_drain(validator *v) {
         /* One decision a turn: a validator that decides alone still hears its inbox between two blocks. */
         if (e.kind == ASSAY_BFT_DECIDE) break;
     }
+    atomic_store(&v->round, assay_bft_look(v->bft).round);
     return ASSAY_OK;
 }
 
@@ -275,22 +276,6 @@ static bool still_fits(void *context, const mempool_entry *entry) {
 static void settle_pool(validator *v, const assay_block *block) {
     for (uint32_t i = 0; i < block->txs_count; i++) mempool_remove(&v->pool, assay_tx_id(block->txs[i]));
     if (v->pool.count && (v->chain->height % SWEEP_EVERY == 0 || v->pool.count < 64)) mempool_sweep(&v->pool, still_fits, v);
-}
-
-static void tell_waiting(validator *v, const assay_block *block, const assay_ledger_result *result) {
-    if (!v->waiting) return;
-    for (uint32_t i = 0; i < block->txs_count; i++) {
-        assay_hash id = assay_tx_id(block->txs[i]);
-        for (submission **link = &v->waiting; *link;) {
-            submission *s = *link;
-            if (!assay_base_hash_eq(s->id, id)) {
-                link = &s->next;
-                continue;
-            }
-            *link = s->next;
-            submission_done(s, (assay_err)result->results[i].code, (uint64_t)block->header.height, &i);
-        }
-    }
 }
 
 assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit) {
@@ -315,7 +300,7 @@ assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes en
     v->busy = changed || (v->result.recheck_height && v->result.recheck_height <= (uint64_t)next->height + 1);
     settle_pool(v, block);
     evidence_included(v, block);
-    tell_waiting(v, block, &v->result);
+    waiting_tell(v, block, &v->result);
     atomic_store(&v->height, (unsigned long long)block->header.height);
     atomic_fetch_add(&v->blocks, 1);
     atomic_fetch_add(&v->txs, block->txs_count);

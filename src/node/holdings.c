@@ -3,6 +3,8 @@
  * holdings - the model bytes that one validator has on its disk, by root:
  *
  *   <validator>/models/<root>/manifest   the strict encoding, checked against the root before it is written
+ *   <validator>/models/<root>/manifest-<tensor root>   of further versions with these files and other tensors
+ *   <validator>/models/<root>/claimed    digests of the 1 MiB groups that an upload brought, checked against the manifest
  *   <validator>/models/<root>/files/...  the files; a file that is still arriving is shorter than the manifest says, so an upload or a fetch goes on
  *                                        where it stopped
  *   <validator>/models/<root>/groups     chaining values of the 1 MiB groups, written when the whole was recomputed: the mark that it is complete
@@ -32,6 +34,33 @@ assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes 
     ASSAY_TRY(assay_os_read_whole(&bytes, keep, path, HOLDING_MANIFEST_MAX));
     if (encoded) *encoded = bytes;
     return assay_codec_decode(out, keep, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT) == ASSAY_OK ? ASSAY_OK : ASSAY_F_CORRUPT;
+}
+
+/* manifest-<tensor root> */
+static assay_err manifest_path_of(const validator *v, const char **out, assay_arena *keep, assay_hash root, assay_hash tensor_root) {
+    char hex[2 * ASSAY_HASH_LEN + 1], name[sizeof "manifest-" + sizeof hex];
+    assay_base_hex(hex, assay_base_hash_bytes(&tensor_root));
+    assay_os_format(name, sizeof name, "manifest-%s", hex);
+    return holding_path(v, out, keep, root, name);
+}
+
+assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
+                              assay_hash tensor_root) {
+    const char *path;
+    assay_hash first;
+    assay_bytes bytes;
+    assay_arena turn = *keep;
+    ASSAY_TRY(holding_manifest(v, out, &bytes, &turn, root));
+    ASSAY_TRY(assay_manifest_tensor_root(&first, out, turn));
+    if (!assay_base_hash_eq(first, tensor_root)) {
+        turn = *keep;
+        ASSAY_TRY(manifest_path_of(v, &path, &turn, root, tensor_root));
+        ASSAY_TRY(assay_os_read_whole(&bytes, &turn, path, HOLDING_MANIFEST_MAX));
+        if (assay_codec_decode(out, &turn, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
+    }
+    *keep = turn;
+    if (encoded) *encoded = bytes;
+    return ASSAY_OK;
 }
 
 assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
@@ -72,9 +101,21 @@ assay_err holding_begin(validator *v, assay_hash root, assay_bytes encoded, assa
     const char *files, *path;
     ASSAY_TRY(holding_files(v, &files, &scratch, root));
     ASSAY_TRY(holding_path(v, &path, &scratch, root, "manifest"));
+    assay_hash tensor_root;
+    ASSAY_TRY(assay_manifest_tensor_root(&tensor_root, &manifest, scratch));
     assay_os_mutex_lock(&v->holdings_lock);
-    assay_err err = assay_os_exists(path) ? ASSAY_OK : assay_os_dirs_create(files, 0755);
-    if (err == ASSAY_OK && !assay_os_exists(path)) err = assay_os_replace(path, encoded, 0644);
+    assay_err err = assay_os_dirs_create(files, 0755);
+    if (err == ASSAY_OK && assay_os_exists(path)) {
+        assay_manifest known;
+        assay_arena turn = scratch;
+        err = holding_manifest_of(v, &known, NULL, &turn, root, tensor_root);
+        if (err == ASSAY_E_NOT_FOUND) {
+            err = manifest_path_of(v, &path, &scratch, root, tensor_root);
+            if (err == ASSAY_OK) err = assay_os_replace(path, encoded, 0644);
+        }
+    } else if (err == ASSAY_OK) {
+        err = assay_os_replace(path, encoded, 0644);
+    }
     assay_os_mutex_unlock(&v->holdings_lock);
     return err;
 }
@@ -111,7 +152,10 @@ assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *fi
     if (err == ASSAY_OK && (bytes.len || file->size == 0)) {
         err = assay_os_file_open(&f, path, ASSAY_OS_CREATE, 0644);
         if (err == ASSAY_OK && bytes.len) err = assay_os_file_write(&f, bytes, offset);
-        if (err == ASSAY_OK) *size = offset + bytes.len;
+        if (err == ASSAY_OK) {
+            *size = offset + bytes.len;
+            atomic_fetch_add(&v->model_bytes, bytes.len);
+        }
         assay_os_file_close(&f);
     }
     assay_os_mutex_unlock(&v->holdings_lock);
@@ -136,7 +180,18 @@ assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, 
 assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch) {
     const char *path;
     ASSAY_TRY(holding_path(v, &path, &scratch, root, "groups"));
-    return assay_os_replace(path, (assay_bytes){(const uint8_t *)groups->values, groups->count * sizeof *groups->values}, 0644);
+    ASSAY_TRY(assay_os_replace(path, (assay_bytes){(const uint8_t *)groups->values, groups->count * sizeof *groups->values}, 0644));
+    ASSAY_TRY(holding_path(v, &path, &scratch, root, "claimed"));
+    assay_err err = assay_os_remove(path);
+    return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
+}
+
+static assay_err drop_locked(validator *v, const char *path) {
+    assay_os_info info;
+    assay_err err = assay_os_info_get(&info, path, false);
+    if (err == ASSAY_OK) err = assay_os_remove(path);
+    if (err == ASSAY_OK) atomic_fetch_sub(&v->model_bytes, info.size);
+    return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
 }
 
 /* Bytes that do not fit are thrown away, file by file: what is right stays, and the rest can come again. */
@@ -144,7 +199,157 @@ assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf
     const char *path;
     ASSAY_TRY(file_path(v, &path, &scratch, root, file->path));
     assay_os_mutex_lock(&v->holdings_lock);
-    assay_err err = assay_os_remove(path);
+    assay_err err = drop_locked(v, path);
     assay_os_mutex_unlock(&v->holdings_lock);
-    return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
+    return err;
+}
+
+/* ---- uploads that are checked on arrival --------------------------------------------------------------------------- */
+
+static assay_err claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root, const assay_manifest *manifest) {
+    const char *path;
+    assay_bytes bytes;
+    ASSAY_TRY(holding_path(v, &path, keep, root, "claimed"));
+    ASSAY_TRY(assay_os_read_whole(&bytes, keep, path, HOLDING_MANIFEST_MAX));
+    return assay_model_groups_read(out, keep, bytes, manifest);
+}
+
+assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes, assay_arena scratch) {
+    const char *path, *file;
+    assay_model_groups groups;
+    ASSAY_TRY(assay_model_groups_read(&groups, &scratch, bytes, manifest));
+    ASSAY_TRY(holding_path(v, &path, &scratch, root, "claimed"));
+    assay_os_mutex_lock(&v->holdings_lock);
+    assay_err err = ASSAY_OK;
+    bool here = holding_complete(v, root) || assay_os_exists(path);
+    /* Who knows the digests has the bytes: what somebody handed in without them may be anything. */
+    for (uint32_t i = 0; err == ASSAY_OK && !here && i < manifest->files_count; i++) {
+        assay_arena turn = scratch;
+        err = file_path(v, &file, &turn, root, manifest->files[i].path);
+        if (err == ASSAY_OK) err = drop_locked(v, file);
+    }
+    if (err == ASSAY_OK && !here) err = assay_os_replace(path, bytes, 0644);
+    assay_os_mutex_unlock(&v->holdings_lock);
+    return err;
+}
+
+/* How much of bytes, which follow what is here at offset, are whole groups of the file that fit their digests. head
+ * bytes of the first group are here already. */
+static assay_err fitting(size_t *out, const assay_model_groups *groups, const assay_manifest *manifest, uint64_t file_idx, uint64_t offset,
+                         size_t head, assay_bytes joined) {
+    const assay_file_leaf *file = &manifest->files[file_idx];
+    const uint64_t first = groups->first[file_idx], count = groups->first[file_idx + 1] - first;
+    uint64_t group = (offset - head) / ASSAY_BLAKE3_GROUP_LEN;
+    size_t at = 0;
+    while (at < joined.len) {
+        uint64_t left = file->size - group * ASSAY_BLAKE3_GROUP_LEN;
+        size_t len = left < ASSAY_BLAKE3_GROUP_LEN ? (size_t)left : ASSAY_BLAKE3_GROUP_LEN;
+        if (joined.len - at < len) break;
+        assay_bytes bytes = {joined.ptr + at, len};
+        assay_hash value = count == 1 ? assay_crypto_blake3(NULL, bytes)
+                                      : assay_crypto_blake3_subtree(NULL, bytes, group * (ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN));
+        if (!assay_base_hash_eq(value, groups->values[first + group])) return at ? ASSAY_OK : ASSAY_E_CONTENT;
+        at += len;
+        *out = at - head;
+        group++;
+    }
+    return at ? ASSAY_OK : ASSAY_E_SIZE;
+}
+
+/* What is here of the group in which offset lies: after a kill in the middle of a write. */
+static assay_err read_head(const validator *v, assay_bytes *joined, size_t *head, assay_arena *keep, assay_hash root, const assay_file_leaf *file,
+                           uint64_t offset, assay_bytes bytes) {
+    const char *path;
+    assay_os_file f;
+    size_t len;
+    *head = (size_t)(offset % ASSAY_BLAKE3_GROUP_LEN);
+    *joined = bytes;
+    if (!*head) return ASSAY_OK;
+    uint8_t *memory = ASSAY_NEW(keep, uint8_t, *head + bytes.len);
+    if (!memory) return ASSAY_F_MEMORY;
+    ASSAY_TRY(file_path(v, &path, keep, root, file->path));
+    ASSAY_TRY(assay_os_file_open(&f, path, ASSAY_OS_READ, 0));
+    assay_err err = assay_os_file_read(&len, &f, memory, *head, offset - *head);
+    assay_os_file_close(&f);
+    ASSAY_TRY(err);
+    if (len != *head) return ASSAY_F_CORRUPT;
+    memcpy(memory + *head, bytes.ptr, bytes.len);
+    *joined = (assay_bytes){memory, *head + bytes.len};
+    return ASSAY_OK;
+}
+
+/* The beginning of a group is not what was checked: a power cut. It comes again. */
+static assay_err cut(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t size, assay_arena scratch) {
+    const char *path;
+    assay_os_file f;
+    ASSAY_TRY(file_path(v, &path, &scratch, root, file->path));
+    assay_os_mutex_lock(&v->holdings_lock);
+    assay_err err = holding_complete(v, root) ? ASSAY_E_STATE : assay_os_file_open(&f, path, ASSAY_OS_CREATE, 0644);
+    if (err == ASSAY_OK) {
+        err = assay_os_file_truncate(&f, size);
+        assay_os_file_close(&f);
+    }
+    assay_os_mutex_unlock(&v->holdings_lock);
+    return err;
+}
+
+assay_err holding_write_checked(validator *v, assay_hash root, const assay_manifest *manifest, uint64_t file_idx, uint64_t offset,
+                                assay_bytes bytes, uint64_t *size, assay_arena scratch) {
+    const assay_file_leaf *file = &manifest->files[file_idx];
+    assay_model_groups groups;
+    ASSAY_TRY(holding_file_size(v, size, root, file, scratch));
+    assay_err err = claimed(v, &groups, &scratch, root, manifest);
+    if (err != ASSAY_OK && err != ASSAY_E_NOT_FOUND) return err;
+    bool follows = offset == *size && bytes.len && bytes.len <= file->size - offset;
+    if (err == ASSAY_OK && follows) {
+        assay_bytes joined;
+        size_t head, fits = 0;
+        ASSAY_TRY(read_head(v, &joined, &head, &scratch, root, file, offset, bytes));
+        err = fitting(&fits, &groups, manifest, file_idx, offset, head, joined);
+        if (err == ASSAY_E_CONTENT && head) {
+            ASSAY_TRY(cut(v, root, file, offset - head, scratch));
+            *size = offset - head;
+            return ASSAY_E_RANGE;
+        }
+        ASSAY_TRY(err);
+        bytes.len = fits;
+    }
+    return holding_write(v, root, file, offset, bytes, size, scratch);
+}
+
+static uint64_t bytes_below(const assay_os_file *dir, uint32_t depth, assay_arena scratch) {
+    assay_os_entry *entries;
+    uint32_t count;
+    uint64_t sum = 0;
+    if (depth == 0 || assay_os_dir_list(&entries, &count, &scratch, dir, ASSAY_FILES_MAX) != ASSAY_OK) return 0;
+    for (uint32_t i = 0; i < count; i++) {
+        assay_os_file below;
+        if (entries[i].type == ASSAY_OS_FILE) sum += entries[i].size;
+        if (entries[i].type != ASSAY_OS_DIR || assay_os_dir_open_beneath(&below, dir, (const char *)entries[i].name.ptr) != ASSAY_OK) continue;
+        sum += bytes_below(&below, depth - 1, scratch);
+        assay_os_file_close(&below);
+    }
+    return sum;
+}
+
+/* For a monitor: what cannot be read counts nothing. */
+void holding_count(validator *v, assay_arena scratch) {
+    const char *path;
+    assay_os_file models, files;
+    assay_os_entry *roots;
+    uint32_t count = 0;
+    uint64_t sum = 0;
+    if (assay_os_path_join(&path, &scratch, v->dir, ASSAY_STR("models")) != ASSAY_OK) return;
+    if (assay_os_dir_open(&models, path) != ASSAY_OK) return;
+    if (assay_os_dir_list(&roots, &count, &scratch, &models, ASSAY_FILES_MAX) != ASSAY_OK) count = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        char below[2 * ASSAY_HASH_LEN + sizeof "/files"];
+        if (roots[i].name.len != 2 * ASSAY_HASH_LEN) continue;
+        assay_os_format(below, sizeof below, "%s/files", (const char *)roots[i].name.ptr);
+        if (assay_os_dir_open_beneath(&files, &models, below) != ASSAY_OK) continue;
+        sum += bytes_below(&files, ASSAY_MODEL_DEPTH_MAX, scratch);
+        assay_os_file_close(&files);
+    }
+    assay_os_file_close(&models);
+    atomic_store(&v->model_bytes, sum);
 }

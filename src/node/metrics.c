@@ -38,15 +38,20 @@ static void per_validator(assay_buf *out, const struct assay_node *node) {
         {"assay_blocks_total", "counter", "Blocks made final since the start."},
         {"assay_transactions_total", "counter", "Transactions in those blocks."},
         {"assay_mempool_transactions", "gauge", "Transactions that wait for a block."},
+        {"assay_consensus_round", "gauge", "Round of the height under way."},
+        {"assay_model_bytes", "gauge", "Bytes of models on the validator's disk."},
         {"assay_inbox_dropped_total", "counter", "Messages that found a full inbox."},
     };
     for (size_t f = 0; f < sizeof families / sizeof *families; f++) {
         family(out, families[f].name, families[f].type, families[f].help);
         for (uint32_t i = 0; i < node->count; i++) {
             validator *v = &node->validators[i];
-            unsigned long long values[] = {atomic_load(&v->height),      atomic_load(&v->alive),
-                                           atomic_load(&v->blocks),      atomic_load(&v->txs),
-                                           atomic_load(&v->waiting_txs), dropped(v)};
+            unsigned long long values[] = {
+                atomic_load(&v->height),      atomic_load(&v->alive),
+                atomic_load(&v->blocks),      atomic_load(&v->txs),
+                atomic_load(&v->waiting_txs), (unsigned long long)atomic_load(&v->round),
+                atomic_load(&v->model_bytes), dropped(v),
+            };
             line(out, "%s{validator=\"%u\"} %llu\n", families[f].name, i, values[f]);
         }
     }

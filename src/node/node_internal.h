@@ -53,6 +53,17 @@ void submission_done(submission *s, assay_err err, uint64_t height, const uint32
 bool submission_wait(submission *s, uint64_t deadline_ns);
 void submission_drop(submission *s);
 
+/* Those who wait for a block of this validator's; only its thread touches the list. Who gave up waiting is forgotten
+ * at each block, and when there are many: nobody makes the list grow by asking and going away. */
+#define WAITING_MAX 4096u
+struct validator;
+/* waiting_put - takes over the validator's reference; tells s ASSAY_F_BUSY if too many wait. */
+void waiting_put(struct validator *v, submission *s);
+/* waiting_tell - tells whoever waits for a transaction of this block. */
+void waiting_tell(struct validator *v, const assay_block *block, const assay_ledger_result *result);
+/* waiting_end - tells all ASSAY_F_BUSY. */
+void waiting_end(struct validator *v);
+
 typedef enum delivery_kind {
     DELIVERY_PEER = 1,  /* an encoded envelope of another validator */
     DELIVERY_PEER_TXS,  /* an envelope that holds transactions */
@@ -190,6 +201,7 @@ typedef struct validator {
     assay_ledger_admission admission; /* of the latest check_tx */
     bool admission_signed;            /* its signature is known to be right */
     submission *waiting;
+    uint32_t waiting_count;
     timer timers[TIMERS_MAX];
     assay_duplicate_vote evidence[PENDING_EVIDENCE_MAX];
     uint32_t evidence_count;
@@ -206,6 +218,8 @@ typedef struct validator {
     /* Read by other threads. */
     atomic_ullong height;
     atomic_ullong blocks, txs, waiting_txs;
+    atomic_int round; /* of the height under way */
+    atomic_ullong model_bytes; /* on disk: files of models */
     atomic_bool alive;
     assay_os_mutex gate; /* visitors: threads that look at store and keys; a stop waits for them */
     assay_os_condition gate_empty;
@@ -358,18 +372,31 @@ void sync_ask(validator *v, uint32_t from, uint64_t height);
 #define HOLDING_MANIFEST_MAX ((size_t)256 << 20)
 assay_err holding_path(const validator *v, const char **out, assay_arena *keep, assay_hash root, const char *sub);
 assay_err holding_files(const validator *v, const char **out, assay_arena *keep, assay_hash root);
-/* ASSAY_E_NOT_FOUND: not here. *encoded may be NULL. */
+/* holding_manifest - what is known of a root's files. Its tensors may be another version's: the root says nothing of
+ * them. holding_manifest_of - the manifest with these tensors. *encoded may be NULL. ASSAY_E_NOT_FOUND: not here. */
 assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root);
+assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
+                              assay_hash tensor_root);
 assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
                          const assay_manifest *manifest);
 bool holding_complete(const validator *v, assay_hash root);
-/* Takes a manifest in: ASSAY_E_PROOF if it is not that of the root. */
+/* Takes a manifest in, beside another one of the same root if the tensors differ: ASSAY_E_PROOF if it is not that of
+ * the root. Whether its tensors are those that somebody registered is the caller's to know. */
 assay_err holding_begin(validator *v, assay_hash root, assay_bytes encoded, assay_arena scratch);
 assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, const assay_file_leaf *file, assay_arena scratch);
 /* Writes bytes that follow what is here; *size is what is here afterwards. ASSAY_E_RANGE if they do not follow. */
 assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, uint64_t *size,
                         assay_arena scratch);
 assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest, assay_arena scratch);
+/* Takes in the groups' digests of an upload, checked against the manifest: from then on each MiB is checked on arrival
+ * (holding_write_checked), and what came before unchecked is dropped. ASSAY_E_PROOF. */
+assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes, assay_arena scratch);
+/* holding_write, if the upload has digests only of whole MiB (or the file's end) that fit them: ASSAY_E_CONTENT if one
+ * does not, ASSAY_E_SIZE if there is no whole one. */
+assay_err holding_write_checked(validator *v, assay_hash root, const assay_manifest *manifest, uint64_t file_idx, uint64_t offset,
+                                assay_bytes bytes, uint64_t *size, assay_arena scratch);
+/* Counts the files' bytes on disk, when the validator opens. */
+void holding_count(validator *v, assay_arena scratch);
 assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch);
 assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf *file, assay_arena scratch);
 

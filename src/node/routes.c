@@ -51,6 +51,7 @@ const assay_http_route routes_table[] = {
     {GET, "/bytes/{root}/manifest", get_manifest, 0, 768 * MIB, ASSAY_HTTP_WORKS},
     {PUT, "/bytes/{root}/manifest", put_manifest, HOLDING_MANIFEST_MAX, 768 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}/groups", get_groups, 0, 768 * MIB, ASSAY_HTTP_WORKS},
+    {PUT, "/bytes/{root}/groups", put_groups, 64 * MIB, 768 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}/files/{index}/groups/{group}", get_range, 0, 768 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/bytes/{root}/files/{index}", get_file, 0, 768 * MIB, ASSAY_HTTP_WORKS},
     {PUT, "/bytes/{root}/files/{index}", put_file, 4 * MIB, 768 * MIB, ASSAY_HTTP_WORKS},

@@ -77,8 +77,15 @@ void get_manifest(void *context, const assay_http_request *request, assay_http_r
     assay_hash root;
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
     assay_manifest manifest;
-    assay_bytes encoded = {NULL, 0};
-    assay_err err = holding_manifest(at.v, &manifest, &encoded, request->arena, root);
+    assay_bytes encoded = {NULL, 0}, tensors;
+    assay_hash tensor_root;
+    assay_err err = ASSAY_OK;
+    if (!assay_http_query(request, "tensor_root", &tensors)) {
+        err = holding_manifest(at.v, &manifest, &encoded, request->arena, root);
+    } else {
+        err = assay_base_unhex(tensor_root.b, sizeof tensor_root.b, tensors);
+        if (err == ASSAY_OK) err = holding_manifest_of(at.v, &manifest, &encoded, request->arena, root, tensor_root);
+    }
     visit_end(&at);
     octets(request, response, err, encoded);
 }
@@ -197,6 +204,15 @@ static assay_err declared(const visit *at, const assay_manifest *manifest, size_
     return ASSAY_E_CONTENT;
 }
 
+static void missing_answer(const assay_http_request *request, assay_http_response *response, uint64_t missing) {
+    assay_buf buf;
+    assay_json json = assay_http_json(request, &buf, 256);
+    assay_json_object(&json, NULL);
+    assay_json_u64(&json, "missing", missing);
+    assay_json_close(&json, '}');
+    assay_http_json_done(request, response, &json);
+}
+
 void put_manifest(void *context, const assay_http_request *request, assay_http_response *response) {
     visit at;
     assay_hash root;
@@ -218,12 +234,26 @@ void put_manifest(void *context, const assay_http_request *request, assay_http_r
         assay_http_problem(request, response, err, known ? NULL : "no recorded version has this root");
         return;
     }
-    assay_buf buf;
-    assay_json json = assay_http_json(request, &buf, 256);
-    assay_json_object(&json, NULL);
-    assay_json_u64(&json, "missing", missing);
-    assay_json_close(&json, '}');
-    assay_http_json_done(request, response, &json);
+    missing_answer(request, response, missing);
+}
+
+/* Digests of an upload's groups. Without them anybody could begin a file with a wrong byte. */
+void put_groups(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_hash root;
+    if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
+    assay_manifest manifest;
+    uint64_t missing = 0;
+    assay_err err = recorded(&at, root, *request->arena);
+    visit_end_snapshot(&at);
+    if (err == ASSAY_OK) err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
+    if (err == ASSAY_OK) err = holding_claim(at.v, root, &manifest, request->body, *request->arena);
+    if (err == ASSAY_OK) err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
+    visit_end(&at);
+    if (err != ASSAY_OK)
+        assay_http_problem(request, response, err, NULL);
+    else
+        missing_answer(request, response, missing);
 }
 
 void put_file(void *context, const assay_http_request *request, assay_http_response *response) {
@@ -241,7 +271,7 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
         if (holding_complete(at.v, root))
             have = manifest.files[index].size;
         else
-            err = holding_write(at.v, root, &manifest.files[index], offset, request->body, &have, *request->arena);
+            err = holding_write_checked(at.v, root, &manifest, index, offset, request->body, &have, *request->arena);
     }
     bool misplaced = err == ASSAY_E_RANGE;
     if (err == ASSAY_OK && have == manifest.files[index].size) {
@@ -255,7 +285,8 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
         assay_json_u64(&json, "have", have);
         problem_end(request, response, &json, 409);
     } else if (err != ASSAY_OK) {
-        assay_http_problem(request, response, err, NULL);
+        assay_http_problem(request, response, err,
+                           err == ASSAY_E_SIZE ? "pieces of an upload with digests hold whole MiB" : NULL);
     } else {
         assay_json json = assay_http_json(request, &buf, 256);
         assay_json_object(&json, NULL);

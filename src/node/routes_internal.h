@@ -56,7 +56,7 @@ route_handler post_transaction, post_transactions, get_transaction, get_account;
 route_handler get_models, get_model, get_version, get_certificate, get_certificate_of_file, get_attestations,
     get_attestation, get_consistency, get_proof, get_penalties, get_penalty;
 /* routes_bytes.c */
-route_handler get_bytes, get_manifest, get_groups, get_range, get_file, put_manifest, put_file, post_fault;
+route_handler get_bytes, get_manifest, get_groups, get_range, get_file, put_manifest, put_groups, put_file, post_fault;
 /* metrics.c */
 route_handler get_metrics;
 

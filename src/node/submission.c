@@ -42,3 +42,56 @@ bool submission_wait(submission *s, uint64_t deadline_ns) {
     assay_os_mutex_unlock(&s->lock);
     return done;
 }
+
+/* ---- those who wait for a block ------------------------------------------------------------------------------------
+ */
+
+static void forget_abandoned(validator *v) {
+    for (submission **link = &v->waiting; *link;) {
+        submission *s = *link;
+        if (atomic_load_explicit(&s->references, memory_order_acquire) > 1) {
+            link = &s->next;
+            continue;
+        }
+        *link = s->next;
+        v->waiting_count--;
+        submission_drop(s);
+    }
+}
+
+void waiting_put(validator *v, submission *s) {
+    if (v->waiting_count >= WAITING_MAX) forget_abandoned(v);
+    if (v->waiting_count >= WAITING_MAX) {
+        submission_done(s, ASSAY_F_BUSY, 0, NULL);
+        return;
+    }
+    s->next = v->waiting;
+    v->waiting = s;
+    v->waiting_count++;
+}
+
+void waiting_tell(validator *v, const assay_block *block, const assay_ledger_result *result) {
+    forget_abandoned(v);
+    for (uint32_t i = 0; v->waiting && i < block->txs_count; i++) {
+        assay_hash id = assay_tx_id(block->txs[i]);
+        for (submission **link = &v->waiting; *link;) {
+            submission *s = *link;
+            if (!assay_base_hash_eq(s->id, id)) {
+                link = &s->next;
+                continue;
+            }
+            *link = s->next;
+            v->waiting_count--;
+            submission_done(s, (assay_err)result->results[i].code, (uint64_t)block->header.height, &i);
+        }
+    }
+}
+
+void waiting_end(validator *v) {
+    while (v->waiting) {
+        submission *s = v->waiting;
+        v->waiting = s->next;
+        submission_done(s, ASSAY_F_BUSY, 0, NULL);
+    }
+    v->waiting_count = 0;
+}

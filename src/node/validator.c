@@ -180,8 +180,7 @@ static void settle_arrival(validator *v, arrival *a) {
     if (!a->submission->until_final) {
         submission_done(a->submission, ASSAY_OK, 0, NULL);
     } else {
-        a->submission->next = v->waiting;
-        v->waiting = a->submission;
+        waiting_put(v, a->submission);
     }
     a->submission = NULL;
 }
@@ -360,11 +359,7 @@ void validator_stop(validator *v) {
     v->thread_running = false;
     validator_close_gate(v);
     inbox_clear(&v->inbox);
-    while (v->waiting) {
-        submission *s = v->waiting;
-        v->waiting = s->next;
-        submission_done(s, ASSAY_F_BUSY, 0, NULL);
-    }
+    waiting_end(v);
     mempool_fini(&v->pool);
     checker_close(v);
     if (v->signer) assay_signer_close(v->signer);

@@ -127,7 +127,7 @@ static inline json_t *await_json(net *n, const char *path, bool (*holds)(const j
  */
 
 /* "keys/account0.key", "validator1/owner.key" */
-static assay_key_secret key_of(net *n, const char *file) {
+static inline assay_key_secret key_of(net *n, const char *file) {
     assay_key_secret secret;
     char path[700];
     assay_os_format(path, sizeof path, "%s/%s", assay_node_look(n->node).data, file);
@@ -139,7 +139,7 @@ static inline assay_address address_of(const assay_key_secret *secret) {
     return assay_crypto_address(assay_crypto_ed25519_public(secret));
 }
 
-static uint64_t nonce_of(net *n, const assay_key_secret *secret) {
+static inline uint64_t nonce_of(net *n, const assay_key_secret *secret) {
     char address[ASSAY_ADDRESS_TEXT_LEN + 1], path[80];
     assay_codec_address_put(address, address_of(secret));
     assay_os_format(path, sizeof path, "/accounts/%s", address);
@@ -147,8 +147,8 @@ static uint64_t nonce_of(net *n, const assay_key_secret *secret) {
 }
 
 /* Signed with the account's nonce plus ahead; in keep. */
-static assay_bytes signed_tx(net *n, assay_tx_body body, const assay_key_secret *secret, uint64_t ahead,
-                             assay_arena *keep) {
+static inline assay_bytes signed_tx(net *n, assay_tx_body body, const assay_key_secret *secret, uint64_t ahead,
+                                    assay_arena *keep) {
     body.format = 1;
     body.chain_id = assay_base_bytes_str(n->node->chain_id);
     body.nonce = nonce_of(n, secret) + ahead;
@@ -176,7 +176,7 @@ typedef struct small_model {
     char root[65];
 } small_model;
 
-static void put_text(const char *dir, const char *name, assay_bytes bytes) {
+static inline void put_text(const char *dir, const char *name, assay_bytes bytes) {
     char path[700];
     assay_os_format(path, sizeof path, "%s/%s", dir, name);
     assert_int_equal(assay_os_replace(path, bytes, 0644), ASSAY_OK);
@@ -184,7 +184,7 @@ static void put_text(const char *dir, const char *name, assay_bytes bytes) {
 
 /* Five files, one of them empty, one in a folder, one of more than 4 MiB, one with a tensor; each salt another model.
  */
-static void model_make(small_model *m, uint8_t salt, assay_arena *keep) {
+static inline void model_make(small_model *m, uint8_t salt, assay_arena *keep) {
     char path[700];
     static const char header[] = "{\"w\":{\"dtype\":\"F32\",\"shape\":[2,2],\"data_offsets\":[0,16]}}";
     const size_t len = sizeof header - 1, large = ((size_t)4 << 20) + 4097;
@@ -210,8 +210,8 @@ static void model_make(small_model *m, uint8_t salt, assay_arena *keep) {
 
 static inline void model_drop(small_model *m) { assert_int_equal(assay_os_remove_tree(m->dir), ASSAY_OK); }
 
-static assay_msg_register registration(const small_model *m, const char *name, const char *version,
-                                       const assay_key_secret *secret, assay_arena scratch) {
+static inline assay_msg_register registration(const small_model *m, const char *name, const char *version,
+                                              const assay_key_secret *secret, assay_arena scratch) {
     assay_msg_register message = {
         .name = assay_base_bytes_str(name),
         .version = assay_base_bytes_str(version),
@@ -242,6 +242,10 @@ static inline assay_bytes manifest_bytes(const assay_manifest *manifest, assay_a
     assert_int_equal(assay_codec_encode_new(&encoded, keep, &assay_manifest_message, manifest, ASSAY_CODEC_STRICT),
                      ASSAY_OK);
     return encoded;
+}
+
+static inline assay_bytes groups_bytes(const assay_model *model) {
+    return (assay_bytes){(const uint8_t *)model->groups.values, (size_t)model->groups.count * ASSAY_HASH_LEN};
 }
 
 static inline assay_bytes file_bytes(const small_model *m, uint32_t index, assay_arena *keep) {

@@ -443,9 +443,12 @@ static void hold_uploads(net *n, const small_model *child) {
     assay_os_format(path, sizeof path, "/bytes/%s/manifest", child->root);
     hold_answer(n, ASSAY_HTTP_PUT, manifest, path, manifest_bytes(&child->model.manifest, &keep), 200);
     hold_answer(n, ASSAY_HTTP_PUT, manifest, path, ASSAY_STR("no manifest"), 400);
+    assay_os_format(path, sizeof path, "/bytes/%s/groups", child->root);
+    hold_answer(n, ASSAY_HTTP_PUT, "/bytes/{root}/groups", path, groups_bytes(&child->model), 200);
+    hold_answer(n, ASSAY_HTTP_PUT, "/bytes/{root}/groups", path, ASSAY_STR("no digests"), 400);
     assay_os_format(path, sizeof path, "/bytes/%s/files/0?offset=0", child->root);
-    hold_answer(n, ASSAY_HTTP_PUT, file, path, ASSAY_STR("a model"), 200);
-    assay_os_format(path, sizeof path, "/bytes/%s/files/0?offset=9", child->root);
+    hold_answer(n, ASSAY_HTTP_PUT, file, path, file_bytes(child, 0, &keep), 200);
+    assay_os_format(path, sizeof path, "/bytes/%s/files/0?offset=19", child->root);
     hold_answer(n, ASSAY_HTTP_PUT, file, path, ASSAY_STR("a model"), 409);
     hold_answer(n, ASSAY_HTTP_POST, "/faults", "/faults", ASSAY_STR("{\"kind\":\"kill\",\"validator\":3}"), 200);
     hold_answer(n, ASSAY_HTTP_POST, "/faults", "/faults", ASSAY_STR("{\"kind\":\"kill\",\"validator\":3}"), 409);

@@ -62,6 +62,7 @@ static assay_params devnet_params(void) {
         .duty_blocks = 100,
         .duty_seconds = 600,
         .downtime_window_blocks = 1000,
+        .downtime_window_seconds = 600,
         .downtime_min_signed_percent = 50,
         .jail_seconds = 10,
         .bond_min = 1000000,

@@ -34,6 +34,7 @@ static const assay_codec_field params_fields[] = {
     PARAM(23, draws_per_check),
     PARAM(24, chunks_per_draw),
     PARAM(25, model_size_max),
+    PARAM(26, downtime_window_seconds),
 };
 const assay_codec_message assay_params_message = ASSAY_MESSAGE("Params", assay_params, params_fields);
 

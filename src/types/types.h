@@ -620,7 +620,7 @@ typedef struct assay_params {
     uint64_t attest_blocks, attest_seconds;   /* recorded -> attested, else lapsed */
     uint64_t attest_seconds_per_gib;          /* longer with size */
     uint64_t duty_blocks, duty_seconds; /* attested -> not having checked is a missed duty; longer with size too */
-    uint64_t downtime_window_blocks;    /* signing window */
+    uint64_t downtime_window_blocks;    /* signing window: its blocks, and */
     uint64_t downtime_min_signed_percent;
     uint64_t jail_seconds;
     uint64_t bond_min;
@@ -628,6 +628,7 @@ typedef struct assay_params {
     uint64_t draws_per_check; /* blocks that draw: 4 */
     uint64_t chunks_per_draw; /* 2 */
     uint64_t model_size_max;  /* declared bytes */
+    uint64_t downtime_window_seconds; /* its seconds */
 } assay_params;
 typedef struct assay_genesis_account {
     assay_address address;

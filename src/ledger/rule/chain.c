@@ -21,6 +21,7 @@ static bool spans_ok(const assay_params *p) {
         p->epoch_blocks,       p->unbonding_blocks,       p->unbonding_seconds, p->evidence_blocks, p->evidence_seconds,
         p->correlation_blocks, p->correlation_seconds,    p->opening_blocks,    p->opening_seconds, p->attest_blocks,
         p->attest_seconds,     p->attest_seconds_per_gib, p->duty_blocks,       p->duty_seconds,    p->jail_seconds,
+        p->downtime_window_seconds,
     };
     for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
         if (spans[i] > ASSAY_RULE_SPAN_MAX) return false;

@@ -27,6 +27,15 @@ const assay_rule_table assay_slashing_missed_table = {&missed_message, true};
 
 static const char missed_prefix[] = "slashing/missed/";
 
+static const assay_codec_field window_fields[] = {
+    ASSAY_FIELD(1, U32, slashing_window, format),
+    ASSAY_FIELD(2, U64, slashing_window, number),
+    ASSAY_FIELD(3, U64, slashing_window, height),
+    ASSAY_FIELD(4, I64, slashing_window, seconds),
+};
+static const assay_codec_message window_message = ASSAY_MESSAGE("Window", slashing_window, window_fields);
+static const assay_rule_table window_table = {&window_message, true};
+
 static assay_rule_key key_of(const char *prefix, assay_address owner) {
     assay_rule_key key = assay_rule_key_begin(prefix);
     assay_rule_key_address(&key, owner);
@@ -101,12 +110,39 @@ assay_err assay_slashing_missed_duty(assay_rule_context *context, assay_address 
 
 /* ---- blocks ------------------------------------------------------------------------------------------------------ */
 
-/* How many blocks of a window may be missed. */
-static uint64_t allowed(const assay_params *p) {
-    uint64_t blocks;
-    ASSAY_ASSERT(assay_base_muldiv_down_u64(&blocks, p->downtime_window_blocks, 100 - p->downtime_min_signed_percent,
-                                            100) == ASSAY_OK);
-    return blocks;
+static assay_err window_get(assay_rule_context *context, slashing_window *out) {
+    bool found;
+    assay_rule_key key = assay_rule_key_begin("slashing/window/");
+    ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), out, &found, NULL, &window_table, &key));
+    if (!found) *out = (slashing_window){.format = 1, .number = 1, .seconds = context->time.seconds};
+    return ASSAY_OK;
+}
+
+assay_err assay_slashing_window_turn(assay_rule_context *context) {
+    slashing_window window;
+    ASSAY_TRY(window_get(context, &window));
+    uint64_t blocks = context->height + 1 - window.height;
+    int64_t seconds = context->time.seconds - window.seconds;
+    bool begun = window.number == 1 && window.height == 0 && context->height <= 1; /* nothing is stored yet */
+    bool over = blocks >= context->params->downtime_window_blocks &&
+                (seconds >= 0 && (uint64_t)seconds >= context->params->downtime_window_seconds);
+    if (!over && !begun) return ASSAY_OK;
+    if (over) window = (slashing_window){1, window.number + 1, context->height + 1, context->time.seconds};
+    assay_rule_key key = assay_rule_key_begin("slashing/window/");
+    return assay_rule_put(context->state, &window_table, &key, &window);
+}
+
+/* Is so much missed that the window cannot be passed any more? A window is at least its blocks and at least its seconds: on a chain
+ * that makes many blocks a second the share is of the blocks that came, and whoever was away for a moment is not absent yet. */
+static bool is_too_much(const assay_rule_context *context, const slashing_window *window, uint64_t missed) {
+    const assay_params *p = context->params;
+    uint64_t seen = context->height + 1 - window->height, blocks = seen, least, seconds;
+    if (blocks < p->downtime_window_blocks) blocks = p->downtime_window_blocks;
+    uint64_t absent = 100 - p->downtime_min_signed_percent;
+    ASSAY_ASSERT(assay_base_muldiv_down_u64(&least, blocks, absent, 100) == ASSAY_OK);
+    ASSAY_ASSERT(assay_base_muldiv_down_u64(&seconds, p->downtime_window_seconds, absent, 100) == ASSAY_OK);
+    int64_t passed = context->time.seconds - window->seconds;
+    return missed > least && passed >= 0 && (uint64_t)passed >= seconds;
 }
 
 assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address consensus_address) {
@@ -117,13 +153,14 @@ assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address
     if (!found || v.jailed || v.power == 0) return ASSAY_OK;
     assay_rule_key key = key_of(missed_prefix, v.owner);
     ASSAY_TRY(assay_rule_get(assay_rule_view_of(context), &missed, &found, NULL, &assay_slashing_missed_table, &key));
-    uint64_t window = context->height / context->params->downtime_window_blocks;
-    if (missed.window != window) missed.missed = 0;
+    slashing_window window;
+    ASSAY_TRY(window_get(context, &window));
+    if (missed.window != window.number) missed.missed = 0;
     missed.format = 1;
-    missed.window = window;
+    missed.window = window.number;
     missed.missed++;
     missed.unreported++;
-    bool too_many = missed.missed > allowed(context->params);
+    bool too_many = is_too_much(context, &window, missed.missed);
     if (too_many) missed.missed = 0; /* back from jail it starts anew */
     ASSAY_TRY(assay_rule_put(context->state, &assay_slashing_missed_table, &key, &missed));
     if (!too_many) return ASSAY_OK;
@@ -135,6 +172,8 @@ assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address
 assay_err assay_slashing_report_missed(assay_rule_context *context) {
     assay_rule_view view = assay_rule_view_of(context);
     assay_rule_key prefix = assay_rule_key_begin(missed_prefix), at;
+    slashing_window window;
+    ASSAY_TRY(window_get(context, &window));
     for (bool first = true;; first = false) {
         slashing_missed missed;
         assay_slashing_liveness liveness;
@@ -146,7 +185,7 @@ assay_err assay_slashing_report_missed(assay_rule_context *context) {
         if (!found) return ASSAY_OK;
         ASSAY_TRY(assay_rule_read_address(&owner, assay_rule_key_tail(key, &prefix), 0));
         ASSAY_TRY(assay_rule_key_copy(&at, key));
-        bool over = missed.window != context->height / context->params->downtime_window_blocks;
+        bool over = missed.window != window.number;
         if (missed.unreported > 0) {
             ASSAY_TRY(assay_slashing_liveness_get(view, &liveness, owner));
             liveness.missed_blocks += missed.unreported;

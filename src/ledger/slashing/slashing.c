@@ -273,7 +273,9 @@ assay_err assay_slashing_false_opening(assay_rule_context *context, uint64_t *pe
 }
 
 assay_err assay_slashing_end_block(assay_rule_context *context) {
-    if (!assay_rule_is_epoch_end(context)) return ASSAY_OK;
-    ASSAY_TRY(assay_slashing_report_missed(context));
-    return assay_slashing_close_faults(context);
+    if (assay_rule_is_epoch_end(context)) {
+        ASSAY_TRY(assay_slashing_report_missed(context));
+        ASSAY_TRY(assay_slashing_close_faults(context));
+    }
+    return assay_slashing_window_turn(context);
 }

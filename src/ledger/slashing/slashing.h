@@ -105,8 +105,8 @@ ASSAY_MUST_USE assay_err assay_slashing_false_opening(assay_rule_context *contex
  * the set. Event "missed-duty". ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_slashing_missed_duty(assay_rule_context *context, assay_address owner);
 /* assay_slashing_missed_block - the router says it of everyone in the last commit who did not sign for the block.
- * More than the window allows: a liveness fault. Counted beside the tree, per window of params.downtime_window_blocks
- * heights. ASSAY_F_*. */
+ * More than the window allows: a liveness fault. Counted beside the tree, per window of
+ * params.downtime_window_blocks and _seconds. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_slashing_missed_block(assay_rule_context *context, assay_address consensus_address);
 /* assay_slashing_end_block - at an epoch's end: counters enter the tree, faults whose windows are over are forgotten
  * and their stake is unlocked. Before staking's end. ASSAY_F_*. */

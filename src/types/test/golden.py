@@ -158,7 +158,7 @@ def records():
               + num(20, 20) + num(21, 21))
     attestation = (num(1, 1) + text(2, NAME) + text(3, VERSION) + raw(4, ROOT) + num(5, 5) + raw(6, fill("pk", 32))
                    + num(7, 7) + num(8, 8) + num(9, 9) + num(10, 10))
-    params = b"".join(num(i, i * i) for i in range(1, 26))
+    params = b"".join(num(i, i * i) for i in range(1, 27))
     account = raw(1, ADDRESS) + num(2, 10**18)
     validator = (raw(1, fill("owner", 32)) + raw(2, fill("ck", 32)) + raw(3, fill("ak", 32)) + raw(4, fill("cp", 64))
                  + raw(5, fill("ap", 64)) + num(6, 6) + text(7, b"Lena"))

@@ -429,6 +429,7 @@ static void test_params(void **unused) {
         SPAN(fee_per_byte),
         SPAN(deposit_per_mib),
         SPAN(downtime_window_blocks),
+        SPAN(downtime_window_seconds),
         BAD(epoch_blocks, 0),
         BAD(epoch_blocks, 51), /* longer than unbonding */
         BAD(evidence_blocks, 0),

@@ -72,6 +72,33 @@ static void test_downtime_windows(void **unused) {
     stakers_free(s);
 }
 
+/* A window is over when its blocks and its seconds are: on a busy chain half of the blocks is not yet half of the time. */
+static void test_downtime_seconds(void **unused) {
+    (void)unused;
+    stakers *s = faults_new(four, 4);
+    s->w->params.downtime_window_seconds = 100;
+    stakers_begin(s);
+    int64_t start = s->w->c.time.seconds;
+    uint64_t missed = 0;
+    while (!stakers_validator(s, 1).jailed) {
+        miss(s, 1);
+        missed++;
+        assert_true(missed < 1000);
+        if (stakers_validator(s, 1).jailed) break;
+        stakers_go(s, s->w->c.height + 1);
+    }
+    assert_true(missed > 10);
+    assert_true(s->w->c.time.seconds - start >= 50);
+    /* Who signs two of three of many blocks is not absent, however many the others are. */
+    uint64_t height = s->w->c.height;
+    while (s->w->c.height < height + 300) {
+        if (s->w->c.height % 3 == 0) miss(s, 2);
+        stakers_go(s, s->w->c.height + 1);
+    }
+    assert_false(stakers_validator(s, 2).jailed);
+    stakers_free(s);
+}
+
 /* Who comes back from jail in the same window starts it anew. */
 static void test_downtime_again(void **unused) {
     (void)unused;
@@ -195,6 +222,7 @@ static void test_no_duties(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_downtime_seconds),
         cmocka_unit_test(test_downtime),       cmocka_unit_test(test_downtime_windows), cmocka_unit_test(test_counters),
         cmocka_unit_test(test_downtime_again), cmocka_unit_test(test_ladder),           cmocka_unit_test(test_forgiven),
         cmocka_unit_test(test_no_duties),

@@ -266,14 +266,16 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     if (err == ASSAY_OK) err = recorded(&at, root, *request->arena);
     visit_end_snapshot(&at);
     if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
-    if (err == ASSAY_OK) {
+    bool wrote = err == ASSAY_OK;
+    if (wrote) {
         /* What was verified is never written again. */
         if (holding_complete(at.v, root))
             have = manifest.files[index].size;
         else
             err = holding_write_checked(at.v, root, &manifest, index, offset, request->body, &have, *request->arena);
     }
-    bool misplaced = err == ASSAY_E_RANGE;
+    /* Else it is more than the file has, or no number at all. */
+    bool misplaced = wrote && err == ASSAY_E_RANGE && offset != have;
     if (err == ASSAY_OK && have == manifest.files[index].size) {
         err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
         if (err == ASSAY_OK && !missing) checker_poke(at.v);

@@ -182,6 +182,15 @@ static inline void put_text(const char *dir, const char *name, assay_bytes bytes
     assert_int_equal(assay_os_replace(path, bytes, 0644), ASSAY_OK);
 }
 
+static inline void model_digest(small_model *m, assay_arena *keep) {
+    assay_arena upper = *keep, scratch = assay_base_arena_split(&upper);
+    assay_model_options options = {.threads = 1};
+    assay_arena lower = assay_base_arena(keep->at, (size_t)(upper.end - upper.at));
+    assert_int_equal(assay_model_digest(&m->model, &lower, NULL, m->dir, &options, scratch), ASSAY_OK);
+    keep->at = lower.at;
+    assay_base_hex(m->root, assay_base_hash_bytes(&m->model.root));
+}
+
 /* Five files, one of them empty, one in a folder, one of more than 4 MiB, one with a tensor; each salt another model.
  */
 static inline void model_make(small_model *m, uint8_t salt, assay_arena *keep) {
@@ -202,10 +211,16 @@ static inline void model_make(small_model *m, uint8_t salt, assay_arena *keep) {
     assert_non_null(bytes);
     for (size_t i = 0; i < large; i++) bytes[i] = (uint8_t)(i * 31 + i / 1000 + salt);
     put_text(m->dir, "large.bin", (assay_bytes){bytes, large});
-    assay_arena scratch = assay_base_arena_split(keep);
-    assay_model_options options = {.threads = 1};
-    assert_int_equal(assay_model_digest(&m->model, keep, NULL, m->dir, &options, scratch), ASSAY_OK);
-    assay_base_hex(m->root, assay_base_hash_bytes(&m->model.root));
+    model_digest(m, keep);
+}
+
+/* large.bin gets that long. */
+static inline void model_grow(small_model *m, size_t len, assay_arena *keep) {
+    uint8_t *bytes = ASSAY_NEW(keep, uint8_t, len);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)(i * 31 + i / 1000);
+    put_text(m->dir, "large.bin", (assay_bytes){bytes, len});
+    model_digest(m, keep);
 }
 
 static inline void model_drop(small_model *m) { assert_int_equal(assay_os_remove_tree(m->dir), ASSAY_OK); }
@@ -256,20 +271,34 @@ static inline assay_bytes file_bytes(const small_model *m, uint32_t index, assay
     return bytes;
 }
 
+/* The bytes that are not there yet. */
+static inline void model_upload_rest(net *n, const small_model *m) {
+    assay_arena keep = test_memory(n);
+    char path[200];
+    assay_os_format(path, sizeof path, "/bytes/%s", m->root);
+    json_t *state = get(n, path);
+    for (uint32_t i = 0; i < m->model.manifest.files_count; i++) {
+        assay_arena turn = keep;
+        assay_bytes bytes = file_bytes(m, i, &turn);
+        json_t *file = json_array_get(json_object_get(state, "files"), i);
+        size_t have = (size_t)json_integer_value(json_object_get(file, "have"));
+        do {
+            size_t len = bytes.len - have < (size_t)4 << 20 ? bytes.len - have : (size_t)4 << 20;
+            assay_os_format(path, sizeof path, "/bytes/%s/files/%u?offset=%zu", m->root, i, have);
+            json_t *json = expect(n, ASSAY_HTTP_PUT, path, (assay_bytes){bytes.ptr + have, len}, 200);
+            have = (size_t)json_integer_value(json_object_get(json, "have"));
+            json_decref(json);
+        } while (have < bytes.len);
+    }
+    json_decref(state);
+}
+
 static inline void model_upload(net *n, const small_model *m) {
     assay_arena keep = test_memory(n);
     char path[200];
     assay_os_format(path, sizeof path, "/bytes/%s/manifest", m->root);
     json_decref(expect(n, ASSAY_HTTP_PUT, path, manifest_bytes(&m->model.manifest, &keep), 200));
-    for (uint32_t i = 0; i < m->model.manifest.files_count; i++) {
-        assay_arena turn = keep;
-        assay_bytes bytes = file_bytes(m, i, &turn);
-        for (size_t at = 0; at == 0 || at < bytes.len; at += (size_t)4 << 20) {
-            size_t len = bytes.len - at < (size_t)4 << 20 ? bytes.len - at : (size_t)4 << 20;
-            assay_os_format(path, sizeof path, "/bytes/%s/files/%u?offset=%zu", m->root, i, at);
-            json_decref(expect(n, ASSAY_HTTP_PUT, path, (assay_bytes){bytes.ptr + at, len}, 200));
-        }
-    }
+    model_upload_rest(n, m);
 }
 
 static inline bool is_attested(const json_t *version) {

@@ -188,7 +188,8 @@ static bool try_lock(assay_bft *bft) {
     if (bft->step < ASSAY_STEP_PREVOTE || now->polka_seen || !polka_is_block(prevotes)) return false;
     const assay_block_id id = prevotes->tallies[prevotes->polka].id;
     block_slot *slot = assay_bft_block_find(bft, bft->height, &id);
-    if (!slot) {
+    /* An own block without a proposal (made again after a restart, and not signed) is no lock that could be kept. */
+    if (!slot || slot->round < 0) {
         if (!now->missing_told) assay_bft_tell_behind(bft, bft->height);
         now->missing_told = true;
         return false;

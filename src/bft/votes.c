@@ -79,7 +79,9 @@ void assay_bft_round_free(assay_bft *bft, round_record *record) {
 static int64_t dispensable(const assay_bft *bft, const round_record *r) {
     int64_t behind = (int64_t)bft->round - r->round; /* of this height: old rounds first, the oldest of them before all */
     if (r->height < bft->height) {
-        bool last_commit = r->height == bft->height - 1 && bft->chain && r->sets[1].polka != NO_TALLY;
+        /* Not any polka: rounds that failed with one for nil may be more than there are places. */
+        bool last_commit = r->height == bft->height - 1 && bft->chain &&
+                           assay_bft_polka_for(&r->sets[1], &bft->chain->last_block_id);
         return last_commit ? 0 : INT64_MAX;
     }
     if (r->height > bft->height) return 1 + r->round;

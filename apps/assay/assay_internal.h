@@ -9,7 +9,7 @@
  * assay_err (base's table). Nothing is kept outside of `call`.
  * Reading order: assay_internal.h, main.c, commands.c, options.c, values.c, output.c, table.c, progress.c, remote.c,
  * sign.c; then one command after the other: digest.c, verify.c, publish.c, upload.c, refresh.c, diff.c, delta.c,
- * status.c, log.c, show.c, explain.c, transactions.c, maintainers.c, key.c, trust.c, devnet.c, fault.c, help.c,
+ * status.c, log.c, show.c, explain.c, transactions.c, validator.c, key.c, trust.c, devnet.c, fault.c, help.c,
  * manual.c, completions.c.
  */
 #ifndef ASSAY_APP_INTERNAL_H
@@ -55,6 +55,9 @@ typedef enum option_id {
     OPTION_PORT,
     OPTION_DATA,
     OPTION_ADDRESS,
+    OPTION_CONSENSUS_KEY,
+    OPTION_ATTESTATION_KEY,
+    OPTION_MONIKER,
     OPTION_COUNT
 } option_id;
 
@@ -245,9 +248,10 @@ assay_err devnet_pointer(call *c, const char **out, uint32_t port);
 /* key_path - which key signs: --key, ASSAY_KEY, or the first account of the devnet that --node is. ASSAY_E_USAGE if
  * there is none. */
 assay_err key_path(call *c, const char **out);
-/* key_load - reads it, and says so when others could too. key_read - the same of a path. Wipe what they give. */
+/* key_load - reads it, and says so when others could too. key_read - the same of a path; word
+ * may stand before the digits. Wipe what they give. */
 assay_err key_load(call *c, assay_key_secret *out);
-assay_err key_read(call *c, assay_key_secret *out, const char *path);
+assay_err key_read(call *c, assay_key_secret *out, const char *path, const char *word);
 /* submit - signs a body with one message (the rest is filled in here), hands it in and waits until it is final;
  * *out is {"id","height",...}. A nonce that somebody else used meanwhile is tried again. */
 assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, json_t **out);
@@ -271,6 +275,9 @@ typedef struct side {
  * or one that has no numbers). */
 assay_err delta_of(call *c, assay_model_delta *out, bool *known, const side *before, uint32_t before_idx,
                    const side *after, uint32_t after_idx);
+/* send_body (transactions.c) - what every command that signs one message ends with: signs, sends, waits, prints; with
+ * --dry-run it only prints. */
+assay_err send_body(call *c, assay_tx_body *body, const char *what_happened);
 /* penalty_print (explain.c) - a penalty's arithmetic, for people. */
 void penalty_print(call *c, const json_t *penalty);
 /* parents_text (log.c) - "a/b@1, c/d@2" of an array of {name, version}, in keep; "-" if empty. */
@@ -283,6 +290,7 @@ const char *dashed(call *c, const char *name);
 assay_err run_digest(call *c), run_verify(call *c), run_publish(call *c), run_diff(call *c), run_refresh(call *c);
 assay_err run_status(call *c), run_validators(call *c), run_log(call *c), run_show(call *c), run_explain(call *c);
 assay_err run_send(call *c), run_delegate(call *c), run_undelegate(call *c), run_unjail(call *c);
+assay_err run_validator_create(call *c);
 assay_err run_revoke(call *c), run_deprecate(call *c), run_maintainers(call *c);
 assay_err run_key_new(call *c), run_key_show(call *c), run_trust_add(call *c), run_trust_show(call *c);
 assay_err run_devnet(call *c), run_fault(call *c);

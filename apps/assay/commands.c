@@ -37,6 +37,10 @@ const option_row option_rows[OPTION_COUNT] = {
     [OPTION_VALIDATORS] = {"--validators", "-n", "N", false, "how many validators, 1 to 200 (default 4)"},
     [OPTION_PORT] = {"--port", NULL, "PORT", false, "the HTTP port (default 7878; 0: any free one)"},
     [OPTION_DATA] = {"--data", NULL, "DIR", false, "keep everything in DIR, and go on with what is there"},
+    [OPTION_CONSENSUS_KEY] = {"--consensus-key", NULL, "FILE", false,
+                              "the key that will sign its votes: a signer's consensus.key, or 64 hex digits"},
+    [OPTION_ATTESTATION_KEY] = {"--attestation-key", NULL, "FILE", false, "the key that will sign its checks"},
+    [OPTION_MONIKER] = {"--moniker", NULL, "TEXT", false, "what people call it; everyone sees it"},
     [OPTION_ADDRESS] = {"--address", NULL, "ADDRESS", false, "the address to listen on (default 127.0.0.1)"},
 };
 
@@ -91,6 +95,13 @@ const command_row commands[] = {
      "assay send assay1petep990jn26tcksad96m8ntwg6j0vv5l3rxcm 1_000_000 --memo 'thanks'", SIGNED | BIT(OPTION_MEMO), 2,
      2, run_send},
     {"unjail", "", "bring one's own validator back after its time in jail", NULL, NULL, SIGNED, 0, 0, run_unjail},
+    {"validator create", "AMOUNT --consensus-key FILE --attestation-key FILE",
+     "register a validator that the signing key owns, with AMOUNT of its own stake",
+     "Both keys are bound to this owner and this chain for ever, and both slash the same stake. From the end of the "
+     "epoch on others count on its votes: register it when its node runs.",
+     "assay validator create 1_000_000_000 --consensus-key c.key --attestation-key a.key --moniker me",
+     SIGNED | BIT(OPTION_CONSENSUS_KEY) | BIT(OPTION_ATTESTATION_KEY) | BIT(OPTION_MONIKER), 1, 1,
+     run_validator_create},
     {"validators", "", "the validators: power, stake, and how they fared", NULL, "assay validators", REMOTE, 0, 0,
      run_validators},
     {"status", "", "where the chain stands", NULL, "assay status", REMOTE, 0, 0, run_status},

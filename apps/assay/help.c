@@ -76,7 +76,7 @@ static assay_err help_all(call *c) {
     }
     out(c, "assay - publish AI models, verify them offline, and see who vouches for them\n\n");
     out(c, "usage: assay COMMAND [options]\n\n");
-    for (size_t i = 0; i < commands_count; i++) out(c, "  %-14s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < commands_count; i++) out(c, "  %-16s %s\n", commands[i].name, commands[i].summary);
     out(c, "\nEvery command takes --json, -q and --help; `assay help COMMAND` explains it.\n"
            "exit: 0 verified or done, 1 wrong, 2 usage, 3 cannot decide, 4 policy not met, 5 revoked,\n"
            "      6 input or output failed, 70 a bug, 130 interrupted\n"

@@ -61,7 +61,7 @@ assay_err run_key_show(call *c) {
     else
         ASSAY_TRY(key_path(c, &path));
     assay_key_secret secret;
-    assay_err err = key_read(c, &secret, path);
+    assay_err err = key_read(c, &secret, path, "");
     if (err == ASSAY_OK) err = print_key(c, &secret, path, false);
     assay_crypto_wipe(&secret, sizeof secret);
     return err;

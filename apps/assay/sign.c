@@ -67,7 +67,7 @@ assay_err key_path(call *c, const char **out) {
     return ASSAY_OK;
 }
 
-assay_err key_read(call *c, assay_key_secret *out, const char *path) {
+assay_err key_read(call *c, assay_key_secret *out, const char *path, const char *word) {
     uint8_t memory[KEY_FILE_LEN_MAX * 2];
     assay_arena arena = assay_base_arena(memory, sizeof memory);
     assay_bytes text;
@@ -75,6 +75,9 @@ assay_err key_read(call *c, assay_key_secret *out, const char *path) {
     char reason[128];
     assay_os_reason(reason, sizeof reason);
     if (err == ASSAY_OK && text.len && text.ptr[text.len - 1] == '\n') text.len--;
+    size_t word_len = strlen(word);
+    if (err == ASSAY_OK && text.len >= word_len && memcmp(text.ptr, word, word_len) == 0)
+        text = (assay_bytes){text.ptr + word_len, text.len - word_len};
     bool ok = err == ASSAY_OK && assay_base_unhex(out->b, sizeof out->b, text) == ASSAY_OK;
     assay_crypto_wipe(memory, sizeof memory);
     assay_os_info info;
@@ -89,7 +92,7 @@ assay_err key_read(call *c, assay_key_secret *out, const char *path) {
 assay_err key_load(call *c, assay_key_secret *out) {
     const char *path;
     ASSAY_TRY(key_path(c, &path));
-    return key_read(c, out, path);
+    return key_read(c, out, path, "");
 }
 
 /* ---- transactions ------------------------------------------------------------------------------------------------ */

@@ -24,8 +24,7 @@ static assay_err dry_run(call *c, assay_tx_body *body, const assay_key_secret *s
     return ASSAY_OK;
 }
 
-/* Signs, sends, waits, prints. */
-static assay_err send_body(call *c, assay_tx_body *body, const char *what_happened) {
+assay_err send_body(call *c, assay_tx_body *body, const char *what_happened) {
     assay_key_secret secret;
     json_t *answer = NULL;
     ASSAY_TRY(key_load(c, &secret));

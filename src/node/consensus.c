@@ -113,8 +113,7 @@ static void evidence_included(validator *v, const assay_block *block) {
     v->evidence_count = kept;
 }
 
-assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *e) {
-    assay_arena scratch = v->block_arena;
+assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *e, assay_arena scratch) {
     int64_t height = e->vote_a.height;
     if (height < 1 || height > v->chain->height) return ASSAY_E_EVIDENCE;
     assay_validator_set set;
@@ -129,22 +128,30 @@ assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *e) 
     return assay_duplicate_vote_check(e, v->chain->chain_id, set.validators[place].public_key);
 }
 
-/* Only evidence that this node itself can check against its history goes into a proposal; the rest waits or is dropped. */
+/* Only evidence that this node itself can check against its history goes into a proposal. What no block will ever take (it is in one already, its height is
+ * gone) is dropped: as long as something waits, blocks are made without rest. */
 static assay_err evidence_choose(validator *v, assay_duplicate_vote **out, uint32_t *count, assay_arena *keep) {
     *out = ASSAY_NEW(keep, assay_duplicate_vote, v->evidence_count);
     if (!*out) return ASSAY_F_MEMORY;
     *count = 0;
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < v->evidence_count; i++) {
         assay_duplicate_vote e = v->evidence[i];
-        if (e.vote_a.height > v->chain->height) continue;
         assay_arena scratch = *keep;
         assay_header header;
-        ASSAY_TRY(store_header_at(v, &header, &scratch, (uint64_t)e.vote_a.height));
-        e.timestamp = header.time;
-        assay_err err = consensus_evidence_check(v, &e);
+        assay_err err = ASSAY_OK;
+        bool early = e.vote_a.height > v->chain->height;
+        if (!early) err = store_header_at(v, &header, &scratch, (uint64_t)e.vote_a.height);
+        if (!early && err == ASSAY_OK) {
+            e.timestamp = header.time;
+            err = consensus_evidence_check(v, &e, scratch);
+        }
         if (assay_base_err_is_fault(err)) return err;
-        if (err == ASSAY_OK) (*out)[(*count)++] = e;
+        if (err != ASSAY_OK) continue;
+        if (!early) (*out)[(*count)++] = e;
+        v->evidence[kept++] = v->evidence[i];
     }
+    v->evidence_count = kept;
     return ASSAY_OK;
 }
 
@@ -184,7 +191,7 @@ static assay_err check_block(validator *v, const assay_bft_effect *e) {
     const assay_block *block = e->block;
     assay_err err = assay_bft_proposal_check(v->bft, block, scratch);
     for (uint32_t i = 0; err == ASSAY_OK && i < block->evidence_count; i++) {
-        err = consensus_evidence_check(v, &block->evidence[i]);
+        err = consensus_evidence_check(v, &block->evidence[i], scratch);
         for (uint32_t k = 0; err == ASSAY_OK && k < i; k++)
             if (same_fault(&block->evidence[i].vote_a, &block->evidence[k].vote_a)) err = ASSAY_E_DUPLICATE;
     }

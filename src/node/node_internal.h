@@ -356,7 +356,8 @@ void consensus_hurry(validator *v);      /* something waits for a block: no idle
 assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit);
 uint64_t consensus_deadline(const validator *v);
 assay_err consensus_timers(validator *v, uint64_t now_ns);
-assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *evidence); /* against stored history */
+/* consensus_evidence_check - against stored history. scratch must not be where the evidence lies. */
+assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *evidence, assay_arena scratch);
 
 /* application.c: engine's table over ledger and state */
 assay_engine_app application_table(validator *v);

@@ -57,7 +57,7 @@ static assay_err take_block(validator *v, uint32_t from, const block_reply *repl
     uint64_t power;
     ASSAY_TRY(assay_commit_check(&power, &commit, &v->chain->validators, v->chain->chain_id, &id, block.header.height, scratch));
     ASSAY_TRY(assay_bft_block_check(v->chain, &block, scratch));
-    for (uint32_t i = 0; i < block.evidence_count; i++) ASSAY_TRY(consensus_evidence_check(v, &block.evidence[i]));
+    for (uint32_t i = 0; i < block.evidence_count; i++) ASSAY_TRY(consensus_evidence_check(v, &block.evidence[i], scratch));
     /* The arena up to here holds the block that is being applied. */
     assay_arena whole = v->block_arena;
     v->block_arena = scratch;

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a hostile review of the node found, each as a test. */
+#include "devnet_internal.h"
+
+/* count signed transfers of one unit, nonces from `first` on, as a body of /transactions/batch. */
+static assay_bytes transfers(net *n, const char *key_file, uint64_t ahead, uint32_t count, assay_arena *keep) {
+    assay_key_secret secret = key_of(n, key_file);
+    uint64_t nonce = nonce_of(n, &secret) + ahead;
+    assay_buf out = {ASSAY_NEW(keep, uint8_t, count * 400), 0, count * 400};
+    assert_non_null(out.ptr);
+    for (uint32_t i = 0; i < count; i++) {
+        assay_arena turn = *keep;
+        assay_msg_send send = {.to = {{7}}, .amount = 1};
+        assay_tx_body body = {.format = 1,
+                              .chain_id = assay_base_bytes_str(n->node->chain_id),
+                              .nonce = nonce + i,
+                              .fee = 10000,
+                              .send = &send};
+        assay_buf tx = {ASSAY_NEW(&turn, uint8_t, 4096), 0, 4096};
+        assert_int_equal(assay_tx_sign(&tx, &body, &secret, turn), ASSAY_OK);
+        assert_int_equal(assay_codec_put_varint(&out, tx.len), ASSAY_OK);
+        assert_int_equal(assay_base_buf_put(&out, (assay_bytes){tx.ptr, tx.len}), ASSAY_OK);
+    }
+    return (assay_bytes){out.ptr, out.len};
+}
+
+static uint64_t admitted(net *n, assay_bytes body) {
+    json_t *json = expect(n, ASSAY_HTTP_POST, "/transactions/batch", body, 202);
+    uint64_t count = (uint64_t)json_integer_value(json_object_get(json, "admitted"));
+    json_decref(json);
+    return count;
+}
+
+static bool some_penalty(const json_t *json) {
+    return json_array_size(json_object_get(json, "penalties")) >= 1;
+}
+
+/* Evidence is chosen for a block while transactions are: neither may lie where the other does. */
+static void evidence_beside_transactions(void **state) {
+    (void)state;
+    net n = {0};
+    net_open(&n, 4, true);
+    assay_arena keep = test_memory(&n);
+    assay_key_secret secret = key_of(&n, "keys/account0.key");
+    uint64_t before = nonce_of(&n, &secret);
+    assay_bytes body[8];
+    for (uint32_t i = 0; i < 8; i++) body[i] = transfers(&n, "keys/account0.key", i * 500, 500, &keep);
+    fault(&n, "double-sign", 3);
+    for (uint32_t i = 0; i < 8; i++) assert_int_equal(admitted(&n, body[i]), 500);
+    json_decref(await_json(&n, "/penalties", some_penalty));
+    for (int tries = 0; tries < 600 && nonce_of(&n, &secret) < before + 4000; tries++) assay_os_sleep_ns(20000000);
+    assert_int_equal(nonce_of(&n, &secret), before + 4000);
+    for (uint32_t i = 0; i < 4; i++) assert_int_equal(atomic_load(&n.node->validators[i].failed), ASSAY_OK);
+    net_close(&n);
+}
+
+/* A validator that was away fetches the block that carries evidence, and transactions. */
+static void evidence_in_a_fetched_block(void **state) {
+    (void)state;
+    net n = {0};
+    net_open(&n, 4, true);
+    assay_arena keep = test_memory(&n);
+    fault(&n, "kill", 1);
+    fault(&n, "double-sign", 3);
+    for (uint32_t i = 0; i < 4; i++) assert_int_equal(admitted(&n, transfers(&n, "keys/account0.key", 0, 1, &keep)), 1);
+    json_decref(await_json(&n, "/penalties", some_penalty));
+    fault(&n, "revive", 1);
+    uint64_t goal = atomic_load(&n.node->validators[0].height);
+    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[1].height) < goal; tries++) assay_os_sleep_ns(20000000);
+    assert_true(atomic_load(&n.node->validators[1].height) >= goal);
+    json_t *json = get(&n, "/penalties?validator=1");
+    assert_true(some_penalty(json));
+    json_decref(json);
+    net_close(&n);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(evidence_beside_transactions),
+        cmocka_unit_test(evidence_in_a_fetched_block),
+    };
+    return cmocka_run_group_tests_name("node hostile", tests, NULL, NULL);
+}

@@ -57,6 +57,8 @@ static assay_err put_file(call *c, const assay_model *model, const char *path, c
     uint8_t *piece = ASSAY_NEW(&scratch, uint8_t, PIECE_LEN);
     assay_err err = piece ? ASSAY_OK : ASSAY_F_MEMORY;
     uint32_t still = 0;
+    /* An empty file has no piece that would make it. */
+    if (err == ASSAY_OK && file->size == 0) err = put_piece(c, root, index, (assay_bytes){NULL, 0}, &have);
     while (err == ASSAY_OK && have < file->size) {
         size_t want = file->size - have < PIECE_LEN ? (size_t)(file->size - have) : PIECE_LEN, len;
         uint64_t was = have;

@@ -213,6 +213,7 @@ static assay_err validators_prepare(struct assay_node *node) {
         assay_os_condition_init(&v->gate_empty);
         assay_os_mutex_init(&v->holders_lock);
         assay_os_mutex_init(&v->holdings_lock);
+        assay_os_mutex_init(&v->shelf_lock);
         ASSAY_TRY(inbox_init(&v->inbox));
     }
     return ASSAY_OK;
@@ -241,6 +242,9 @@ static assay_err genesis_open(struct assay_node *node) {
     ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, node->genesis, ASSAY_CODEC_STRICT));
     node->genesis_hash = assay_genesis_hash(node->genesis);
     node->trust_seconds = genesis.params.unbonding_seconds * 2 / 3;
+    uint64_t most = genesis.params.validators_max;
+    if (most < 1 || most > ASSAY_VALIDATORS_MAX || genesis.validators_count > ASSAY_VALIDATORS_MAX) return ASSAY_F_CORRUPT;
+    node->validators_max = (uint32_t)(most > genesis.validators_count ? most : genesis.validators_count);
     assay_genesis_chain_id(node->chain_id, genesis.name, node->genesis_hash);
     return ASSAY_OK;
 }

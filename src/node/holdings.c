@@ -201,12 +201,13 @@ assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf
     assay_os_mutex_lock(&v->holdings_lock);
     assay_err err = drop_locked(v, path);
     assay_os_mutex_unlock(&v->holdings_lock);
+    shelf_forget(v, root);
     return err;
 }
 
 /* ---- uploads that are checked on arrival --------------------------------------------------------------------------- */
 
-static assay_err claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root, const assay_manifest *manifest) {
+assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root, const assay_manifest *manifest) {
     const char *path;
     assay_bytes bytes;
     ASSAY_TRY(holding_path(v, &path, keep, root, "claimed"));
@@ -230,6 +231,7 @@ assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *man
     }
     if (err == ASSAY_OK && !here) err = assay_os_replace(path, bytes, 0644);
     assay_os_mutex_unlock(&v->holdings_lock);
+    shelf_forget(v, root);
     return err;
 }
 
@@ -290,22 +292,25 @@ static assay_err cut(validator *v, assay_hash root, const assay_file_leaf *file,
         assay_os_file_close(&f);
     }
     assay_os_mutex_unlock(&v->holdings_lock);
+    shelf_forget(v, root);
     return err;
 }
 
-assay_err holding_write_checked(validator *v, assay_hash root, const assay_manifest *manifest, uint64_t file_idx, uint64_t offset,
-                                assay_bytes bytes, uint64_t *size, assay_arena scratch) {
+assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_idx, uint64_t offset, assay_bytes bytes, uint64_t *size,
+                                assay_arena scratch) {
+    const assay_hash root = entry->root;
+    const assay_manifest *manifest = &entry->manifest;
     const assay_file_leaf *file = &manifest->files[file_idx];
-    assay_model_groups groups;
+    const assay_model_groups *groups;
     ASSAY_TRY(holding_file_size(v, size, root, file, scratch));
-    assay_err err = claimed(v, &groups, &scratch, root, manifest);
+    assay_err err = shelf_groups(v, entry, &groups, false);
     if (err != ASSAY_OK && err != ASSAY_E_NOT_FOUND) return err;
     bool follows = offset == *size && bytes.len && bytes.len <= file->size - offset;
     if (err == ASSAY_OK && follows) {
         assay_bytes joined;
         size_t head, fits = 0;
         ASSAY_TRY(read_head(v, &joined, &head, &scratch, root, file, offset, bytes));
-        err = fitting(&fits, &groups, manifest, file_idx, offset, head, joined);
+        err = fitting(&fits, groups, manifest, file_idx, offset, head, joined);
         if (err == ASSAY_E_CONTENT && head) {
             ASSAY_TRY(cut(v, root, file, offset - head, scratch));
             *size = offset - head;

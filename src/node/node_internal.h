@@ -165,6 +165,22 @@ typedef struct holder {
 } holder;
 #define HOLDERS_MAX 4096
 
+/* What is known of one root, decoded (shelf.c). */
+#define SHELF_ENTRIES 3
+typedef struct shelf_entry {
+    bool filled;
+    assay_hash root;
+    assay_os_region region;
+    assay_arena keep;
+    assay_manifest manifest; /* its files; its tensors may be another version's */
+    bool has_groups, has_claimed;
+    assay_model_groups groups, claimed;
+    bool missing_known;
+    uint64_t missing;
+    uint32_t users;
+    uint64_t used_at;
+} shelf_entry;
+
 typedef struct validator {
     struct assay_node *node;
     uint32_t index;
@@ -228,6 +244,9 @@ typedef struct validator {
     /* Model bytes and duties (holdings.c, checker.c). */
     struct checker *checker;
     assay_os_mutex holders_lock;
+    assay_os_mutex shelf_lock;
+    shelf_entry shelf[SHELF_ENTRIES];
+    uint64_t shelf_clock;
     assay_os_mutex holdings_lock; /* writers of model bytes take turns */
     holder *holders; /* HOLDERS_MAX, lazily allocated */
     uint32_t holders_count;
@@ -259,6 +278,7 @@ struct assay_node {
     atomic_bool stopping;
     uint64_t started_ns;
     uint64_t trust_seconds;
+    uint32_t validators_max; /* of the genesis: the largest set that may come */
 };
 
 /* node_log - a line for people, if they asked for lines. */
@@ -369,6 +389,17 @@ void sync_hello(validator *v);
 assay_err sync_envelope(validator *v, uint32_t from, const envelope *e);
 void sync_ask(validator *v, uint32_t from, uint64_t height);
 
+/* shelf.c */
+/* shelf_take - the entry of a root; ASSAY_E_NOT_FOUND if its manifest is not here. It stays until shelf_return (NULL is allowed). */
+assay_err shelf_take(validator *v, shelf_entry **out, assay_hash root);
+void shelf_return(validator *v, shelf_entry *e);
+/* shelf_groups - digests of the 1 MiB groups: the final ones, or those that an upload claims. ASSAY_E_NOT_FOUND. */
+assay_err shelf_groups(validator *v, shelf_entry *e, const assay_model_groups **out, bool final);
+/* shelf_missing - how many bytes are not here yet, after `arrived` more came. */
+assay_err shelf_missing(validator *v, shelf_entry *e, uint64_t arrived, uint64_t *missing, assay_arena scratch);
+void shelf_forget(validator *v, assay_hash root);
+void shelf_close(validator *v);
+
 /* holdings.c: model bytes on this validator's disk */
 #define HOLDING_MANIFEST_MAX ((size_t)256 << 20)
 assay_err holding_path(const validator *v, const char **out, assay_arena *keep, assay_hash root, const char *sub);
@@ -394,8 +425,10 @@ assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, 
 assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes, assay_arena scratch);
 /* holding_write, if the upload has digests only of whole MiB (or the file's end) that fit them: ASSAY_E_CONTENT if one
  * does not, ASSAY_E_SIZE if there is no whole one. */
-assay_err holding_write_checked(validator *v, assay_hash root, const assay_manifest *manifest, uint64_t file_idx, uint64_t offset,
-                                assay_bytes bytes, uint64_t *size, assay_arena scratch);
+assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_idx, uint64_t offset, assay_bytes bytes, uint64_t *size,
+                                assay_arena scratch);
+/* The digests that an upload claims. ASSAY_E_NOT_FOUND. */
+assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root, const assay_manifest *manifest);
 /* Counts the files' bytes on disk, when the validator opens. */
 void holding_count(validator *v, assay_arena scratch);
 assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch);

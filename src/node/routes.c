@@ -125,6 +125,7 @@ void visit_end_snapshot(visit *v) {
 
 void visit_end(visit *v) {
     visit_end_snapshot(v);
+    if (v->v) shelf_return(v->v, v->entry);
     if (v->v) validator_leave(v->v);
     *v = (visit){0};
 }

@@ -21,11 +21,13 @@ static bool root_of(assay_hash *root, const assay_http_request *request, assay_h
     return false;
 }
 
-static assay_err file_of(const validator *v, assay_manifest *manifest, uint64_t *index, assay_hash root,
-                         const assay_http_request *request) {
+/* The file that a path names, from the shelf; the visit's end gives the entry back. */
+static assay_err file_of(visit *at, const assay_file_leaf **file, uint64_t *index, assay_hash root, const assay_http_request *request) {
     ASSAY_TRY(path_number(index, request->params[1]));
-    ASSAY_TRY(holding_manifest(v, manifest, NULL, request->arena, root));
-    return *index < manifest->files_count ? ASSAY_OK : ASSAY_E_NOT_FOUND;
+    ASSAY_TRY(shelf_take(at->v, &at->entry, root));
+    if (*index >= at->entry->manifest.files_count) return ASSAY_E_NOT_FOUND;
+    *file = &at->entry->manifest.files[*index];
+    return ASSAY_OK;
 }
 
 void get_bytes(void *context, const assay_http_request *request, assay_http_response *response) {
@@ -107,19 +109,19 @@ void get_range(void *context, const assay_http_request *request, assay_http_resp
     visit at;
     assay_hash root;
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
-    assay_manifest manifest;
-    assay_model_groups groups;
+    const assay_file_leaf *file;
+    const assay_model_groups *groups;
     assay_model_range range;
     uint64_t index, group;
     const char *dir;
     assay_bytes encoded = {NULL, 0};
-    assay_err err = file_of(at.v, &manifest, &index, root, request);
+    assay_err err = file_of(&at, &file, &index, root, request);
     if (err == ASSAY_OK) err = path_number(&group, request->params[2]);
-    if (err == ASSAY_OK) err = holding_groups(at.v, &groups, NULL, request->arena, root, &manifest);
+    if (err == ASSAY_OK) err = shelf_groups(at.v, at.entry, &groups, true);
     if (err == ASSAY_OK) err = holding_files(at.v, &dir, request->arena, root);
     if (err == ASSAY_OK) {
         assay_arena scratch = assay_base_arena_split(request->arena);
-        err = assay_model_range_read(&range, request->arena, dir, &manifest, &groups, index, group, scratch);
+        err = assay_model_range_read(&range, request->arena, dir, &at.entry->manifest, groups, index, group, scratch);
     }
     if (err == ASSAY_E_RANGE) err = ASSAY_E_NOT_FOUND;
     if (err == ASSAY_OK) err = range_encode(&encoded, request->arena, &range);
@@ -157,13 +159,13 @@ void get_file(void *context, const assay_http_request *request, assay_http_respo
     visit at;
     assay_hash root;
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
-    assay_manifest manifest;
+    const assay_file_leaf *file;
     uint64_t index, offset = 0, length = FILE_RANGE_MAX;
     assay_bytes bytes = {NULL, 0};
     assay_err err = query_number(request, "offset", &offset);
     if (err == ASSAY_OK) err = query_number(request, "length", &length);
-    if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
-    if (err == ASSAY_OK) err = read_file(at.v, &bytes, root, &manifest.files[index], offset, length, request->arena);
+    if (err == ASSAY_OK) err = file_of(&at, &file, &index, root, request);
+    if (err == ASSAY_OK) err = read_file(at.v, &bytes, root, file, offset, length, request->arena);
     visit_end(&at);
     octets(request, response, err, bytes);
 }
@@ -260,24 +262,26 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     visit at;
     assay_hash root;
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
-    assay_manifest manifest;
+    const assay_file_leaf *file = NULL;
     uint64_t index, offset = 0, have = 0, missing = 1;
     assay_err err = query_number(request, "offset", &offset);
     if (err == ASSAY_OK) err = recorded(&at, root, *request->arena);
     visit_end_snapshot(&at);
-    if (err == ASSAY_OK) err = file_of(at.v, &manifest, &index, root, request);
+    if (err == ASSAY_OK) err = file_of(&at, &file, &index, root, request);
     bool wrote = err == ASSAY_OK;
     if (wrote) {
         /* What was verified is never written again. */
         if (holding_complete(at.v, root))
-            have = manifest.files[index].size;
+            have = file->size;
         else
-            err = holding_write_checked(at.v, root, &manifest, index, offset, request->body, &have, *request->arena);
+            err = holding_write_checked(at.v, at.entry, index, offset, request->body, &have, *request->arena);
     }
     /* Else it is more than the file has, or no number at all. */
     bool misplaced = wrote && err == ASSAY_E_RANGE && offset != have;
-    if (err == ASSAY_OK && have == manifest.files[index].size) {
-        err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
+    /* A repeat adds nothing; an empty file counts as one byte until it is made. */
+    if (err == ASSAY_OK) {
+        uint64_t arrived = have > offset ? have - offset : file->size == 0;
+        err = shelf_missing(at.v, at.entry, arrived <= request->body.len || !file->size ? arrived : 0, &missing, *request->arena);
         if (err == ASSAY_OK && !missing) checker_poke(at.v);
     }
     visit_end(&at);

@@ -15,6 +15,7 @@ typedef struct visit {
     assay_store_snapshot *snapshot;
     assay_rule_view view;
     assay_params params;
+    shelf_entry *entry; /* of the root that a request names */
 } visit;
 
 /* visit_begin - the validator of the query `validator`, else the front one; a snapshot of it if asked. On failure the

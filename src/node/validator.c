@@ -95,7 +95,8 @@ static assay_err machine_open(validator *v) {
         config.propose_ns *= 5;
         config.vote_ns *= 5;
     }
-    uint32_t most = v->node->count < 32 ? 64 : v->node->count * 2;
+    /* As many as may ever vote: a set that the machine has no room for would stop the chain. */
+    uint32_t most = v->node->validators_max;
     return assay_bft_open(&v->bft, &v->keep, assay_os_region_arena(&v->regions[REGION_HEIGHT]), most, &config);
 }
 
@@ -362,6 +363,7 @@ void validator_stop(validator *v) {
     waiting_end(v);
     mempool_fini(&v->pool);
     checker_close(v);
+    shelf_close(v);
     if (v->signer) assay_signer_close(v->signer);
     if (v->store) assay_store_close(v->store);
     v->signer = NULL;

@@ -379,8 +379,9 @@ void assay_node_stop(assay_node *node) {
     if (node->server) assay_http_stop(node->server);
     /* All at once first, so that nobody waits for a peer that is already gone. */
     for (uint32_t i = 0; node->validators && i < node->count; i++) atomic_store(&node->validators[i].stopping, true);
+    for (uint32_t i = 0; node->validators && i < node->count; i++) validator_stop(&node->validators[i]);
+    /* Only when all threads are gone: each writes to the others' inboxes. */
     for (uint32_t i = 0; node->validators && i < node->count; i++) {
-        validator_stop(&node->validators[i]);
         inbox_fini(&node->validators[i].inbox);
         free(node->validators[i].holders);
     }

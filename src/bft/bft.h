@@ -187,6 +187,11 @@ ASSAY_MUST_USE assay_err assay_bft_start_now(assay_bft *bft);
  *   ASSAY_F_MEMORY      this height's memory is full, or 64 effects wait to be taken
  * Cost: one signature a vote, one and the hashes of the block a proposal; O(1) beside. */
 ASSAY_MUST_USE assay_err assay_bft_message(assay_bft *bft, assay_bytes message);
+/* assay_bft_messages - several that have arrived, as if one after the other, with a verdict for each (those of
+ * assay_bft_message); but signatures of lone votes are verified together, which takes 20 instead of 35 us each from eight
+ * votes on. ASSAY_F_MEMORY and other faults are those of the machine itself: verdicts are unspecified then. */
+ASSAY_MUST_USE assay_err assay_bft_messages(assay_bft *bft, assay_err *verdicts, const assay_bytes *messages,
+                                            uint32_t count);
 /* assay_bft_timeout - a scheduled moment has come. Stale ones are ignored. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_bft_timeout(assay_bft *bft, int64_t height, int32_t round, assay_bft_step step);
 /* assay_bft_block_made - the answer to MAKE_BLOCK: an encoded block, copied. Ignored if the round is over.

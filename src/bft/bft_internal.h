@@ -207,8 +207,8 @@ round_record *assay_bft_round_get(assay_bft *bft, int64_t height, int32_t round)
 void assay_bft_round_free(assay_bft *bft, round_record *record);
 /* assay_bft_vote_take - one vote from outside, or an own one (trusted: its signature is known to be right). */
 assay_err assay_bft_vote_take(assay_bft *bft, const assay_vote *vote, bool trusted);
-/* assay_bft_votes_take - several; verified as a batch where that is quicker. The first error, after all were looked at. */
-assay_err assay_bft_votes_take(assay_bft *bft, const assay_vote *votes, uint32_t count);
+/* assay_bft_votes_take - several, verified together; a verdict for each. */
+void assay_bft_votes_take(assay_bft *bft, assay_err *verdicts, const assay_vote *votes, uint32_t count);
 /* assay_bft_polka_for - true if a set has more than 2/3 for this id. */
 bool assay_bft_polka_for(const vote_set *set, const assay_block_id *id);
 /* assay_bft_vote_of - the vote of validator i for tally t as it was cast; false if there is none that is verified. */

@@ -13,8 +13,8 @@ size_t assay_bft_footprint(uint32_t validators_max) {
     return sizeof(assay_bft) + n * (sizeof(int32_t) + sizeof(uint8_t) + sizeof(assay_commit_sig)) + 4 * 64;
 }
 
-/* A message of all votes of a round, both types. */
-static size_t out_size(uint32_t validators_max) { return 1024 + 2 * (size_t)validators_max * VOTE_LEN_MAX; }
+/* A message of all votes of a round, both types, each with as many seconds as there are validators. */
+static size_t out_size(uint32_t validators_max) { return 1024 + 4 * (size_t)validators_max * VOTE_LEN_MAX; }
 
 size_t assay_bft_height_footprint(uint32_t validators_max, uint32_t blocks) {
     return assay_bft_votes_footprint(validators_max) + out_size(validators_max) + assay_bft_scratch_size() +
@@ -88,17 +88,24 @@ void assay_bft_tell_behind(assay_bft *bft, int64_t height) {
 
 static bool has_room(const assay_bft *bft) { return EFFECTS_MAX - bft->effects_count >= EFFECTS_SPARE; }
 
+/* All votes of a round: of an equivocator each that was counted, since a polka may rest on any of them. */
 static assay_bytes votes_message(assay_bft *bft, const round_record *record) {
     assay_buf *out = &bft->out;
     out->len = 0;
     ASSAY_ASSERT(assay_bft_put_format(out) == ASSAY_OK);
     size_t empty = out->len;
     uint32_t count = assay_bft_set_of(bft, record->height)->count;
+    assay_vote vote;
     for (uint32_t type = ASSAY_PREVOTE; type <= ASSAY_PRECOMMIT; type++) {
+        const vote_set *set = &record->sets[type - 1];
         for (uint32_t i = 0; i < count; i++) {
-            const ballot *b = &record->sets[type - 1].ballots[i];
-            assay_vote vote;
+            const ballot *b = &set->ballots[i];
             if (b->tally == NO_TALLY || !assay_bft_vote_of(bft, record, type, i, b->tally, &vote)) continue;
+            ASSAY_ASSERT(assay_bft_put_vote(out, &vote) == ASSAY_OK);
+        }
+        uint32_t more = count; /* a third of liars, each with SECONDS_PER_VOTER and one that others support */
+        for (const second_vote *s = set->seconds; s && more > 0; s = s->next, more--) {
+            if (!assay_bft_vote_of(bft, record, type, s->voter, s->tally, &vote)) continue;
             ASSAY_ASSERT(assay_bft_put_vote(out, &vote) == ASSAY_OK);
         }
     }
@@ -326,7 +333,15 @@ static assay_err votes_read(assay_vote **out, assay_arena *keep, const message *
     return ASSAY_OK;
 }
 
-/* The decoded message lies in the first part of scratch while the rest of the machine uses what is left of it. */
+/* All votes of one message: the first error, after all were looked at. */
+static assay_err take_votes(assay_bft *bft, const assay_vote *votes, uint32_t count) {
+    assay_err *verdicts = ASSAY_NEW(&bft->scratch, assay_err, count);
+    if (!verdicts) return ASSAY_F_MEMORY;
+    assay_bft_votes_take(bft, verdicts, votes, count);
+    for (uint32_t i = 0; i < count; i++) ASSAY_TRY(verdicts[i]);
+    return ASSAY_OK;
+}
+
 static assay_err take_message(assay_bft *bft, const message *m) {
     assay_vote *votes;
     ASSAY_TRY(votes_read(&votes, &bft->scratch, m));
@@ -335,21 +350,69 @@ static assay_err take_message(assay_bft *bft, const message *m) {
         ASSAY_TRY(assay_bft_proposal_read(&proposal, m->proposal));
         ASSAY_TRY(assay_bft_proposal_take(bft, &proposal, m->block));
     }
-    if (m->votes_count == 1) return assay_bft_vote_take(bft, &votes[0], false);
-    return m->votes_count ? assay_bft_votes_take(bft, votes, m->votes_count) : ASSAY_OK;
+    return take_votes(bft, votes, m->votes_count);
+}
+
+/* Votes that came in messages of their own and wait to be verified together. */
+typedef struct gathered {
+    assay_vote *votes;
+    assay_err *verdicts;
+    uint32_t *messages; /* which */
+    uint32_t count;
+} gathered;
+#define GATHERED_MAX 64
+
+/* What was verified counts at once, whatever else is wrong with a message. */
+static assay_err settle(assay_bft *bft, gathered *g, assay_err *verdicts) {
+    if (g->count == 0) return ASSAY_OK;
+    assay_bft_votes_take(bft, g->verdicts, g->votes, g->count);
+    for (uint32_t i = 0; i < g->count; i++) verdicts[g->messages[i]] = g->verdicts[i];
+    g->count = 0;
+    return assay_bft_progress(bft);
+}
+
+/* One message: a lone vote joins those that wait, anything else is taken after them. */
+static assay_err take_or_gather(assay_bft *bft, gathered *g, assay_err *verdicts, assay_bytes bytes, uint32_t which) {
+    message m;
+    verdicts[which] = assay_bft_message_decode(&m, &bft->scratch, bytes);
+    if (verdicts[which] != ASSAY_OK) return ASSAY_OK;
+    if (m.votes_count == 1 && !m.proposal.len) {
+        verdicts[which] = assay_bft_vote_read(&g->votes[g->count], m.votes[0]);
+        if (verdicts[which] == ASSAY_OK) g->messages[g->count++] = which;
+        return g->count == GATHERED_MAX ? settle(bft, g, verdicts) : ASSAY_OK;
+    }
+    ASSAY_TRY(settle(bft, g, verdicts));
+    verdicts[which] = has_room(bft) ? take_message(bft, &m) : ASSAY_F_MEMORY;
+    return assay_bft_progress(bft);
+}
+
+/* Decoded messages lie in the first part of scratch while the rest of the machine uses what is left of it. */
+assay_err assay_bft_messages(assay_bft *bft, assay_err *verdicts, const assay_bytes *messages, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) verdicts[i] = ASSAY_OK;
+    if (!bft->chain) return ASSAY_OK;
+    assay_arena whole = bft->scratch;
+    size_t most = count < GATHERED_MAX ? count : GATHERED_MAX;
+    gathered g = {ASSAY_NEW(&bft->scratch, assay_vote, most), ASSAY_NEW(&bft->scratch, assay_err, most),
+                  ASSAY_NEW(&bft->scratch, uint32_t, most), 0};
+    assay_err err = g.votes && g.verdicts && g.messages ? ASSAY_OK : ASSAY_F_MEMORY;
+    assay_arena rest = bft->scratch;
+    for (uint32_t i = 0; i < count && err == ASSAY_OK; i++) {
+        if (!has_room(bft)) {
+            verdicts[i] = ASSAY_F_MEMORY;
+            continue;
+        }
+        err = take_or_gather(bft, &g, verdicts, messages[i], i);
+        bft->scratch = rest;
+    }
+    if (err == ASSAY_OK) err = settle(bft, &g, verdicts);
+    bft->scratch = whole;
+    return err;
 }
 
 assay_err assay_bft_message(assay_bft *bft, assay_bytes bytes) {
-    if (!bft->chain) return ASSAY_OK;
-    if (!has_room(bft)) return ASSAY_F_MEMORY;
-    assay_arena whole = bft->scratch;
-    message m;
-    assay_err err = assay_bft_message_decode(&m, &bft->scratch, bytes);
-    if (err == ASSAY_OK) err = take_message(bft, &m);
-    bft->scratch = whole;
-    /* Even of a message that ends badly, what was verified before counts. */
-    assay_err progress = assay_bft_progress(bft);
-    return progress == ASSAY_OK ? err : progress;
+    assay_err verdict;
+    ASSAY_TRY(assay_bft_messages(bft, &verdict, &bytes, 1));
+    return verdict;
 }
 
 /* ---- a lock that was kept ---------------------------------------------------------------------------------------- */
@@ -393,7 +456,7 @@ static assay_err recall_message(assay_bft *bft, const message *m) {
     bft->locked_id = p.block_id;
     ASSAY_TRY(recall_block(bft, &p, m->block, round));
     if (!assay_bft_round_get(bft, bft->height, round)) return ASSAY_F_MEMORY; /* so that its votes are kept */
-    ASSAY_TRY(assay_bft_votes_take(bft, votes, m->votes_count));
+    ASSAY_TRY(take_votes(bft, votes, m->votes_count));
     const round_record *record = assay_bft_round_find(bft, bft->height, round);
     if (!assay_bft_polka_for(&record->sets[0], &p.block_id)) return ASSAY_E_SIGNATURE;
     bft->valid_round = round;

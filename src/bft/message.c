@@ -10,7 +10,7 @@ static const assay_codec_field message_fields[] = {
     ASSAY_FIELD(1, U32, message, format),
     ASSAY_FIELD_BYTES(2, message, block, ASSAY_BLOCK_LEN_MAX),
     ASSAY_FIELD_BYTES(3, message, proposal, PROPOSAL_LEN_MAX),
-    ASSAY_FIELD_REPEATED_SIZED(4, REPEATED_BYTES, message, votes, 2 * ASSAY_VALIDATORS_MAX, VOTE_LEN_MAX),
+    ASSAY_FIELD_REPEATED_SIZED(4, REPEATED_BYTES, message, votes, 4 * ASSAY_VALIDATORS_MAX, VOTE_LEN_MAX),
 };
 static const assay_codec_message message_message = ASSAY_MESSAGE("assay.bft.Message", message, message_fields);
 

@@ -43,9 +43,10 @@ static void must(assay_err err) {
     exit(1);
 }
 
+/* Time of this process alone: on a busy machine it says more than a clock on the wall. */
 static double now(void) {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 

@@ -530,6 +530,46 @@ static void test_resend_shows_the_polka_of_a_lock(void **state) {
     assert_true(p.sends >= 2); /* the round before, and the one of the lock */
 }
 
+/* Several messages at once: a verdict for each, and the same outcome as one by one. */
+static void test_messages_together(void **state) {
+    (void)state;
+    static uint8_t memory[24][8192];
+    assay_bytes messages[24];
+    assay_err verdicts[24];
+    for (int forged = 0; forged < 2; forged++) {
+        uint32_t count = 0;
+        puppet_open(&p, 16, 15, 0);
+        made_block a = puppet_block(&p, 1, NULL);
+        for (uint32_t i = 0; i < 16; i++) {
+            if (i == p.self) continue;
+            assay_buf out = {memory[count], 0, sizeof memory[0]};
+            if (i == 5) { /* the proposal comes in the middle */
+                assay_proposal proposal = puppet_proposal(&p, 1, 0, -1, &a.id, puppet_proposer(&p, 0));
+                must(assay_bft_encode_proposal_message(&out, &proposal, a.encoded));
+                messages[count] = (assay_bytes){out.ptr, out.len};
+                out = (assay_buf){memory[++count], 0, sizeof memory[0]};
+            }
+            assay_vote v = puppet_vote(&p, i, ASSAY_PREVOTE, 1, 0, &a.id);
+            if (forged && (i == 3 || i == 9)) v.signature.b[40] ^= 1;
+            must(assay_bft_encode_vote_message(&out, &v));
+            messages[count++] = (assay_bytes){out.ptr, out.len};
+        }
+        memory[count][0] = 0xff;
+        messages[count++] = (assay_bytes){memory[count], 9};
+        must(assay_bft_messages(p.bft, verdicts, messages, count));
+        puppet_drain(&p);
+        uint32_t bad = 0;
+        for (uint32_t i = 0; i + 1 < count; i++) {
+            bad += verdicts[i] == ASSAY_E_SIGNATURE;
+            assert_true(verdicts[i] == ASSAY_OK || verdicts[i] == ASSAY_E_SIGNATURE);
+        }
+        assert_int_equal(verdicts[count - 1], ASSAY_E_ENCODING);
+        assert_int_equal(bad, forged ? 2 : 0);
+        assert_int_equal(p.sent_count, 2); /* prevote and precommit: 13 or more of 16 are for it */
+        assert_true(assay_bft_look(p.bft).locked);
+    }
+}
+
 /* ---- times, sizes, arguments ------------------------------------------------------------------------------------- */
 
 static void test_vote_time_is_after_the_block(void **state) {
@@ -647,6 +687,7 @@ int main(void) {
         cmocka_unit_test(test_effects_must_be_taken),
         cmocka_unit_test(test_resend_brings_a_peer_up),
         cmocka_unit_test(test_resend_shows_the_polka_of_a_lock),
+        cmocka_unit_test(test_messages_together),
         cmocka_unit_test(test_vote_time_is_after_the_block),
         cmocka_unit_test(test_open_and_height_arguments),
         cmocka_unit_test(test_made_block_must_be_one),

@@ -63,7 +63,7 @@ static void evidence_in_a_fetched_block(void **state) {
     assay_arena keep = test_memory(&n);
     fault(&n, "kill", 1);
     fault(&n, "double-sign", 3);
-    for (uint32_t i = 0; i < 4; i++) assert_int_equal(admitted(&n, transfers(&n, "keys/account0.key", 0, 1, &keep)), 1);
+    assert_int_equal(admitted(&n, transfers(&n, "keys/account0.key", 0, 4, &keep)), 4);
     json_decref(await_json(&n, "/penalties", some_penalty));
     fault(&n, "revive", 1);
     uint64_t goal = atomic_load(&n.node->validators[0].height);
@@ -75,10 +75,63 @@ static void evidence_in_a_fetched_block(void **state) {
     net_close(&n);
 }
 
+/* Whoever has a little stake may validate. The set then grows beyond what the devnet began with, up to the chain's own limit. */
+static void a_set_that_grows(void **state) {
+    (void)state;
+    enum { MORE = 80 };
+    net n = {0};
+    net_open(&n, 1, true);
+    assay_arena keep = test_memory(&n);
+    assay_key_secret rich = key_of(&n, "keys/account0.key");
+    uint64_t nonce = nonce_of(&n, &rich);
+    assay_bytes chain = assay_base_bytes_str(n.node->chain_id);
+    assay_buf out = {ASSAY_NEW(&keep, uint8_t, 1 << 19), 0, 1 << 19};
+    assert_non_null(out.ptr);
+    for (uint32_t step = 0; step < 2; step++)
+        for (uint32_t i = 0; i < MORE; i++) {
+            assay_arena turn = keep;
+            assay_key_secret keys[3];
+            for (uint32_t k = 0; k < 3; k++) memset(&keys[k], (int)(1 + i * 3 + k) & 0xff, sizeof keys[k]), keys[k].b[0] = (uint8_t)k;
+            assay_address owner = address_of(&keys[0]);
+            assay_msg_send send = {.to = owner, .amount = 10000000};
+            assay_msg_validator_create create = {.consensus_key = assay_crypto_ed25519_public(&keys[1]),
+                                                 .attestation_key = assay_crypto_ed25519_public(&keys[2]),
+                                                 .self_bond = 2000000};
+            assay_signature *proofs[2] = {&create.consensus_proof, &create.attestation_proof};
+            for (uint32_t k = 0; k < 2; k++) {
+                uint8_t memory[256];
+                assay_buf sign = {memory, 0, sizeof memory};
+                assert_int_equal(assay_types_sign_bytes(&sign, k ? "attestation-key" : "consensus-key", chain,
+                                                        (assay_bytes){owner.b, sizeof owner.b}),
+                                 ASSAY_OK);
+                *proofs[k] = assay_crypto_ed25519_sign(&keys[1 + k], (assay_bytes){sign.ptr, sign.len});
+            }
+            assay_tx_body body = {.format = 1, .chain_id = chain, .nonce = step ? 0 : nonce + i, .fee = 100000};
+            if (step) body.validator_create = &create;
+            else body.send = &send;
+            assay_buf tx = {ASSAY_NEW(&turn, uint8_t, 4096), 0, 4096};
+            assert_int_equal(assay_tx_sign(&tx, &body, step ? &keys[0] : &rich, turn), ASSAY_OK);
+            if (i == 0) out.len = 0;
+            assert_int_equal(assay_codec_put_varint(&out, tx.len), ASSAY_OK);
+            assert_int_equal(assay_base_buf_put(&out, (assay_bytes){tx.ptr, tx.len}), ASSAY_OK);
+            if (i + 1 < MORE) continue;
+            assert_int_equal(admitted(&n, (assay_bytes){out.ptr, out.len}), MORE);
+            uint64_t goal = atomic_load(&n.node->validators[0].height) + 12;
+            for (int tries = 0; tries < 1000 && atomic_load(&n.node->validators[0].height) < goal; tries++) assay_os_sleep_ns(20000000);
+        }
+    assert_int_equal(integer(&n, "/status", "validators"), 1 + MORE);
+    uint64_t goal = atomic_load(&n.node->validators[0].height) + 3;
+    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[0].height) < goal; tries++) assay_os_sleep_ns(20000000);
+    assert_int_equal(atomic_load(&n.node->validators[0].failed), ASSAY_OK);
+    assert_true(atomic_load(&n.node->validators[0].height) >= goal);
+    net_close(&n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evidence_beside_transactions),
         cmocka_unit_test(evidence_in_a_fetched_block),
+        cmocka_unit_test(a_set_that_grows),
     };
     return cmocka_run_group_tests_name("node hostile", tests, NULL, NULL);
 }

@@ -104,12 +104,15 @@ class World:
         return subprocess.Popen([program, *map(str, words)], stdin=subprocess.DEVNULL, text=True,
                                 env={**self.env, **(env or {})}, cwd=self.work, **more)
 
-    def network(self, *words, **more):
-        """A devnet that is ready; raises if it does not get there."""
+    def start_network(self, *words, **more):
+        """A devnet that was started, and nothing more."""
         net = Network(self, *words, **more)
         self.networks.append(net)
-        net.await_ready()
         return net
+
+    def network(self, *words, **more):
+        """A devnet that is ready; raises if it does not get there."""
+        return self.start_network(*words, **more).await_ready()
 
     def close(self):
         for net in self.networks:

@@ -212,7 +212,8 @@ typedef struct validator {
     assay_engine_app app;
     assay_bft *bft;
     bool effects_pending; /* the machine has effects to carry out */
-    uint32_t lock_turn;   /* which of the two lock files was written last */
+    uint32_t lock_turn;   /* which of the two lock files was written last, and its number */
+    uint64_t lock_number;
     mempool pool;
     assay_ledger_admission admission; /* of the latest check_tx */
     bool admission_signed;            /* its signature is known to be right */
@@ -324,6 +325,8 @@ bool store_evidence_known(validator *v, const assay_duplicate_vote *evidence);
 
 /* lock.c */
 assay_err lock_keep(validator *v, assay_bytes bytes); /* durable before the precommit that it belongs to is signed */
+/* lock_open - the newest lock that is whole, and where the next one goes: never over it. Empty if there is none. */
+assay_err lock_open(validator *v, assay_bytes *bytes, assay_arena *keep);
 assay_err lock_recall(validator *v);                  /* right after the first assay_bft_height of a run */
 
 /* keys.c */

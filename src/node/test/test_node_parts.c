@@ -185,6 +185,39 @@ static void envelopes_round_trip(void **state) {
     assert_true(assay_base_bytes_eq(back.reply->commit, reply.commit));
 }
 
+/* Whatever a write leaves when it is cut short, the lock before it is there, across restarts. */
+static void a_lock_is_never_written_over_the_newest(void **state) {
+    (void)state;
+    static uint8_t memory[1 << 20];
+    assay_arena keep = assay_base_arena(memory, sizeof memory);
+    struct assay_node node = {.temporary = true};
+    const char *dir;
+    assert_int_equal(assay_os_temp_dir(&dir, &keep, "assay-test-lock-", true), ASSAY_OK);
+    for (uint32_t n = 1; n < 40; n++) {
+        validator v = {.node = &node};
+        assay_bytes bytes, kept;
+        assay_arena turn = keep;
+        assay_os_format(v.dir, sizeof v.dir, "%s", dir);
+        assert_int_equal(lock_open(&v, &bytes, &turn), ASSAY_OK);
+        assert_int_equal(bytes.len, n == 1 ? 0 : n + 6);
+        for (size_t i = 0; i < bytes.len; i++) assert_int_equal(bytes.ptr[i], n - 1);
+        uint8_t fresh[64];
+        memset(fresh, (int)n, sizeof fresh);
+        if (n % 3 == 0) { /* a write that does not come to its end */
+            char path[600];
+            uint32_t before = v.lock_turn;
+            assert_int_equal(lock_keep(&v, (assay_bytes){fresh, 64}), ASSAY_OK);
+            assert_int_not_equal(v.lock_turn, before);
+            assay_os_format(path, sizeof path, "%s/consensus.lock%u", dir, v.lock_turn);
+            assert_int_equal(assay_os_replace(path, (assay_bytes){fresh, n}, 0600), ASSAY_OK);
+            assert_int_equal(lock_open(&v, &kept, &turn), ASSAY_OK);
+            assert_true(assay_base_bytes_eq(kept, bytes));
+        }
+        assert_int_equal(lock_keep(&v, (assay_bytes){fresh, n + 7}), ASSAY_OK);
+    }
+    assert_int_equal(assay_os_remove_tree(dir), ASSAY_OK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inbox_keeps_order_and_puts_consensus_first),
@@ -195,6 +228,7 @@ int main(void) {
         cmocka_unit_test(mempool_survives_random_use),
         cmocka_unit_test(mempool_is_bounded),
         cmocka_unit_test(envelopes_round_trip),
+        cmocka_unit_test(a_lock_is_never_written_over_the_newest),
     };
     return cmocka_run_group_tests_name("node parts", tests, NULL, NULL);
 }

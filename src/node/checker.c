@@ -12,14 +12,17 @@
 #include "cert/cert.h"
 #include "ledger/accounts/accounts.h"
 #include "ledger/models/models.h"
+#include "ledger/staking/staking.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define DUTIES_MAX 64
-#define CUSTODIES_KEPT 4
+#define DUTIES_MAX 256   /* of one look; the next goes on behind them */
+#define CUSTODIES_KEPT 64 /* a few KiB each: 64 bytes a file and 32 a MiB */
 #define REFUSED_KEPT 256
+#define WAITS_KEPT 4096
 #define RETRY_NS 300000000ull
+#define WAIT_MAX_NS 20000000000ull
 
 /* What was computed at the check is needed again at the opening, a few blocks later. */
 typedef struct custody {
@@ -29,6 +32,12 @@ typedef struct custody {
     assay_os_region region;
     assay_model_custody_state state;
 } custody;
+
+/* A root whose bytes nobody had when they were asked for: asked again after a while, or when somebody announces them. */
+typedef struct byte_wait {
+    assay_hash root;
+    uint64_t until_ns, wait_ns;
+} byte_wait;
 
 struct checker {
     validator *owner;
@@ -43,9 +52,10 @@ struct checker {
     custody custodies[CUSTODIES_KEPT];
     uint32_t next_custody;
     assay_http_client *client;
-    uint64_t retry_at_ns;
     assay_hash refused[REFUSED_KEPT]; /* versions whose statement does not hold */
     uint32_t refused_next;
+    byte_wait *waits; /* WAITS_KEPT, by the first bytes of the root; a newer one takes an older one's place */
+    assay_models_turn turn;
 };
 
 /* ---- who has the bytes --------------------------------------------------------------------------------------------------------------------- */
@@ -75,6 +85,11 @@ void holders_note(validator *v, uint32_t from, const holding_note *note) {
     assay_buf sign = {memory, 0, sizeof memory};
     if (holding_sign_bytes(&sign, v, note) != ASSAY_OK) return;
     if (!assay_crypto_ed25519_verify(note->key, (assay_bytes){sign.ptr, sign.len}, note->signature)) return;
+    /* Only validators of the set announce: their word is signed with the key that the chain knows. */
+    assay_staking_validator who;
+    bool member;
+    assay_rule_view view = assay_rule_view_state(v->state);
+    if (assay_staking_by_attestation(view, &who, &member, assay_crypto_address(note->key)) != ASSAY_OK || !member || who.power == 0) return;
     assay_os_mutex_lock(&v->holders_lock);
     if (!v->holders) v->holders = calloc(HOLDERS_MAX, sizeof *v->holders);
     bool known = !v->holders;
@@ -238,17 +253,21 @@ static assay_err fetch(struct checker *c, assay_hash root, const assay_manifest 
 
 /* ---- custody ------------------------------------------------------------------------------------------------------------------------------------- */
 
-static custody *custody_find(struct checker *c, assay_hash root) {
-    for (uint32_t i = 0; i < CUSTODIES_KEPT; i++)
-        if (c->custodies[i].used && assay_base_hash_eq(c->custodies[i].root, root)) return &c->custodies[i];
+/* A custody belongs to a version, not to a root: its key is salted with the block that recorded it, and two versions may have the same bytes. */
+static custody *custody_find(struct checker *c, const assay_models_duty *duty) {
+    assay_hash key = assay_custody_key(c->owner->attestation_key, duty->recorded_block);
+    for (uint32_t i = 0; i < CUSTODIES_KEPT; i++) {
+        custody *one = &c->custodies[i];
+        if (one->used && assay_base_hash_eq(one->root, duty->root) && assay_base_hash_eq(one->state.key, key)) return one;
+    }
     return NULL;
 }
 
-static assay_err custody_new(struct checker *c, custody **out, assay_hash root) {
-    custody *slot = custody_find(c, root);
+static assay_err custody_new(struct checker *c, custody **out, const assay_models_duty *duty) {
+    custody *slot = custody_find(c, duty);
     if (!slot) slot = &c->custodies[c->next_custody++ % CUSTODIES_KEPT];
     assay_os_unreserve(&slot->region);
-    *slot = (custody){.root = root};
+    *slot = (custody){.root = duty->root};
     ASSAY_TRY(assay_os_reserve(&slot->region, ASSAY_MODEL_ARENA_SIZE / 4));
     *out = slot;
     return ASSAY_OK;
@@ -268,7 +287,7 @@ static assay_err recompute(struct checker *c, custody **out, const assay_models_
     assay_model_where where = {0};
     assay_hash key = assay_custody_key(v->attestation_key, duty->recorded_block);
     custody *slot;
-    ASSAY_TRY(custody_new(c, &slot, duty->root));
+    ASSAY_TRY(custody_new(c, &slot, duty));
     assay_arena keep = assay_os_region_arena(&slot->region);
     ASSAY_TRY(holding_files(v, &dir, &scratch, duty->root));
     assay_model_options options = {
@@ -306,7 +325,7 @@ static void drop_wrong_files(struct checker *c, const assay_models_duty *duty, a
 /* The devnet's lazy validator: digests out of thin air, and a root over them. */
 static assay_err invent(struct checker *c, custody **out, const assay_models_duty *duty) {
     custody *slot;
-    ASSAY_TRY(custody_new(c, &slot, duty->root));
+    ASSAY_TRY(custody_new(c, &slot, duty));
     assay_arena keep = assay_os_region_arena(&slot->region);
     assay_hash *keyed = ASSAY_NEW(&keep, assay_hash, duty->files), *leaves = ASSAY_NEW(&keep, assay_hash, duty->files);
     if (!keyed || !leaves) return ASSAY_F_MEMORY;
@@ -414,15 +433,53 @@ static assay_err vouch(struct checker *c, custody **out, const assay_models_duty
     return certificate_index(v, duty->name, duty->version, &manifest);
 }
 
+static byte_wait *wait_of(struct checker *c, assay_hash root) {
+    uint32_t place;
+    memcpy(&place, root.b, sizeof place);
+    return &c->waits[place % WAITS_KEPT];
+}
+
+static bool announced(validator *v, assay_hash root) {
+    bool found = false;
+    assay_os_mutex_lock(&v->holders_lock);
+    for (uint32_t i = 0; i < v->holders_count && !found; i++) found = assay_base_hash_eq(v->holders[i].root, root);
+    assay_os_mutex_unlock(&v->holders_lock);
+    return found;
+}
+
+/* Versions whose bytes nobody brings must not keep the others waiting: asking everybody for them is put off, ever longer. What is announced, or handed in
+ * here, is looked at at once. */
+static bool must_wait(struct checker *c, assay_hash root, assay_arena scratch) {
+    const byte_wait *w = wait_of(c, root);
+    if (!assay_base_hash_eq(w->root, root) || assay_os_monotonic_ns() >= w->until_ns) return false;
+    shelf_entry *entry;
+    uint64_t missing = 1;
+    if (announced(c->owner, root)) return false;
+    if (shelf_take(c->owner, &entry, root) != ASSAY_OK) return true;
+    bool here = shelf_missing(c->owner, entry, 0, &missing, scratch) == ASSAY_OK && missing == 0;
+    shelf_return(c->owner, entry);
+    return !here;
+}
+
+static void put_off(struct checker *c, assay_hash root) {
+    byte_wait *w = wait_of(c, root);
+    bool again = assay_base_hash_eq(w->root, root);
+    uint64_t wait = again ? w->wait_ns * 2 : RETRY_NS;
+    if (wait > WAIT_MAX_NS) wait = WAIT_MAX_NS;
+    *w = (byte_wait){root, assay_os_monotonic_ns() + wait, wait};
+}
+
 static assay_err do_check(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
     validator *v = c->owner;
     custody *mine;
-    if (is_refused(c, duty)) return ASSAY_E_NOT_FOUND;
+    if (is_refused(c, duty) || must_wait(c, duty->root, scratch)) return ASSAY_E_NOT_FOUND;
     if (atomic_load(&v->lazy)) {
         ASSAY_TRY(invent(c, &mine, duty));
         atomic_store(&v->lazy, false);
     } else {
-        ASSAY_TRY(vouch(c, &mine, duty, scratch));
+        assay_err err = vouch(c, &mine, duty, scratch);
+        if (err == ASSAY_E_NOT_FOUND) put_off(c, duty->root);
+        ASSAY_TRY(err);
         announce(v, duty->root);
     }
     assay_msg_check check = {duty->name, duty->version, duty->root, mine->state.root};
@@ -506,7 +563,7 @@ static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries
 
 static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay_arena keep, assay_arena scratch) {
     validator *v = c->owner;
-    custody *mine = custody_find(c, duty->root);
+    custody *mine = custody_find(c, duty);
     assay_manifest manifest;
     assay_model_groups groups;
     const char *dir;
@@ -537,25 +594,34 @@ static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay
 static assay_err duties(struct checker *c, assay_models_duty **out, uint32_t *count, assay_arena *keep) {
     assay_store_snapshot *snapshot;
     ASSAY_TRY(assay_store_snapshot_begin(&snapshot, c->owner->store));
-    assay_err err = assay_models_duties(out, count, keep, assay_store_snapshot_reader(snapshot), c->owner->attestation_key, DUTIES_MAX);
+    assay_err err = assay_models_duties(out, count, keep, assay_store_snapshot_reader(snapshot), c->owner->attestation_key, DUTIES_MAX,
+                                        &c->turn);
     assay_store_snapshot_end(snapshot);
     return err;
 }
 
-/* One look at what is due. What cannot be done yet (no holder, draws to come) is tried again after the next block or a moment. */
-static void look(struct checker *c) {
+/* Some of what is due; true if there may be more. What cannot be done yet (no holder, draws to come) is tried again after the next block or a moment. */
+static bool look_once(struct checker *c) {
     validator *v = c->owner;
     assay_arena keep = assay_os_region_arena(&c->keep_region), scratch = assay_os_region_arena(&c->scratch_region);
     assay_models_duty *list;
     uint32_t count = 0;
     assay_err err = duties(c, &list, &count, &keep);
-    atomic_store(&c->pending, count > 0);
+    if (count) atomic_store(&c->pending, true);
     for (uint32_t i = 0; err == ASSAY_OK && i < count && !atomic_load(&c->stopping); i++) {
         assay_err one = list[i].kind == ASSAY_DUTY_CHECK ? do_check(c, &list[i], scratch) : do_open(c, &list[i], keep, scratch);
         bool quiet = one == ASSAY_OK || one == ASSAY_E_NOT_FOUND || one == ASSAY_F_INTERRUPTED || one == ASSAY_E_WINDOW || one == ASSAY_E_DUPLICATE;
         if (!quiet) node_log(v->node, "validator %u: duty for %.*s: %s", v->index, (int)list[i].name.len, list[i].name.ptr, assay_base_err_text(one));
     }
     if (err != ASSAY_OK) node_log(v->node, "validator %u: duties cannot be read: %s", v->index, assay_base_err_text(err));
+    return err == ASSAY_OK && count == DUTIES_MAX;
+}
+
+#define LOOKS_MAX 64
+
+static void look(struct checker *c) {
+    atomic_store(&c->pending, false);
+    for (uint32_t i = 0; i < LOOKS_MAX && look_once(c) && !atomic_load(&c->stopping); i++) {}
     assay_os_release_pages(&c->keep_region, c->keep_region.base);
     assay_os_release_pages(&c->scratch_region, c->scratch_region.base);
 }
@@ -593,6 +659,8 @@ assay_err checker_open(validator *v) {
     c->poked = true;
     assay_os_mutex_init(&c->lock);
     assay_os_condition_init(&c->wake);
+    c->waits = calloc(WAITS_KEPT, sizeof *c->waits);
+    if (!c->waits) return ASSAY_F_MEMORY;
     ASSAY_TRY(assay_os_reserve(&c->keep_region, ASSAY_MODEL_ARENA_SIZE));
     ASSAY_TRY(assay_os_reserve(&c->scratch_region, ASSAY_MODEL_ARENA_SIZE));
     holding_count(v, assay_os_region_arena(&c->scratch_region));
@@ -629,6 +697,7 @@ void checker_close(validator *v) {
     assay_os_unreserve(&c->scratch_region);
     assay_os_condition_fini(&c->wake);
     assay_os_mutex_fini(&c->lock);
+    free(c->waits);
     free(c);
     v->checker = NULL;
 }

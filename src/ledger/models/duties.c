@@ -80,18 +80,37 @@ static assay_err look_at_version(search *s, const models_entry *entry, assay_are
     return add(s, &duty, ASSAY_DUTY_CHECK, &version);
 }
 
-static assay_err walk(search *s, const assay_rule_key *prefix, assay_arena scratch,
-                      assay_err (*look)(search *s, const models_entry *entry, assay_arena scratch)) {
-    assay_rule_key last = *prefix;
+/* From after *last on, which moves along; *ended when nothing is left, or what stands before `stop` was reached. */
+static assay_err walk(search *s, assay_rule_key *last, bool *ended, const assay_rule_key *prefix, const assay_rule_key *stop,
+                      assay_arena scratch, assay_err (*look)(search *s, const models_entry *entry, assay_arena scratch)) {
+    *ended = false;
     while (s->count < s->max) {
         models_entry entry;
         assay_bytes key;
         bool found;
-        ASSAY_TRY(assay_rule_next(s->view, &key, &entry, &found, NULL, &assay_models_entry_table, prefix, &last));
-        if (!found) return ASSAY_OK;
-        ASSAY_TRY(assay_rule_key_copy(&last, key));
+        ASSAY_TRY(assay_rule_next(s->view, &key, &entry, &found, NULL, &assay_models_entry_table, prefix, last));
+        if (!found || (stop && assay_base_bytes_cmp(key, assay_rule_key_of(stop)) > 0)) {
+            *ended = true;
+            return ASSAY_OK;
+        }
+        ASSAY_TRY(assay_rule_key_copy(last, key));
         ASSAY_TRY(look(s, &entry, scratch));
     }
+    return ASSAY_OK;
+}
+
+/* All open versions take turns, whoever has registered how many: the walk goes on where the last one stopped. */
+static assay_err walk_round(search *s, assay_models_turn *turn, const assay_rule_key *open, assay_arena scratch) {
+    bool ended;
+    assay_rule_key start = *open;
+    if (turn->started) ASSAY_TRY(assay_rule_key_copy(&start, (assay_bytes){turn->after.bytes, turn->after.len}));
+    assay_rule_key last = start;
+    ASSAY_TRY(walk(s, &last, &ended, open, NULL, scratch, look_at_version));
+    if (ended && turn->started) {
+        last = *open;
+        ASSAY_TRY(walk(s, &last, &ended, open, &start, scratch, look_at_version));
+    }
+    *turn = (assay_models_turn){last, true};
     return ASSAY_OK;
 }
 
@@ -106,7 +125,7 @@ static assay_err begin(search *s, bool *found, assay_state_reader reader, assay_
 }
 
 assay_err assay_models_duties(assay_models_duty **out, uint32_t *count, assay_arena *keep, assay_state_reader reader,
-                              assay_public_key attestation_key, uint32_t max) {
+                              assay_public_key attestation_key, uint32_t max, assay_models_turn *turn) {
     _Alignas(16) uint8_t memory[1024]; /* for one check's draws: 16 hashes; or a chain id */
     assay_arena scratch = assay_base_arena(memory, sizeof memory);
     search s = {.view = assay_rule_view_snapshot(reader), .keep = keep, .max = max};
@@ -119,8 +138,11 @@ assay_err assay_models_duties(assay_models_duty **out, uint32_t *count, assay_ar
     ASSAY_TRY(begin(&s, &found, reader, scratch));
     if (!found) return ASSAY_OK;
     ready = assay_models_key_readies(s.validator.owner);
-    ASSAY_TRY(walk(&s, &ready, scratch, look_at_check));
-    ASSAY_TRY(walk(&s, &open, scratch, look_at_version));
+    bool ended;
+    assay_rule_key last = ready;
+    assay_models_turn from_start = {0};
+    ASSAY_TRY(walk(&s, &last, &ended, &ready, NULL, scratch, look_at_check));
+    ASSAY_TRY(walk_round(&s, turn ? turn : &from_start, &open, scratch));
     *out = s.list;
     *count = s.count;
     return ASSAY_OK;

@@ -247,11 +247,19 @@ typedef struct assay_models_duty {
     uint64_t *draws;           /* OPEN: the chunks to show, in order; else NULL */
     uint32_t draws_count;
 } assay_models_duty;
+/* Where a walk over the open versions stopped, so that the next one goes on there. All zero: at the beginning. */
+typedef struct assay_models_turn {
+    assay_rule_key after;
+    bool started;
+} assay_models_turn;
+
 /* assay_models_duties - what the validator with this attestation key has to do, as a snapshot stands, for the block
  * after it: openings first, then checks; at most max. Everything is in keep. Nothing for a key that is not of the set.
- * From any thread that may use reader. Cost: one look at the validator, then its ready checks and all open versions;
- * two reads if there are none. ASSAY_F_*. */
+ * If there are more than max, *turn (NULL: always from the beginning) makes every open version's turn come, however
+ * many somebody registers. From any thread that may use reader. Cost: one look at the validator, then its ready checks
+ * and all open versions; two reads if there are none. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_models_duties(assay_models_duty **out, uint32_t *count, assay_arena *keep,
-                                             assay_state_reader reader, assay_public_key attestation_key, uint32_t max);
+                                             assay_state_reader reader, assay_public_key attestation_key, uint32_t max,
+                                             assay_models_turn *turn);
 
 #endif

@@ -374,7 +374,7 @@ static uint32_t duties_of(chain *c, const signer *key, assay_models_duty **out, 
     static uint8_t memory[65536];
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     uint32_t count;
-    assert_int_equal(assay_models_duties(out, &count, &keep, memory_reader(&c->one.storage), key->key, max), ASSAY_OK);
+    assert_int_equal(assay_models_duties(out, &count, &keep, memory_reader(&c->one.storage), key->key, max, NULL), ASSAY_OK);
     return count;
 }
 

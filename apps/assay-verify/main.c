@@ -22,6 +22,8 @@ static const char help[] =
     "\n"
     "  --cert FILE       the certificate; default: *.assay.json beside PATH\n"
     "  --trust FILE      the trust file; default: $ASSAY_TRUST, else ~/.config/assay/trust.json\n"
+    "  --name NAME       OWNER/MODEL or OWNER/MODEL@VERSION: the certificate has to be for it\n"
+    "  --publisher HEX   the public key whose statement it has to be\n"
     "  --allow-age       accept a trusted checkpoint older than the trust file's trust_seconds\n"
     "  --allow-overlap   accept signers with more than 1/3, but not 2/3, of the trusted power\n"
     "  --threads N       threads that hash, 1 to 64; default: one per processor\n"
@@ -93,7 +95,13 @@ static const char *take_option(options *o, int argc, char **argv, int *i) {
     else if (is(argv[*i], "--allow-overlap", NULL)) o->request.policy.allow_overlap = true;
     else if ((value = value_of("--cert", argc, argv, i, &missing))) o->request.cert = value;
     else if ((value = value_of("--trust", argc, argv, i, &missing))) o->request.trust = value;
-    else if ((value = value_of("--threads", argc, argv, i, &missing))) {
+    else if ((value = value_of("--name", argc, argv, i, &missing))) {
+        if (!missing && assay_cert_policy_name(&o->request.policy, value) != ASSAY_OK)
+            return "--name takes OWNER/MODEL or OWNER/MODEL@VERSION";
+    } else if ((value = value_of("--publisher", argc, argv, i, &missing))) {
+        if (!missing && assay_cert_policy_publisher(&o->request.policy, value) != ASSAY_OK)
+            return "--publisher takes a public key, 64 hex digits";
+    } else if ((value = value_of("--threads", argc, argv, i, &missing))) {
         bool ok = assay_base_undecimal(&number, assay_base_bytes_str(value)) == ASSAY_OK;
         if (!missing && (!ok || number < 1 || number > ASSAY_MODEL_THREADS_MAX)) return "--threads takes 1 to 64";
         o->request.model.threads = (uint32_t)number;

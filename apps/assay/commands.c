@@ -15,7 +15,7 @@ const option_row option_rows[OPTION_COUNT] = {
     [OPTION_KEY] = {"--key", NULL, "FILE", false,
                     "the key that signs (else ASSAY_KEY, else the devnet's first account)"},
     [OPTION_TIMEOUT] = {"--timeout", NULL, "SECONDS", false, "how long to wait at most"},
-    [OPTION_NAME] = {"--name", NULL, "OWNER/MODEL", false, "the name that is claimed for the model"},
+    [OPTION_NAME] = {"--name", NULL, "OWNER/MODEL", false, "the name that is claimed for the model, or has to be"},
     [OPTION_VERSION] = {"--version", NULL, "VERSION", false, "the version"},
     [OPTION_PARENT] = {"--parent", NULL, "NAME@VERSION", true,
                        "a version that this one was made from; may come several times"},
@@ -26,6 +26,7 @@ const option_row option_rows[OPTION_COUNT] = {
     [OPTION_CERT] = {"--cert", NULL, "FILE", false, "the certificate (else the one beside PATH)"},
     [OPTION_TRUST] = {"--trust", NULL, "FILE", false,
                       "the trust file (else ASSAY_TRUST, else the user's configuration)"},
+    [OPTION_PUBLISHER] = {"--publisher", NULL, "HEX", false, "the public key whose statement it has to be"},
     [OPTION_ALLOW_AGE] = {"--allow-age", NULL, NULL, false,
                           "accept a trusted checkpoint that is older than trust_seconds"},
     [OPTION_ALLOW_OVERLAP] = {"--allow-overlap", NULL, NULL, false,
@@ -53,10 +54,13 @@ const command_row commands[] = {
      "Opens no connection and needs no account: the certificate (beside PATH, or --cert) and a trust file suffice. "
      "Verified means the same bytes as published, and no more: it is no judgement of safety. A change is named by "
      "file, "
-     "tensor and byte range. The program assay-verify is the same walk with nothing else in it.",
+     "tensor and byte range. Anybody can have the same bytes attested under another name: --name OWNER/MODEL[@VERSION] "
+     "and --publisher demand which certificate it has to be (else exit 4). Of several certificates beside PATH a "
+     "revoked one counts. The program assay-verify is the same walk with nothing else in it.",
      "assay verify ./model --trust trust.json",
-     BIT(OPTION_CERT) | BIT(OPTION_TRUST) | BIT(OPTION_ALLOW_AGE) | BIT(OPTION_ALLOW_OVERLAP) | BIT(OPTION_THREADS), 1,
-     1, run_verify},
+     BIT(OPTION_CERT) | BIT(OPTION_TRUST) | BIT(OPTION_NAME) | BIT(OPTION_PUBLISHER) | BIT(OPTION_ALLOW_AGE) |
+         BIT(OPTION_ALLOW_OVERLAP) | BIT(OPTION_THREADS),
+     1, 1, run_verify},
     {"publish", "PATH --name OWNER/MODEL --version VERSION",
      "register a version, hand its bytes to the validators, get its certificate",
      "The name is a claim, and is shown as one. Everything about a registration is public, for ever. Run again after "

@@ -15,6 +15,7 @@ assay_err digest_path(call *c, assay_model *out, const char *path) {
     assay_err err = assay_model_digest(out, &c->keep, &where, path, &options, c->scratch);
     progress_end(&bar);
     if (err == ASSAY_OK) return ASSAY_OK;
+    if (err == ASSAY_E_NOT_FOUND) return fail(c, ASSAY_F_NO_PATH, "%s", path);
     if (where.file.len == 0) return fail(c, err, "%s", path);
     const char *tensor = where.tensor.len ? keep_text(c, ", tensor %s", visible(c, where.tensor)) : "";
     const char *range = where.length ? keep_text(c, ", bytes %llu-%llu", (unsigned long long)where.offset,

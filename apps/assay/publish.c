@@ -257,7 +257,7 @@ static assay_err fetch_certificate(call *c, const publication *p) {
     if (err == ASSAY_OK) return ASSAY_OK;
     char reason[128];
     assay_os_reason(reason, sizeof reason);
-    return fail(c, err, "%s: %s", p->out, reason);
+    return fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "%s: %s", p->out, reason);
 }
 
 static assay_err finish(call *c, const publication *p, bool with_certificate) {

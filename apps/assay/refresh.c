@@ -44,7 +44,7 @@ assay_err run_refresh(call *c) {
     err = assay_os_replace(to, text, 0644);
     char reason[128];
     assay_os_reason(reason, sizeof reason);
-    if (err != ASSAY_OK) return fail(c, err, "%s: %s", to, reason);
+    if (err != ASSAY_OK) return fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "%s: %s", to, reason);
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:I, s:I}", "certificate", shown(c, to), "height_before",
                                      (json_int_t)old.header.height, "height", (json_int_t) new.header.height));

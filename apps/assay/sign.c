@@ -156,6 +156,58 @@ static assay_err await_final(call *c, json_t **out, const char *id, uint64_t dea
     }
 }
 
+/* What a message takes from its signer besides the fee. */
+static uint64_t taken_by(call *c, const assay_tx_body *body) {
+    json_t *status;
+    uint64_t deposit = 0;
+    if (body->send) return body->send->amount;
+    if (body->delegate) return body->delegate->amount;
+    if (body->validator_create) return body->validator_create->self_bond;
+    if (!body->register_version || remote_get(c, &status, "/status") != ASSAY_OK) return 0;
+    uint64_t size = body->register_version->size, mib = size / 1048576 + (size % 1048576 != 0);
+    uint64_t per_mib = number(json_object_get(status, "fees"), "deposit_per_mib");
+    json_decref(status);
+    return assay_base_mul_u64(&deposit, per_mib, mib) == ASSAY_OK ? deposit : 0;
+}
+
+/* What of account's stake is with a validator now. */
+static uint64_t stake_with(call *c, const json_t *account, assay_address validator) {
+    const char *address = address_text(c, validator);
+    uint64_t stake = 0;
+    size_t i;
+    const json_t *row;
+    json_array_foreach(json_object_get(account, "delegations"), i, row)
+        if (strcmp(member(row, "validator"), address) == 0) stake += number(row, "amount");
+    return stake;
+}
+
+/* The error of a signed message with what its signer has and what it needs, as far as the node can say that. */
+static assay_err explain_refusal(call *c, assay_err err, const assay_tx_body *body, assay_address signer) {
+    json_t *account;
+    char held[32], taken[32], fee[32];
+    bool unbonds = body->undelegate && (err == ASSAY_E_NOT_FOUND || err == ASSAY_E_FUNDS);
+    if (err != ASSAY_E_FUNDS && !unbonds) return err;
+    const char *address = address_text(c, signer), *was = c->because;
+    assay_err was_of = c->because_of;
+    if (remote_get(c, &account, "/accounts/%s", address) != ASSAY_OK) {
+        c->because = was;
+        c->because_of = was_of;
+        return err;
+    }
+    uint64_t balance = number(account, "balance");
+    c->try_this = keep_text(c, "assay show %s", address);
+    if (unbonds && balance >= body->fee) {
+        uint64_t stake = stake_with(c, account, body->undelegate->validator);
+        (void)fail(c, err, "%s has %s with %s, and %s were to unbond", address, amount_text(held, stake),
+                   address_text(c, body->undelegate->validator), amount_text(taken, body->undelegate->amount));
+    } else {
+        (void)fail(c, err, "%s holds %s; %s and the fee of %s are needed", address, amount_text(held, balance),
+                   amount_text(taken, taken_by(c, body)), amount_text(fee, body->fee));
+    }
+    json_decref(account);
+    return err;
+}
+
 assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, json_t **out) {
     uint64_t deadline;
     ASSAY_TRY(deadline_of(c, &deadline, FINAL_SECONDS));
@@ -170,5 +222,5 @@ assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, j
         if (err == ASSAY_F_TIMEOUT || err == ASSAY_E_DUPLICATE)
             err = await_final(c, out, hex(c, id.b, sizeof id.b), deadline);
     }
-    return err;
+    return explain_refusal(c, err, body, assay_crypto_address(assay_crypto_ed25519_public(secret)));
 }

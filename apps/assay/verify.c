@@ -17,6 +17,11 @@ assay_err run_verify(call *c) {
         .now = assay_os_now(),
         .model = {.threads = (uint32_t)threads, .progress = progress_show, .progress_context = &bar},
     };
+    const char *name = value(c, OPTION_NAME), *publisher = value(c, OPTION_PUBLISHER);
+    if (name && assay_cert_policy_name(&request.policy, name) != ASSAY_OK)
+        return usage(c, "--name takes OWNER/MODEL or OWNER/MODEL@VERSION, not %s", name);
+    if (publisher && assay_cert_policy_publisher(&request.policy, publisher) != ASSAY_OK)
+        return usage(c, "--publisher takes a public key, 64 hex digits, not %s", publisher);
     assay_verdict verdict;
     assay_cert_verify_path(&verdict, &c->keep, &request, c->scratch);
     progress_end(&bar);

@@ -66,7 +66,8 @@
     X(ASSAY_E_COMMIT, 71, 1, "the commit does not carry more than 2/3 of its validator set", "do not trust it")        \
     X(ASSAY_E_NO_CERT, 72, 3, "no certificate was found", "name it with --cert FILE, or put it beside the model")      \
     X(ASSAY_E_NO_TRUST, 73, 3, "no trust file was found", "name it with --trust FILE or ASSAY_TRUST")                  \
-    X(ASSAY_E_ANCHOR, 74, 3, "signers hold at most 1/3 of the trusted power", "get a newer trust file")                \
+    X(ASSAY_E_ANCHOR, 74, 3, "signers hold at most 1/3 of the trusted power",                                          \
+      "assay refresh proves the model under a newer block; or get a newer trust file")                                 \
     X(ASSAY_E_OVERLAP, 75, 4, "signers hold at most 2/3 of the trusted power: a third could forge this",               \
       "get a newer trust file, or allow it by policy")                                                                 \
     X(ASSAY_E_AGE, 76, 4, "the trusted checkpoint is older than trust_seconds", "get a newer trust file")              \
@@ -75,7 +76,11 @@
     X(ASSAY_E_TRUST_FILE, 79, 3, "the trust file is malformed", "get it again from a source you trust")                \
     X(ASSAY_E_OTHER_CHAIN, 80, 3, "the certificate is of a chain that the trust file does not know",                   \
       "get the trust file of that chain")                                                                              \
-    X(ASSAY_E_NOT_ATTESTED, 81, 4, "the version is recorded, but not attested", "wait, or allow it by policy")         \
+    X(ASSAY_E_NOT_ATTESTED, 81, 4, "the version is recorded, but not attested", "wait, then assay refresh")            \
+    X(ASSAY_E_OTHER_NAME, 82, 4, "the certificate is for another name than --name asks for",                           \
+      "name the right certificate with --cert, or the name that you mean")                                             \
+    X(ASSAY_E_OTHER_PUBLISHER, 83, 4, "the certificate is by another publisher than --publisher asks for",             \
+      "name the right certificate with --cert, or the publisher that you mean")                                        \
     /* engine */                                                                                                       \
     X(ASSAY_E_GRAMMAR, 90, 70, "the engine called out of order", "this is a bug: report it")                           \
     X(ASSAY_E_BLOCK, 91, 1, "a block does not follow from the chain", "its sender is faulty")                          \
@@ -87,7 +92,8 @@
     X(ASSAY_F_BUG, 132, 70, "a bug in Assay", "report it with the output")                                             \
     X(ASSAY_F_INTERRUPTED, 133, 130, "interrupted", "run it again; finished parts are kept")                           \
     X(ASSAY_F_BUSY, 134, 6, "the node is busy", "try again in a moment")                                               \
-    X(ASSAY_F_TIMEOUT, 135, 6, "it took too long", "try again, or raise --timeout")
+    X(ASSAY_F_TIMEOUT, 135, 6, "it took too long", "try again, or raise --timeout")                                    \
+    X(ASSAY_F_NO_PATH, 136, 6, "there is nothing at that path on this machine", "check the path")
 
 typedef enum assay_err {
 #define X(name, number, exit, text, hint) name = (number),

@@ -209,11 +209,24 @@ ASSAY_MUST_USE assay_err assay_trust_read(assay_trust *out, assay_arena *keep, c
 
 /* ---- the light client -------------------------------------------------------------------------------------------- */
 
-/* What a reader may choose to accept; all false by default. Each is named in the output when it was made use of. */
+/* What a reader may choose to accept, and what it may demand; nothing by default. Each is named in the output when it
+ * was made use of. Anybody can have the same bytes attested under a name of their own: who cares for the name says so
+ * here. */
 typedef struct assay_cert_policy {
     bool allow_age;     /* an anchor older than trust_seconds */
     bool allow_overlap; /* signers with more than 1/3, but not more than 2/3, of the anchor's power */
+    assay_bytes name;    /* owner/model that the certificate has to be for; empty: any */
+    assay_bytes version; /* the same of the version */
+    bool publisher_wanted;
+    assay_public_key publisher; /* whose statement it has to be, if publisher_wanted */
 } assay_cert_policy;
+
+/* assay_cert_policy_name - demands a name, "owner/model" or "owner/model@version", which is kept as a view of text.
+ * ASSAY_E_NAME if it is none. */
+ASSAY_MUST_USE assay_err assay_cert_policy_name(assay_cert_policy *out, const char *text);
+/* assay_cert_policy_publisher - demands a publisher by its public key, 64 hex digits. ASSAY_E_ENCODING if they are not
+ * that. */
+ASSAY_MUST_USE assay_err assay_cert_policy_publisher(assay_cert_policy *out, const char *text);
 
 /* How a certificate hangs on the trust file. */
 typedef struct assay_cert_anchor {
@@ -274,6 +287,9 @@ typedef struct assay_verdict {
     uint32_t status; /* assay_version_status */
     assay_public_key publisher;
     assay_cert_anchor anchor;
+    assay_cert_policy policy; /* what was demanded and allowed */
+    assay_bytes revoked_name; /* of the same bytes a revoked version has a certificate beside them; empty: none */
+    assay_bytes revoked_version;
     bool model_read; /* the bytes at PATH were held against the manifest */
     assay_model_findings findings;
     const char *cert_path; /* NULL: none was found */
@@ -322,10 +338,12 @@ typedef struct assay_cert_request {
 /* assay_cert_verify_path - `assay verify PATH`: finds certificate and trust file, and answers in *out. All that can
  * happen is a verdict, faults of this machine too. keep and scratch: ASSAY_MODEL_ARENA_SIZE each, reserved lazily.
  *   order: certificate wrong (1) > undecided (3; the model is then not read) > fault (6) > content wrong (1, all
- *   findings) > revoked (5) > not attested (4) > policy (4) > verified (0). A deprecated version verifies, with a
- *   warning.
- * Of several *.assay.json beside PATH those whose files' names and sizes fit best are tried; the first that
- * verifies counts. */
+ *   findings) > revoked (5) > not attested (4) > name, publisher, overlap, age by policy (4) > verified (0). A
+ *   deprecated version verifies, with a warning.
+ * Of several *.assay.json beside PATH those whose files' names and sizes fit best are tried; if none fits at all,
+ * that is ASSAY_E_NO_CERT. Of those that fit a revoked one counts, whatever others say of the same bytes; else the
+ * first that verifies. One that the policy's name or publisher rules out counts only if there is no better; if it is
+ * revoked, the verdict carries a warning. */
 void assay_cert_verify_path(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
                             assay_arena scratch);
 

@@ -10,6 +10,8 @@
 
 #define ENTRIES_MAX 1000000u
 #define FIT_FILES_MAX 1000u /* of a manifest, looked at to choose */
+#define FIT_NAME 2u /* for a file of that name */
+#define FIT_SIZE 1u /* and for its size */
 
 static bool is_dots(assay_bytes name) {
     return assay_base_bytes_eq(name, ASSAY_STR(".")) || assay_base_bytes_eq(name, ASSAY_STR(".."));
@@ -59,17 +61,25 @@ assay_err assay_cert_beside(const char ***out, uint32_t *count, assay_arena *kee
     return err;
 }
 
+/* A model of one file: its name counts more than its size, since bytes that were added to it are what to find out. */
+static uint64_t fit_of_file(const char *path, uint64_t size, const assay_manifest *manifest) {
+    if (manifest->files_count != 1) return 0;
+    const char *slash = strrchr(path, '/');
+    bool named = assay_base_bytes_eq(assay_base_bytes_str(slash ? slash + 1 : path), manifest->files[0].path);
+    return (named ? FIT_NAME : 0) + (manifest->files[0].size == size ? FIT_SIZE : 0);
+}
+
 uint64_t assay_cert_fit(const char *path, const assay_manifest *manifest, assay_arena scratch) {
     assay_os_info info;
     uint64_t fit = 0;
     if (assay_os_info_get(&info, path, true) != ASSAY_OK) return 0;
-    if (info.type == ASSAY_OS_FILE) return manifest->files_count == 1 && manifest->files[0].size == info.size;
+    if (info.type == ASSAY_OS_FILE) return fit_of_file(path, info.size, manifest);
     for (uint32_t i = 0; i < manifest->files_count && i < FIT_FILES_MAX; i++) {
         assay_arena room = scratch;
         const char *file;
         if (assay_os_path_join(&file, &room, path, manifest->files[i].path) != ASSAY_OK) continue;
         if (assay_os_info_get(&info, file, false) != ASSAY_OK || info.type != ASSAY_OS_FILE) continue;
-        fit += info.size == manifest->files[i].size;
+        fit += FIT_NAME + (info.size == manifest->files[i].size ? FIT_SIZE : 0);
     }
     return fit;
 }

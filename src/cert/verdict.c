@@ -175,6 +175,16 @@ static void put_subject(json_t *object, const assay_buf *out, const assay_verdic
     put(object, "height", parsed ? json_number(verdict->height) : json_null(), ok);
 }
 
+/* What the reader demanded; null where nothing was. */
+static json_t *json_required(const assay_buf *out, const assay_cert_policy *policy, bool *ok) {
+    json_t *object = json_object();
+    const assay_public_key *key = &policy->publisher;
+    put(object, "name", json_visible(out, policy->name), ok);
+    put(object, "version", json_visible(out, policy->version), ok);
+    put(object, "publisher", policy->publisher_wanted ? json_hex(key->b, sizeof key->b) : json_null(), ok);
+    return object;
+}
+
 static void put_more(json_t *object, const assay_buf *out, const assay_verdict *verdict, bool *ok) {
     const assay_cert_level *level = verified(verdict) ? assay_cert_level_find("L1") : NULL;
     bool parsed = verdict->parsed;
@@ -182,6 +192,13 @@ static void put_more(json_t *object, const assay_buf *out, const assay_verdict *
     if (parsed && verdict->status == ASSAY_VERSION_DEPRECATED &&
         json_array_append_new(warnings, json_string(deprecated_text)) != 0)
         *ok = false;
+    if (verdict->revoked_name.len != 0 &&
+        json_array_append_new(warnings, json_sprintf("%.*s@%.*s of the same bytes is revoked",
+                                                     (int)verdict->revoked_name.len, verdict->revoked_name.ptr,
+                                                     (int)verdict->revoked_version.len,
+                                                     verdict->revoked_version.ptr)) != 0)
+        *ok = false;
+    put(object, "required", json_required(out, &verdict->policy, ok), ok);
     put(object, "findings_total", json_number(verdict->findings.total), ok);
     put(object, "warnings", warnings, ok);
     put(object, "what", json_string(assay_base_err_text(verdict->code)), ok);
@@ -295,9 +312,26 @@ static void say_details(writer *w, const assay_verdict *verdict) {
             (unsigned long long)verdict->power_total, (unsigned long long)verdict->height);
     say_anchor(w, verdict);
     if (verdict->status == ASSAY_VERSION_DEPRECATED) say(w, "  warning    %s\n", deprecated_text);
+    if (verdict->revoked_name.len != 0)
+        say(w, "  warning    %.*s@%.*s of the same bytes is revoked\n", (int)verdict->revoked_name.len,
+            (const char *)verdict->revoked_name.ptr, (int)verdict->revoked_version.len,
+            (const char *)verdict->revoked_version.ptr);
     const assay_cert_level *level = assay_cert_level_find("L1");
     if (!verified(verdict) || !level) return;
     say(w, "  level      %s: %s\n  not said   %s\n", level->name, level->says, level->says_not);
+}
+
+static void say_required(writer *w, const assay_cert_policy *policy) {
+    char hex[2 * ASSAY_HASH_LEN + 1];
+    if (policy->name.len != 0) {
+        say(w, "  required   name ");
+        show(w, policy->name);
+        if (policy->version.len != 0) say(w, "@");
+        show(w, policy->version);
+        say(w, "\n");
+    }
+    assay_base_hex(hex, (assay_bytes){policy->publisher.b, sizeof policy->publisher.b});
+    if (policy->publisher_wanted) say(w, "  required   publisher key %s\n", hex);
 }
 
 /* One line: the word, of what, and why. */
@@ -337,6 +371,7 @@ assay_err assay_verdict_text(assay_buf *out, const assay_verdict *verdict, bool 
     }
     if (!verified(verdict) && *assay_base_err_hint(verdict->code))
         say(&w, "  try        %s\n", assay_base_err_hint(verdict->code));
+    say_required(&w, &verdict->policy);
     bool told = verified(verdict) || verdict->model_read || verdict->anchor.found;
     if (told) say_details(&w, verdict);
     if (verdict->parsed && !told) say(&w, "  the model was not read\n");

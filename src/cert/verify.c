@@ -6,8 +6,9 @@
 
 #include "os/os.h"
 
+#include <string.h>
 
-#define TRIES_MAX 16u /* certificates beside one model that are verified in turn */
+#define TRIES_MAX 16u /* times that a model is read, for as many certificates beside it */
 #define REASON_LEN 160
 
 /* What of the trust file the walk needs, read once. */
@@ -41,6 +42,35 @@ static assay_err read_certificate(assay_cert *out, assay_arena *keep, const char
     return assay_cert_parse(out, keep, text, scratch);
 }
 
+/* ---- what the reader demands ------------------------------------------------------------------------------------- */
+
+assay_err assay_cert_policy_name(assay_cert_policy *out, const char *text) {
+    const char *at = strchr(text, '@');
+    out->name = (assay_bytes){(const uint8_t *)text, at ? (size_t)(at - text) : strlen(text)};
+    out->version = assay_base_bytes_str(at ? at + 1 : NULL);
+    ASSAY_TRY(assay_types_name_check(out->name));
+    return at ? assay_types_version_check(out->version) : ASSAY_OK;
+}
+
+assay_err assay_cert_policy_publisher(assay_cert_policy *out, const char *text) {
+    ASSAY_TRY(assay_base_unhex(out->publisher.b, sizeof out->publisher.b, assay_base_bytes_str(text)));
+    out->publisher_wanted = true;
+    return ASSAY_OK;
+}
+
+/* Whether the certificate that a verdict describes is the one that was demanded. */
+static assay_err demanded(const assay_verdict *verdict) {
+    const assay_cert_policy *policy = &verdict->policy;
+    if (policy->name.len != 0 && !assay_base_bytes_eq(policy->name, verdict->name)) return ASSAY_E_OTHER_NAME;
+    if (policy->version.len != 0 && !assay_base_bytes_eq(policy->version, verdict->version)) return ASSAY_E_OTHER_NAME;
+    const size_t len = sizeof policy->publisher.b;
+    if (policy->publisher_wanted && memcmp(policy->publisher.b, verdict->publisher.b, len) != 0)
+        return ASSAY_E_OTHER_PUBLISHER;
+    return ASSAY_OK;
+}
+
+/* ---- one certificate --------------------------------------------------------------------------------------------- */
+
 static void describe(assay_verdict *out, const assay_cert *cert) {
     out->parsed = true;
     out->name = cert->name;
@@ -70,14 +100,30 @@ static assay_err read_model(assay_verdict *out, assay_arena *keep, const assay_c
         out->what = where.what ? where.what : reason(err, keep);
     }
     out->model_read = err == ASSAY_OK;
-    return err;
+    return err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err; /* it was there a moment ago */
 }
 
 static const char below_all[] = "no checkpoint lies at or below its block: assay refresh proves it under a newer one";
 
-/* Everything after the certificate was read. */
+/* The model's status and the reader's policy, once its bytes are what the certificate says. */
+static void judge_status(assay_verdict *out, uint32_t status, assay_err anchor, const trusted *trust) {
+    assay_err other = demanded(out);
+    if (status == ASSAY_VERSION_REVOKED) {
+        end(out, ASSAY_E_REVOKED, NULL, NULL);
+    } else if (status == ASSAY_VERSION_RECORDED || status == ASSAY_VERSION_LAPSED) {
+        end(out, ASSAY_E_NOT_ATTESTED, NULL,
+            status == ASSAY_VERSION_LAPSED ? "it lapsed: it was not attested in its window" : NULL);
+    } else if (other != ASSAY_OK) {
+        end(out, other, out->cert_path, NULL);
+    } else if (anchor != ASSAY_OK) {
+        end(out, anchor, trust->path, NULL);
+    }
+}
+
+/* Everything after the certificate was read. A root that is already known to be the model's is not read again; any
+ * other is then known not to be. */
 static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_request *request, const assay_cert *cert,
-                  const trusted *trust, assay_arena scratch) {
+                  const trusted *trust, const assay_hash *known, assay_arena scratch) {
     assay_err err = assay_cert_check(cert, scratch);
     if (err != ASSAY_OK) {
         end(out, err, out->cert_path, NULL);
@@ -93,24 +139,24 @@ static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_reques
         end(out, anchor, out->cert_path, out->anchor.found ? NULL : below_all);
         return;
     }
-    out->code = read_model(out, keep, request, cert, scratch);
+    if (known) {
+        out->model_read = assay_base_hash_eq(*known, cert->record.root);
+        out->code = out->model_read ? ASSAY_OK : ASSAY_E_CONTENT;
+    } else {
+        out->code = read_model(out, keep, request, cert, scratch);
+    }
     if (out->code != ASSAY_OK) return;
     if (out->findings.total != 0) {
         out->code = out->findings.rows[0].code;
         out->subject = out->findings.rows[0].file;
-    } else if (cert->record.status == ASSAY_VERSION_REVOKED) {
-        end(out, ASSAY_E_REVOKED, NULL, NULL);
-    } else if (cert->record.status == ASSAY_VERSION_RECORDED || cert->record.status == ASSAY_VERSION_LAPSED) {
-        end(out, ASSAY_E_NOT_ATTESTED, NULL,
-            cert->record.status == ASSAY_VERSION_LAPSED ? "it lapsed: it was not attested in its window" : NULL);
-    } else if (anchor != ASSAY_OK) {
-        end(out, anchor, trust->path, NULL);
+    } else {
+        judge_status(out, cert->record.status, anchor, trust);
     }
 }
 
 static void verify_with(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
-                        const char *cert_path, const trusted *trust, assay_arena scratch) {
-    *out = (assay_verdict){.cert_path = cert_path, .trust_path = trust->path};
+                        const char *cert_path, const trusted *trust, const assay_hash *known, assay_arena scratch) {
+    *out = (assay_verdict){.cert_path = cert_path, .trust_path = trust->path, .policy = request->policy};
     assay_cert *cert = ASSAY_NEW(keep, assay_cert, 1);
     assay_err err = cert ? read_certificate(cert, keep, cert_path, scratch) : ASSAY_F_MEMORY;
     if (err != ASSAY_OK) {
@@ -118,19 +164,32 @@ static void verify_with(assay_verdict *out, assay_arena *keep, const assay_cert_
         return;
     }
     describe(out, cert);
-    judge(out, keep, request, cert, trust, scratch);
+    judge(out, keep, request, cert, trust, known, scratch);
 }
 
-/* How well a certificate fits what lies at the path, plus one; 0 if it cannot be read. */
+/* ---- several certificates ---------------------------------------------------------------------------------------- */
+
+#define FITS_NOTHING 1u
+/* How well a certificate fits what lies at the path, plus FITS_NOTHING; 0 if it cannot be read. */
 static uint64_t fit_of(const char *cert_path, const char *path, assay_arena scratch) {
     size_t half = (size_t)(scratch.end - scratch.at) / 2;
     assay_arena keep = assay_base_arena(scratch.at, half), rest = {scratch.at + half, scratch.end};
     assay_cert *cert = ASSAY_NEW(&keep, assay_cert, 1);
     if (!cert || read_certificate(cert, &keep, cert_path, rest) != ASSAY_OK) return 0;
-    return 1 + assay_cert_fit(path, &cert->manifest, rest);
+    return FITS_NOTHING + assay_cert_fit(path, &cert->manifest, rest);
 }
 
-/* Several certificates lie beside the model: those that fit best, in the order of their names, until one verifies. */
+/* Which of several answers about the same path stands: the highest, of equals the first. What a person stopped stays
+ * stopped; a revocation is not outvoted by whoever had the same bytes attested under another name. */
+static int rank_of(const assay_verdict *verdict) {
+    bool asked_for = !verdict->parsed || demanded(verdict) == ASSAY_OK;
+    if (verdict->code == ASSAY_F_INTERRUPTED) return 4;
+    if (verdict->code == ASSAY_E_REVOKED && asked_for) return 3;
+    if (verdict->code == ASSAY_OK) return 2;
+    return asked_for;
+}
+
+/* Several certificates lie beside the model: those that fit best, in the order of their names. */
 static void verify_among(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
                          const char *const *paths, uint32_t count, const trusted *trust, assay_arena scratch) {
     uint64_t fit[ASSAY_CERT_CANDIDATES_MAX], best = 0;
@@ -138,14 +197,32 @@ static void verify_among(assay_verdict *out, assay_arena *keep, const assay_cert
         fit[i] = fit_of(paths[i], request->path, scratch);
         if (fit[i] > best) best = fit[i];
     }
-    uint32_t tries = 0;
-    for (uint32_t i = 0; i < count && tries < TRIES_MAX; i++) {
-        assay_verdict verdict;
-        if (fit[i] != best) continue;
-        verify_with(&verdict, keep, request, paths[i], trust, scratch);
-        /* The first one's answer stands, unless a later one verifies or this machine was stopped. */
-        if (tries++ == 0 || verdict.code == ASSAY_OK || verdict.code == ASSAY_F_INTERRUPTED) *out = verdict;
-        if (out->code == ASSAY_OK || out->code == ASSAY_F_INTERRUPTED) return;
+    out->trust_path = trust->path;
+    end(out, ASSAY_E_NO_CERT, request->path, "several lie beside it, and none of them fits");
+    if (best == FITS_NOTHING) return;
+    assay_verdict verdict, revoked = {0};
+    assay_hash known;
+    bool is_known = false, verifies = false;
+    int rank = -1;
+    for (uint32_t i = 0, tries = 0; i < count && rank < 4; i++) {
+        if (fit[i] != best || (!is_known && tries == TRIES_MAX)) continue;
+        verify_with(&verdict, keep, request, paths[i], trust, is_known ? &known : NULL, scratch);
+        tries++;
+        verifies |= verdict.code == ASSAY_OK;
+        if (verdict.code == ASSAY_E_REVOKED && revoked.name.len == 0) revoked = verdict;
+        if (!is_known && verdict.model_read && verdict.findings.total == 0) {
+            known = verdict.root;
+            is_known = true;
+        }
+        if (rank_of(&verdict) <= rank) continue;
+        rank = rank_of(&verdict);
+        *out = verdict;
+    }
+    if (out->code == ASSAY_OK) {
+        out->revoked_name = revoked.name;
+        out->revoked_version = revoked.version;
+    } else if (out->code == ASSAY_E_REVOKED && verifies) {
+        out->what = "another certificate of the same bytes verifies; --name or --cert chooses it";
     }
 }
 
@@ -159,15 +236,15 @@ static trusted read_trust(const assay_cert_request *request, assay_arena *keep, 
 void assay_cert_verify_path(assay_verdict *out, assay_arena *keep, const assay_cert_request *request,
                             assay_arena scratch) {
     assay_os_info info;
-    *out = (assay_verdict){0};
+    *out = (assay_verdict){.policy = request->policy};
     assay_err err = assay_os_info_get(&info, request->path, true);
     if (err != ASSAY_OK) {
-        end(out, err, request->path, err == ASSAY_E_NOT_FOUND ? "there is nothing at that path" : reason(err, keep));
+        end(out, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, request->path, reason(err, keep));
         return;
     }
     const trusted trust = read_trust(request, keep, scratch);
     if (request->cert) {
-        verify_with(out, keep, request, request->cert, &trust, scratch);
+        verify_with(out, keep, request, request->cert, &trust, NULL, scratch);
         return;
     }
     const char **paths;
@@ -180,7 +257,7 @@ void assay_cert_verify_path(assay_verdict *out, assay_arena *keep, const assay_c
         out->trust_path = trust.path;
         end(out, err, request->path, what);
     } else if (count == 1) {
-        verify_with(out, keep, request, paths[0], &trust, scratch);
+        verify_with(out, keep, request, paths[0], &trust, NULL, scratch);
     } else {
         verify_among(out, keep, request, paths, count, &trust, scratch);
     }

@@ -64,7 +64,7 @@ def test_usage(world):
     control = world.assay("digest", "nothing\x1b[31m")
     check("what a terminal would obey is not printed", "\x1b" not in control.err and "\\x1b" in control.err, control)
     odd = world.assay(b"digest", b"no\xffthing", b"--json")
-    json_error_is("a path that is no UTF-8", odd, 3, "E9", "no\\xffthing")
+    json_error_is("a path that is no UTF-8", odd, 6, "F136", "no\\xffthing")
 
 
 def test_nowhere(world):
@@ -120,7 +120,7 @@ def test_digest(world):
     check("digest: a path with a slash at its end", world.assay("digest", path + "/", "-q").last == data["root"])
     one = world.assay("digest", os.path.join(path, "config.json"), "--json").json
     check("digest of one file", [f["path"] for f in one["files"]] == ["config.json"], one)
-    error_is("digest of nothing", world.assay("digest", world.path("nothing")), 3, "E9", "nothing")
+    error_is("digest of nothing", world.assay("digest", world.path("nothing")), 6, "F136", "nothing")
     os.makedirs(world.path("empty"))
     error_is("digest of an empty folder", world.assay("digest", world.path("empty")), 1, "E26")
     os.makedirs(world.path("link"))
@@ -146,7 +146,7 @@ def test_diff(world):
     text = world.assay("diff", a, b)
     check("diff: for people", text.code == 0 and text.last == "1 files and 4 of 4 tensors changed", text)
     check("diff of the same", world.assay("diff", a, a).last == "0 files and 0 of 4 tensors changed")
-    error_is("diff with nothing", world.assay("diff", a, world.path("nothing")), 3, "E9", "nothing")
+    error_is("diff with nothing", world.assay("diff", a, world.path("nothing")), 6, "F136", "nothing")
 
 
 def test_keys(world):

@@ -105,9 +105,9 @@ def test_publish(world, net, trust):
     error_is("publish a version with a space", publish(net, other, "acme/ocr", "1 0"), 2, "E5")
     error_is("publish without a name", net.assay("publish", other, "--version", "1"), 2, "E8", "--name")
     error_is("publish with a parent that is none", publish(net, other, "acme/ocr", "1.1", "--parent", "x"), 2, "E5")
-    error_is("publish nothing", publish(net, world.path("nothing"), "acme/ocr", "1.1"), 3, "E9", "nothing")
+    error_is("publish nothing", publish(net, world.path("nothing"), "acme/ocr", "1.1"), 6, "F136", "nothing")
     nowhere = publish(net, path, "acme/ocr", "1.0", "--wait", "--out", world.path("no", "folder", "x.json"))
-    error_is("publish, certificate to nowhere", nowhere, 6 if "F129" in nowhere.err else 3, "F129" if "F129" in nowhere.err else "E9", "no/folder")
+    error_is("publish, certificate to nowhere", nowhere, 6, "F136", "no/folder")
     child = publish(net, other, "acme/ocr", "1.1", "--parent", "acme/ocr@1.0", "--wait")
     check("publish a child", child.code == 0, child)
     recorded = publish(net, model(world, "third", {"a": [9.0]}), "acme/third", "1")
@@ -197,7 +197,8 @@ def test_transactions(world, net, accounts):
     dry = net.assay("delegate", "0", "7", "--dry-run", "--json").json
     check("delegate --dry-run --json", dry["dry_run"] is True and dry["nonce"] == before["nonce"], dry)
     check("and nothing was", net.get(f"/accounts/{first['address']}") == before)
-    error_is("send more than there is", net.assay("send", second["address"], "18_000_000_000_000_000_000"), 1, "E42")
+    error_is("send more than there is", net.assay("send", second["address"], "18_000_000_000_000_000_000"), 1, "E42",
+             f"{first['address']} holds ")
     json_error_is("send more than there is", net.assay("send", second["address"], "18000000000000000000", "--json"), 1, "E42")
     error_is("too long a memo", net.assay("send", second["address"], "1", "--memo", "x" * 257), 2, "E8", "--memo")
     validators = net.assay("validators", "--json").json
@@ -208,7 +209,10 @@ def test_transactions(world, net, accounts):
     check("delegations are there", [int(d["amount"]) for d in delegated] == [15000000], delegated)
     check("undelegate", net.assay("undelegate", "1", "5_000_000").code == 0)
     check("it unbonds", len(net.get(f"/accounts/{first['address']}")["unbonding"]) == 1)
-    error_is("undelegate more than there is", net.assay("undelegate", "1", "500_000_000"), 1, "E42")
+    error_is("undelegate more than there is", net.assay("undelegate", "1", "500_000_000"), 1, "E42",
+             f"has 10_000_000 with {validators[1]['address']}, and 500_000_000 were to unbond")
+    error_is("undelegate where nothing is", net.assay("undelegate", "2", "5"), 3, "E9",
+             f"because: {first['address']} has 0 with {validators[2]['address']}, and 5 were to unbond")
     error_is("delegate to nobody", net.assay("delegate", "validator99", "5"), 2, "E8", "validator99")
     # Several clients with one key at once: nonces are tried again.
     crowd = [world.start(ASSAY, "send", second["address"], "1", "-q", env={"ASSAY_NODE": net.url}, stdout=subprocess.PIPE,
@@ -217,7 +221,10 @@ def test_transactions(world, net, accounts):
     check("three clients with one key at once", [e[2] for e in ends] == [0, 0, 0], ends)
     poor = world.path("poor.key")
     world.assay("key", "new", poor)
-    error_is("send from an empty account", net.assay("send", second["address"], "1", "--key", poor), 1, "E42")
+    empty = net.assay("send", second["address"], "1", "--key", poor)
+    address = world.assay("key", "show", poor, "--json").json["address"]
+    error_is("send from an empty account", empty, 1, "E42", f"because: {address} holds 0; 1 and the fee of ")
+    check("and what to try is a whole command", f"try: assay show {address}\n" in empty.err, empty)
     error_is("unjail who is no validator", net.assay("unjail"), 3, "E9")
     owner = accounts[4]["key_file"]
     error_is("unjail who is not in jail", net.assay("unjail", "--key", owner), 1, "E46")

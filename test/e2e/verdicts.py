@@ -204,7 +204,7 @@ def undecided(world, p):
     expect("a certificate that is not there", p.verify(cert=world.path("none.json")), 3, "E72", "undecided")
     expect("no trust file anywhere", verify(world, p.source, "--cert", p.cert), 3, "E73", "undecided")
     expect("a trust file that is not there", p.verify(trust=world.path("none.json")), 3, "E73", "undecided")
-    expect("no model there", p.verify(path=world.path("none")), 3, "E9", "undecided")
+    expect("no model there", p.verify(path=world.path("none")), 6, "F136", "fault")
     net = world.network("-n", "1", data=world.path("other-net"))
     expect("another chain's trust file", p.verify(trust=net.trust), 3, "E80", "undecided")
     net.stop()

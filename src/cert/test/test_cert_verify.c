@@ -387,7 +387,7 @@ static void test_trust_exits(void **state) {
 static void test_finding_certificates(void **state) {
     (void)state;
     verify_at(in(home, "no-model"), NULL, trust_path);
-    expect(3, ASSAY_E_NOT_FOUND);
+    expect(6, ASSAY_F_NO_PATH);
     verify_at(model_path, in(home, "no.assay.json"), trust_path);
     expect(3, ASSAY_E_NO_CERT);
     assert_int_equal(rename(cert_path, in(home, "renamed.json")), 0);
@@ -438,6 +438,110 @@ static void test_single_file(void **state) {
     assert_int_equal(verify_at(file, NULL, trust_path), 0);
     flip_of(file, "weights.safetensors", header_len + 9, 4, "first");
     assert_int_equal(verify_at(file, NULL, trust_path), 0);
+}
+
+/* Of several certificates beside a single file its own is held against it, whatever its size became. */
+static void test_single_file_grown(void **state) {
+    (void)state;
+    char file[600], own[600], other[600];
+    snprintf(file, sizeof file, "%s/single.bin", model_path);
+    snprintf(own, sizeof own, "%s/acme+single+1.0.assay.json", model_path);
+    snprintf(other, sizeof other, "%s/acme+a+1.0.assay.json", model_path);
+    const chain_options options = {0}, single = {.name = "acme/single"};
+    make_files(&options, other);
+    write_file(file, "0123456789", 10);
+    make_files_of(file, &single, own);
+    make_trust(10);
+    assert_int_equal(verify_at(file, NULL, trust_path), 0);
+    write_file(file, "0123456789z", 11);
+    verify_at(file, NULL, trust_path);
+    expect(1, ASSAY_E_CONTENT);
+    assert_true(assay_base_bytes_eq(verdict.name, ASSAY_STR("acme/single")));
+    /* A file and a folder that no certificate beside them speaks of. */
+    write_file(in(model_path, "stranger"), "another length", 14);
+    verify_at(in(model_path, "stranger"), NULL, trust_path);
+    expect(3, ASSAY_E_NO_CERT);
+    assert_false(verdict.model_read);
+    verify_at(in(model_path, "tokenizer"), NULL, trust_path);
+    expect(3, ASSAY_E_NO_CERT);
+}
+
+static void demand(const char *name) {
+    policy = (assay_cert_policy){0};
+    if (name) assert_int_equal(assay_cert_policy_name(&policy, name), ASSAY_OK);
+}
+
+/* The same bytes under two names, one of them revoked: nobody's certificate outvotes the revocation. */
+static void test_same_bytes(void **state) {
+    (void)state;
+    const chain_options revoked = {.status = ASSAY_VERSION_REVOKED};
+    const chain_options others[] = {{.name = "aaa/first"}, {.name = "zzz/last"}};
+    make_files(&revoked, cert_path);
+    for (int i = 0; i < 2; i++) {
+        const char *beside = in(home, i ? "zzz+last+1.0.assay.json" : "aaa+first+1.0.assay.json");
+        make_files(&others[i], beside);
+        make_trust(10);
+        verify();
+        expect(5, ASSAY_E_REVOKED);
+        assert_true(assay_base_bytes_eq(verdict.name, ASSAY_STR("acme/ocr")));
+        assert_true(verdict.model_read);
+        demand(others[i].name);
+        verify();
+        expect(0, ASSAY_OK);
+        assert_true(assay_base_bytes_eq(verdict.revoked_name, ASSAY_STR("acme/ocr")));
+        static uint8_t room[1u << 16];
+        for (int json = 0; json < 2; json++) {
+            assay_buf text = {.ptr = room, .cap = sizeof room};
+            assert_int_equal(json ? assay_verdict_json(&text, &verdict) : assay_verdict_text(&text, &verdict, false),
+                             ASSAY_OK);
+            room[text.len] = 0;
+            assert_non_null(strstr((char *)room, "acme/ocr@1.0 of the same bytes is revoked"));
+        }
+        demand("acme/ocr@1.0");
+        verify();
+        expect(5, ASSAY_E_REVOKED);
+        demand("acme/none");
+        verify();
+        assert_int_not_equal(assay_verdict_exit(&verdict), 0);
+        demand(NULL);
+        verify_at(model_path, beside, trust_path);
+        expect(0, ASSAY_OK);
+        flip("config.json", 2, 1, "");
+        assert_int_equal(remove(beside), 0);
+    }
+}
+
+/* A name or a publisher that was demanded is no matter of which certificate lies there. */
+static void test_demands(void **state) {
+    (void)state;
+    demand("acme/ocr");
+    assert_int_equal(verify(), 0);
+    demand("acme/ocr@1.0");
+    assert_int_equal(verify(), 0);
+    assert_int_equal(policy.version.len, 3);
+    demand("acme/ocr@1.1");
+    verify();
+    expect(4, ASSAY_E_OTHER_NAME);
+    demand("acme/oc");
+    verify();
+    expect(4, ASSAY_E_OTHER_NAME);
+    flip("config.json", 2, 1, ""); /* other bytes are wrong, whatever was demanded */
+    demand(NULL);
+    policy.publisher_wanted = true;
+    policy.publisher = verdict.publisher;
+    assert_int_equal(verify(), 0);
+    policy.publisher.b[31] ^= 1;
+    verify();
+    expect(4, ASSAY_E_OTHER_PUBLISHER);
+    char digits[65];
+    memset(digits, 'a', 64);
+    digits[64] = 0;
+    assert_int_equal(assay_cert_policy_publisher(&policy, digits), ASSAY_OK);
+    assert_int_equal(assay_cert_policy_publisher(&policy, digits + 1), ASSAY_E_ENCODING);
+    const char *const bad[] = {"", "acme", "acme/", "/ocr", "acme/ocr@", "@1.0", "acme/ocr@1@2", "Acme/ocr"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(assay_cert_policy_name(&policy, bad[i]), ASSAY_E_NAME);
+    demand(NULL);
 }
 
 /* ---- what is printed --------------------------------------------------------------------------------------------- */
@@ -508,7 +612,7 @@ static void test_json(void **state) {
 
     verify_at(in(home, "no-model"), NULL, trust_path);
     root = as_json();
-    expect_text(root, "verdict", "undecided");
+    expect_text(root, "verdict", "fault");
     expect_text(root, "name", NULL);
     expect_text(root, "root", NULL);
     assert_true(json_is_null(json_object_get(root, "anchor")));
@@ -573,6 +677,9 @@ int main(void) {
         cmocka_unit_test_setup(test_trust_exits, fresh),
         cmocka_unit_test_setup(test_finding_certificates, fresh),
         cmocka_unit_test_setup(test_single_file, fresh),
+        cmocka_unit_test_setup(test_single_file_grown, fresh),
+        cmocka_unit_test_setup(test_same_bytes, fresh),
+        cmocka_unit_test_setup(test_demands, fresh),
         cmocka_unit_test_setup(test_json, fresh),
         cmocka_unit_test_setup(test_faults, fresh),
         cmocka_unit_test(test_words),

@@ -107,6 +107,9 @@ typedef struct assay_http_limits {
                                8. Three quarters at most may depend on others' pace (bodies that arrive, answers of
                                more than 64 KiB that leave, WAITS handlers), and half of all for one address: beyond
                                that 503 with Retry-After. WORKS requests stand in line, QUICK ones never have to. */
+    uint64_t bytes_in_memory; /* of bodies (as declared; chunked ones as their route allows) and answers beyond 64 KiB
+                                 that depend on others' pace, at once; default 1 GiB. Half of it for one address.
+                                 Beyond that 503, but one alone is always taken: routes say how large it may be. */
 } assay_http_limits;
 
 typedef struct assay_http_server assay_http_server;

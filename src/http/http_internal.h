@@ -80,6 +80,7 @@ typedef struct http_slot {
     bool taken;
     bool quick;           /* of a thread that runs quick handlers */
     bool held;            /* its time depends on others: see assay_http_limits */
+    uint64_t bytes;       /* while held: of a body or an answer, if it is large */
     bool dirty;           /* may hold memory that can go back to the system */
     uint64_t released_ns; /* when it last did */
 } http_slot;
@@ -138,6 +139,7 @@ struct assay_http_server {
     uint32_t slots_wanted; /* workers that wait for one */
     assay_os_condition slot_there;
     uint32_t held;
+    uint64_t held_bytes;
 
     assay_os_thread *workers;
     uint32_t workers_count, workers_max, workers_idle, workers_waiting;
@@ -159,11 +161,12 @@ ASSAY_MUST_USE assay_err http_slots_init(assay_http_server *server);
 void http_slots_fini(assay_http_server *server);
 /* http_slot_take - a slot for a handler of that pace. QUICK: from the connections' own thread, one at a time, always
  * there. WORKS: waits until one is there; handlers of that pace give theirs back by themselves. WAITS, also for bodies
- * that arrive: held from the start; NULL if none is there, or too many are held, in all or by this peer. NULL for all
- * when the server stops. */
-http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_pace pace);
-/* http_slot_hold - from now on the slot's time depends on others; false if too many do. http_slot_unhold: no longer. */
-bool http_slot_hold(assay_http_server *server, http_slot *slot);
+ * that arrive: held from the start, for a body of so many bytes; NULL if none is there, or too many or too much is
+ * held, in all or by this peer. NULL for all when the server stops. */
+http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_pace pace, uint64_t bytes);
+/* http_slot_hold - from now on the slot's time depends on others, for an answer of so many bytes; false if too many do
+ * (it is not held then, whatever it was). http_slot_unhold: no longer. */
+bool http_slot_hold(assay_http_server *server, http_slot *slot, uint64_t bytes);
 void http_slot_unhold(assay_http_server *server, http_slot *slot);
 void http_slot_give(assay_http_server *server, http_slot *slot);
 /* http_slots_trim - gives memory of free slots back whose second is over, and sees to the others. Lets the lock go

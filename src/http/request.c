@@ -244,7 +244,8 @@ static enum MHD_Result begin(http_connection *c, const char *method) {
     bool body = f.encodings > 0 || (f.lengths > 0 && (!f.length_ok || f.length > 0));
     if (!body) return MHD_YES;
     if (c->refusal) return send_refusal(c);
-    c->slot = http_slot_take(server, c->peer, ASSAY_HTTP_WAITS);
+    uint64_t bytes = f.encodings ? c->route->body_max : f.length;
+    c->slot = http_slot_take(server, c->peer, ASSAY_HTTP_WAITS, bytes);
     if (!c->slot) {
         refuse_for_want_of_place(c);
         return send_refusal(c);
@@ -283,7 +284,7 @@ void http_request_handle(http_connection *c) {
     assay_http_server *server = c->server;
     bool waits = c->route->pace == ASSAY_HTTP_WAITS;
     if (!c->slot)
-        c->slot = http_slot_take(server, c->peer, c->route->pace);
+        c->slot = http_slot_take(server, c->peer, c->route->pace, 0);
     else if (!waits)
         http_slot_unhold(server, c->slot);
     if (!c->slot) {

@@ -167,7 +167,7 @@ void http_answer(http_connection *c, const assay_http_response *response) {
     }
     if (r.status == MHD_HTTP_NO_CONTENT || r.status == MHD_HTTP_NOT_MODIFIED) r.body = (assay_bytes){NULL, 0};
     bool copy = r.body.len <= HTTP_SMALL_LEN || c->verb == HTTP_HEAD || c->slot->quick;
-    if (!copy && !http_slot_hold(c->server, c->slot)) {
+    if (!copy && !http_slot_hold(c->server, c->slot, r.body.len)) {
         atomic_fetch_add(&c->server->refused, 1);
         assay_http_problem(&c->request, &r, ASSAY_F_BUSY, "too many large answers are under way");
         tag = (etag){""};

@@ -109,6 +109,7 @@ static assay_http_limits limits_of(assay_http_limits wanted) {
     l.connections_per_address = limit(wanted.connections_per_address, 256, 1, CONNECTIONS_MAX);
     l.timeout_seconds = limit(wanted.timeout_seconds, 30, 1, 3600);
     l.requests_in_memory = limit(wanted.requests_in_memory, 64, SLOTS_MIN, SLOTS_MAX);
+    l.bytes_in_memory = wanted.bytes_in_memory ? wanted.bytes_in_memory : UINT64_C(1) << 30;
     l.bytes_per_second = limit(wanted.bytes_per_second, 16384, 1024, 1u << 30);
     l.workers = limit(wanted.workers, 4, 1, THREADS_MAX);
     return l;

@@ -48,15 +48,33 @@ void http_slots_fini(assay_http_server *server) {
 }
 
 /* The caller holds the lock. */
-static bool may_hold(const assay_http_server *server, uint64_t peer) {
+static bool may_hold(const assay_http_server *server, uint64_t peer, uint64_t bytes) {
     uint32_t all = server->limits.requests_in_memory, of_peer = 0;
+    uint64_t bytes_of_peer = 0;
     if (server->held >= all / 4 * 3) return false;
-    for (uint32_t i = 0; i < server->slots_count; i++)
-        of_peer += server->slots[i].held && server->slots[i].peer == peer;
-    return of_peer < all / 2;
+    for (uint32_t i = 0; i < server->slots_count; i++) {
+        const http_slot *slot = &server->slots[i];
+        if (!slot->held || slot->peer != peer) continue;
+        of_peer++;
+        bytes_of_peer += slot->bytes;
+    }
+    if (of_peer >= all / 2) return false;
+    if (bytes <= HTTP_SMALL_LEN) return true;
+    uint64_t most = server->limits.bytes_in_memory;
+    bool fits = server->held_bytes == 0 || (bytes <= most && server->held_bytes <= most - bytes);
+    bool fits_peer = bytes_of_peer == 0 || (bytes <= most / 2 && bytes_of_peer <= most / 2 - bytes);
+    return fits && fits_peer;
 }
 
-http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_pace pace) {
+/* The caller holds the lock. Small ones are counted by their number alone. */
+static void hold(assay_http_server *server, http_slot *slot, uint64_t bytes) {
+    slot->held = true;
+    slot->bytes = bytes <= HTTP_SMALL_LEN ? 0 : bytes;
+    server->held++;
+    server->held_bytes += slot->bytes;
+}
+
+http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_pace pace, uint64_t bytes) {
     assay_os_mutex_lock(&server->lock);
     http_slot **list = pace == ASSAY_HTTP_QUICK ? &server->quick_slots : &server->free_slots;
     bool held = pace == ASSAY_HTTP_WAITS;
@@ -66,13 +84,12 @@ http_slot *http_slot_take(assay_http_server *server, uint64_t peer, assay_http_p
         server->slots_wanted--;
     }
     http_slot *slot = *list;
-    if (atomic_load(&server->stopping) || (held && slot && !may_hold(server, peer))) slot = NULL;
+    if (atomic_load(&server->stopping) || (held && slot && !may_hold(server, peer, bytes))) slot = NULL;
     if (slot) {
         *list = slot->next_free;
         slot->taken = true;
         slot->peer = peer;
-        slot->held = held;
-        server->held += held;
+        if (held) hold(server, slot, bytes);
     }
     assay_os_mutex_unlock(&server->lock);
     return slot;
@@ -87,19 +104,22 @@ static void put_back(assay_http_server *server, http_slot *slot) {
     if (server->slots_wanted && !slot->quick) assay_os_condition_signal(&server->slot_there);
 }
 
-bool http_slot_hold(assay_http_server *server, http_slot *slot) {
-    assay_os_mutex_lock(&server->lock);
-    bool ok = slot->held || may_hold(server, slot->peer);
-    if (ok && !slot->held) slot->held = true, server->held++;
-    assay_os_mutex_unlock(&server->lock);
-    return ok;
-}
-
 static void unhold(assay_http_server *server, http_slot *slot) {
     if (!slot->held) return;
-    ASSAY_ASSERT(server->held > 0);
+    ASSAY_ASSERT(server->held > 0 && server->held_bytes >= slot->bytes);
     slot->held = false;
     server->held--;
+    server->held_bytes -= slot->bytes;
+    slot->bytes = 0;
+}
+
+bool http_slot_hold(assay_http_server *server, http_slot *slot, uint64_t bytes) {
+    assay_os_mutex_lock(&server->lock);
+    unhold(server, slot); /* the body that it was held for has been read */
+    bool ok = may_hold(server, slot->peer, bytes);
+    if (ok) hold(server, slot, bytes);
+    assay_os_mutex_unlock(&server->lock);
+    return ok;
 }
 
 void http_slot_unhold(assay_http_server *server, http_slot *slot) {

@@ -269,6 +269,53 @@ static void handlers_that_wait_stall_nobody(void **state) {
     assay_http_stop(server);
 }
 
+/* Memory is bounded in bytes too: a few announce large bodies and send nothing. */
+static void large_bodies_have_their_share(void **state) {
+    (void)state;
+    static const char body[] = "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n";
+    static const char chunked[] = "POST /body HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx";
+    uint16_t port;
+    assay_http_limits limits = {.bytes_in_memory = 4 << 20, .timeout_seconds = 20};
+    assay_http_server *server = serve(&port, routes, ROUTES, NULL, limits);
+    int fds[12];
+    size_t count = 0;
+    /* Two MiB for one address: two of these, and the third is refused. */
+    for (int i = 0; i < 3; i++) {
+        assert_true((fds[count] = raw_dial(port, 1)) >= 0);
+        assert_true(raw_say(fds[count++], body));
+        assay_os_sleep_ns(SECOND / 5); /* so that the third is the last */
+    }
+    assert_int_equal(raw_answer(fds[2], text), 503);
+    assert_non_null(strstr(text, "Retry-After: 1\r\n"));
+    /* Chunked ones count as the route allows: two of them, and there is no room for one more. */
+    for (uint8_t i = 2; i < 4; i++) {
+        assert_true((fds[count] = raw_dial(port, i)) >= 0);
+        assert_true(raw_say(fds[count++], chunked));
+    }
+    assay_os_sleep_ns(SECOND / 5);
+    assert_true((fds[count] = raw_dial(port, 4)) >= 0);
+    assert_true(raw_say(fds[count++], body));
+    assert_int_equal(raw_answer(fds[count - 1], text), 503);
+    /* Small bodies and answers do not feel it. */
+    others_are_served(port);
+    assert_int_equal(raw_ask_from(port, 1, "POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nhi", text), 200);
+    /* Nor does an answer that is alone, however large, once the others went away. */
+    for (size_t i = 0; i < count; i++) close(fds[i]);
+    int status = 503;
+    for (int i = 0; i < 100 && status == 503; i++) {
+        static char answer[(4 << 20) + 65536];
+        int fd = raw_dial(port, 5);
+        assert_true(raw_say(fd, "GET /large HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+        size_t len = 0;
+        for (ssize_t n; len < sizeof answer && (n = raw_recv(fd, answer + len, sizeof answer - len, 3000)) > 0;)
+            len += (size_t)n;
+        status = strncmp(answer, "HTTP/1.1 200", 12) == 0 && len > 4 << 20 ? 200 : 503;
+        close(fd);
+    }
+    assert_int_equal(status, 200);
+    assay_http_stop(server);
+}
+
 /* Routes that do not say that they wait, and do: workers are added when requests stand in line for too long. */
 static void handlers_that_are_stuck_stall_nobody_for_long(void **state) {
     (void)state;
@@ -478,6 +525,7 @@ int main(void) {
         cmocka_unit_test(an_idle_connection_ends_without_a_word),
         cmocka_unit_test(one_address_has_its_share),
         cmocka_unit_test(handlers_that_wait_stall_nobody),
+        cmocka_unit_test(large_bodies_have_their_share),
         cmocka_unit_test(handlers_that_are_stuck_stall_nobody_for_long),
         cmocka_unit_test(garbage_harms_nobody),
         cmocka_unit_test(floods_of_headers_are_refused),

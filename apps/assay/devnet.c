@@ -146,7 +146,8 @@ static assay_err start(call *c, network *n, const char *address, uint16_t port, 
     if (err == ASSAY_E_NOT_FOUND) err = ASSAY_F_NO_PATH;
     if (err == ASSAY_F_NETWORK) c->try_this = "another --port, or --port 0 for any free one";
     if (err == ASSAY_F_BUSY) c->try_this = "stop the devnet that uses this directory, or name another --data";
-    bool about_data = config.data && (err == ASSAY_F_BUSY || err == ASSAY_F_NO_PATH || err == ASSAY_F_STORAGE || err == ASSAY_F_CORRUPT);
+    bool about_data = config.data && (err == ASSAY_F_BUSY || err == ASSAY_F_NO_PATH || err == ASSAY_F_STORAGE ||
+                                      err == ASSAY_F_CORRUPT);
     return fail(c, err, "%s%s%s", why, about_data ? ": " : "", about_data ? config.data : "");
 }
 

@@ -24,6 +24,8 @@ typedef struct publication {
     uint64_t deadline;
 } publication;
 
+static bool with_certificate(const call *c) { return has(c, OPTION_WAIT) || has(c, OPTION_OUT); }
+
 /* ---- before anything is read ----------------------------------------------------------------------------------------
  */
 
@@ -44,6 +46,24 @@ static assay_err beside(call *c, const char **out, const char *path, const char 
     return ASSAY_OK;
 }
 
+/* Whether the certificate can be written where it shall be, found out before anything is signed or paid for: a file is
+ * made beside it, and removed. */
+static assay_err out_check(call *c, const publication *p) {
+    assay_os_info info;
+    if (assay_os_info_get(&info, p->out, true) == ASSAY_OK && info.type == ASSAY_OS_DIR) {
+        c->try_this = "--out FILE with a file's name";
+        return fail(c, ASSAY_F_STORAGE, "%s is a directory: the certificate cannot be written there", p->out);
+    }
+    const char *probe = keep_text(c, "%s.%u.probe", p->out, assay_os_process_id());
+    assay_err err = assay_os_replace(probe, (assay_bytes){NULL, 0}, 0600);
+    char reason[128];
+    assay_os_reason(reason, sizeof reason);
+    if (err == ASSAY_OK) err = assay_os_remove(probe);
+    if (err == ASSAY_OK) return ASSAY_OK;
+    c->try_this = "--out FILE names another place";
+    return fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "the certificate would be %s: %s", p->out, reason);
+}
+
 static assay_err prepare(call *c, publication *p) {
     *p = (publication){.path = c->words[0], .name = value(c, OPTION_NAME), .version = value(c, OPTION_VERSION)};
     if (!p->name || !p->version) return usage(c, "--name OWNER/MODEL and --version VERSION are needed");
@@ -56,6 +76,8 @@ static assay_err prepare(call *c, publication *p) {
         return usage(c, "--source takes at most %d bytes", ASSAY_SOURCE_LEN_MAX);
     p->out = value(c, OPTION_OUT);
     if (!p->out) ASSAY_TRY(beside(c, &p->out, p->path, p->name, p->version));
+    bool written = with_certificate(c) && !has(c, OPTION_DRY_RUN) && assay_os_exists(p->path);
+    if (written) ASSAY_TRY(out_check(c, p));
     return deadline_of(c, &p->deadline, ATTEST_SECONDS);
 }
 
@@ -260,21 +282,21 @@ static assay_err fetch_certificate(call *c, const publication *p) {
     return fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "%s: %s", p->out, reason);
 }
 
-static assay_err finish(call *c, const publication *p, bool with_certificate) {
+static assay_err finish(call *c, const publication *p, bool certified) {
     const char *root = hex(c, p->model.root.b, ASSAY_HASH_LEN);
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*}", "name", p->name, "version", p->version, "root",
-                                     root, "status", with_certificate ? "attested" : "recorded", "claimed", 1,
-                                     "certificate", with_certificate ? shown(c, p->out) : NULL));
+                                     root, "status", certified ? "attested" : "recorded", "claimed", 1,
+                                     "certificate", certified ? shown(c, p->out) : NULL));
     say(c, "claimed name %s@%s, root %s", p->name, p->version, root);
-    if (!with_certificate) say(c, "the validators check it now; with --wait, or run again, you get its certificate");
-    out(c, "%s\n", with_certificate ? p->out : keep_text(c, "%s@%s", p->name, p->version));
+    if (!certified) say(c, "the validators check it now; with --wait, or run again, you get its certificate");
+    out(c, "%s\n", certified ? p->out : keep_text(c, "%s@%s", p->name, p->version));
     return ASSAY_OK;
 }
 
 static assay_err publish(call *c, publication *p) {
     uint64_t sent;
-    bool already, with_certificate = has(c, OPTION_WAIT) || has(c, OPTION_OUT);
+    bool already;
     ASSAY_TRY(key_load(c, &p->secret));
     p->publisher = assay_crypto_ed25519_public(&p->secret);
     ASSAY_TRY(digest_path(c, &p->model, p->path));
@@ -282,11 +304,11 @@ static assay_err publish(call *c, publication *p) {
     if (!already || has(c, OPTION_DRY_RUN)) ASSAY_TRY(register_version(c, p));
     if (has(c, OPTION_DRY_RUN)) return ASSAY_OK;
     ASSAY_TRY(upload(c, &p->model, p->path, &sent));
-    if (with_certificate) {
+    if (with_certificate(c)) {
         ASSAY_TRY(await_attested(c, p));
         ASSAY_TRY(fetch_certificate(c, p));
     }
-    return finish(c, p, with_certificate);
+    return finish(c, p, with_certificate(c));
 }
 
 assay_err run_publish(call *c) {

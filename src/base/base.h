@@ -70,7 +70,8 @@
       "assay refresh proves the model under a newer block; or get a newer trust file")                                 \
     X(ASSAY_E_OVERLAP, 75, 4, "signers hold at most 2/3 of the trusted power: a third could forge this",               \
       "get a newer trust file, or allow it by policy")                                                                 \
-    X(ASSAY_E_AGE, 76, 4, "the trusted checkpoint is older than trust_seconds", "get a newer trust file")              \
+    X(ASSAY_E_AGE, 76, 4, "the trusted checkpoint is older than trust_seconds",                                        \
+      "assay refresh CERTIFICATE if the trust file holds a newer checkpoint; else get a newer trust file")             \
     X(ASSAY_E_CLOCK, 77, 3, "this machine's clock is behind the trusted checkpoint", "set the clock")                  \
     X(ASSAY_E_REVOKED, 78, 5, "the version is revoked", "use another version")                                         \
     X(ASSAY_E_TRUST_FILE, 79, 3, "the trust file is malformed", "get it again from a source you trust")                \

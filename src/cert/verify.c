@@ -103,7 +103,26 @@ static assay_err read_model(assay_verdict *out, assay_arena *keep, const assay_c
     return err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err; /* it was there a moment ago */
 }
 
-static const char below_all[] = "no checkpoint lies at or below its block: assay refresh proves it under a newer one";
+#define CHAINS_LEN (2 * ASSAY_CHAIN_ID_LEN_MAX + 64)
+
+/* Why a certificate does not hang on the trust file, where the code's sentence leaves that open. */
+static const char *anchor_reason(assay_err err, const assay_verdict *verdict, const assay_cert *cert,
+                                 const assay_trust *trust, assay_arena *keep) {
+    if (err == ASSAY_E_OTHER_CHAIN) {
+        char *text = ASSAY_NEW(keep, char, CHAINS_LEN);
+        if (text)
+            assay_os_format(text, CHAINS_LEN, "the certificate is of %.*s, the trust file of %.*s",
+                            (int)cert->chain_id.len, (const char *)cert->chain_id.ptr, (int)trust->chain_id.len,
+                            (const char *)trust->chain_id.ptr);
+        return text;
+    }
+    if (err == ASSAY_E_ANCHOR && !verdict->anchor.found)
+        return "no checkpoint lies at or below the certificate's block";
+    const assay_trust_checkpoint *last = &trust->checkpoints[trust->checkpoints_count - 1];
+    bool unmet = err == ASSAY_E_AGE || err == ASSAY_E_OVERLAP || err == ASSAY_E_ANCHOR;
+    if (!unmet || last->height <= verdict->height) return NULL;
+    return "the trust file holds a newer checkpoint than the certificate's block: assay refresh makes use of it";
+}
 
 /* The model's status and the reader's policy, once its bytes are what the certificate says. */
 static void judge_status(assay_verdict *out, uint32_t status, assay_err anchor, const trusted *trust) {
@@ -136,7 +155,7 @@ static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_reques
     assay_err anchor = assay_cert_anchor_find(&out->anchor, cert, &trust->trust, &request->policy, request->now);
     int exit = assay_base_err_exit(anchor);
     if (exit == 1 || exit == 3) {
-        end(out, anchor, out->cert_path, out->anchor.found ? NULL : below_all);
+        end(out, anchor, out->cert_path, anchor_reason(anchor, out, cert, &trust->trust, keep));
         return;
     }
     if (known) {
@@ -151,6 +170,8 @@ static void judge(assay_verdict *out, assay_arena *keep, const assay_cert_reques
         out->subject = out->findings.rows[0].file;
     } else {
         judge_status(out, cert->record.status, anchor, trust);
+        if (out->code == anchor && anchor != ASSAY_OK)
+            out->what = anchor_reason(anchor, out, cert, &trust->trust, keep);
     }
 }
 

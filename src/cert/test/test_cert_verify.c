@@ -95,13 +95,17 @@ static void make_files(const chain_options *options, const char *path) {
     make_files_of(model_path, options, path);
 }
 
+static void write_trust(const assay_trust *trust) {
+    static uint8_t room[1u << 16];
+    assay_buf text = {.ptr = room, .cap = sizeof room};
+    assert_int_equal(assay_trust_write(&text, trust), ASSAY_OK);
+    write_file(trust_path, text.ptr, text.len);
+}
+
 static void make_trust(int64_t blocks) {
     assay_trust_checkpoint checkpoint = chain_checkpoint(&made, blocks);
     const assay_trust trust = chain_trust(&checkpoint, 1);
-    static uint8_t room[1u << 16];
-    assay_buf text = {.ptr = room, .cap = sizeof room};
-    assert_int_equal(assay_trust_write(&text, &trust), ASSAY_OK);
-    write_file(trust_path, text.ptr, text.len);
+    write_trust(&trust);
 }
 
 static int set_up(void **state) {
@@ -377,6 +381,29 @@ static void test_trust_exits(void **state) {
     verify();
     expect(3, ASSAY_E_CLOCK);
     now_after = 0;
+    /* The reason names what would help. */
+    static assay_trust_checkpoint around[2];
+    around[0] = chain_checkpoint(&made, 10);
+    around[1] = chain_checkpoint(&made, -5);
+    assay_trust trust = chain_trust(around, 2);
+    write_trust(&trust);
+    now_after = 200000;
+    verify();
+    expect(4, ASSAY_E_AGE);
+    assert_non_null(strstr(verdict.what, "assay refresh"));
+    now_after = 0;
+    trust = chain_trust(around, 1);
+    trust.chain_id = ASSAY_STR("other-0123456789ab");
+    write_trust(&trust);
+    verify();
+    expect(3, ASSAY_E_OTHER_CHAIN);
+    assert_string_equal(verdict.what, "the certificate is of " CHAIN_ID ", the trust file of other-0123456789ab");
+    trust = chain_trust(around + 1, 1);
+    write_trust(&trust);
+    verify();
+    expect(3, ASSAY_E_ANCHOR);
+    assert_non_null(strstr(verdict.what, "at or below"));
+    make_trust(10);
     const chain_options strangers = {.first_key = 77};
     make_files(&strangers, cert_path);
     verify();

@@ -100,11 +100,20 @@ assay_err assay_ledger_choose(assay_ledger *ledger, bool *chosen, const assay_by
     return assay_base_err_is_fault(err) ? err : ASSAY_OK;
 }
 
+assay_err assay_ledger_stopped(assay_ledger *ledger, bool *stopped) {
+    assay_staking_totals totals;
+    ASSAY_TRY(assay_staking_totals_read(assay_rule_view_state(ledger->state), &totals));
+    *stopped = totals.urgent;
+    return ASSAY_OK;
+}
+
 assay_err assay_ledger_proposal_ok(assay_ledger *ledger, bool *ok, const assay_ledger_block *block) {
     uint64_t size = 0;
     *ok = false;
     if (!ledger->initialised) return ASSAY_F_BUG;
-    if (block->txs_count > ASSAY_BLOCK_TXS_MAX) return ASSAY_OK;
+    bool stopped;
+    ASSAY_TRY(assay_ledger_stopped(ledger, &stopped));
+    if (stopped || block->txs_count > ASSAY_BLOCK_TXS_MAX) return ASSAY_OK;
     for (uint32_t i = 0; i < block->txs_count; i++) {
         assay_arena scratch = ledger->scratch;
         ledger_tx tx;

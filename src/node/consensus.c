@@ -11,6 +11,14 @@
 
 assay_err consensus_begin(validator *v) {
     assay_arena scratch = v->block_arena;
+    bool stopped;
+    ASSAY_TRY(assay_ledger_stopped(v->ledger, &stopped));
+    if (stopped) {
+        /* The last block stays, and is served; the machine is never asked for another height. */
+        if (!atomic_exchange(&v->stopped, true))
+            node_log(v->node, "validator %u: the chain stops at height %lld: nobody who may validate remains", v->index, (long long)v->chain->height);
+        return ASSAY_OK;
+    }
     assay_commit commit = {0};
     if (v->chain->height > 0) ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
     bool idle = v->chain->height > 0 && !v->pool.count && !v->busy && !v->evidence_count;

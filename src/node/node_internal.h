@@ -238,6 +238,7 @@ typedef struct validator {
     atomic_int round; /* of the height under way */
     atomic_ullong model_bytes; /* on disk: files of models */
     atomic_bool alive;
+    atomic_bool stopped; /* the chain: nobody who may validate remains */
     assay_os_mutex gate; /* visitors: threads that look at store and keys; a stop waits for them */
     assay_os_condition gate_empty;
     uint32_t visitors;

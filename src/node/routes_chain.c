@@ -68,6 +68,7 @@ void get_status(void *context, const assay_http_request *request, assay_http_res
     assay_json_close(&json, '}');
     assay_json_u64(&json, "trust_seconds", node->trust_seconds);
     assay_json_bool(&json, "devnet", node->config.faults);
+    assay_json_bool(&json, "stopped", atomic_load(&at.v->stopped));
     assay_json_close(&json, '}');
     assay_http_json_done(request, response, &json);
     visit_end(&at);
@@ -77,8 +78,8 @@ void get_healthz(void *context, const assay_http_request *request, assay_http_re
     struct assay_node *node = context;
     validator *v = node_front(node);
     bool ready = atomic_load(&v->alive) && atomic_load(&v->height) > 0 && atomic_load(&v->failed) == ASSAY_OK;
-    if (!ready) {
-        assay_http_problem(request, response, ASSAY_F_BUSY, "no final block yet");
+    if (!ready || atomic_load(&v->stopped)) {
+        assay_http_problem(request, response, ASSAY_F_BUSY, ready ? "the chain has stopped: nobody who may validate remains" : "no final block yet");
         return;
     }
     response->body = ASSAY_STR("{\"ok\":true}");

@@ -104,6 +104,7 @@ assay_err validator_open(validator *v) {
     ASSAY_TRY(regions_open(v));
     atomic_store(&v->stopping, false);
     atomic_store(&v->failed, ASSAY_OK);
+    atomic_store(&v->stopped, false);
     ASSAY_TRY(assay_signer_open(&v->signer, &v->keep, v->dir, true, !v->node->temporary));
     v->consensus_key = assay_signer_public(v->signer);
     ASSAY_TRY(key_file(&v->attestation_secret, v->dir, "attestation.key"));
@@ -157,6 +158,10 @@ static void verify_together(validator *v, arrival *arrivals, size_t count, assay
 }
 
 static assay_err admit(validator *v, arrival *a) {
+    if (atomic_load(&v->stopped)) {
+        refuse(a, ASSAY_E_STATE);
+        return ASSAY_OK;
+    }
     v->admission_signed = a->known;
     assay_err err = v->app.check_tx(v->app.context, a->bytes);
     if (err != ASSAY_OK) {
@@ -304,8 +309,10 @@ static void say_hello(validator *v, uint64_t now) {
 static assay_err live(validator *v) {
     delivery deliveries[BATCH_MAX];
     ASSAY_TRY(consensus_begin(v));
-    ASSAY_TRY(lock_recall(v));
-    ASSAY_TRY(skip_signed_rounds(v));
+    if (!atomic_load(&v->stopped)) {
+        ASSAY_TRY(lock_recall(v));
+        ASSAY_TRY(skip_signed_rounds(v));
+    }
     v->hello_height = v->chain->height;
     v->hello_wait_ns = 0;
     say_hello(v, assay_os_monotonic_ns());

@@ -96,7 +96,8 @@ typedef struct assay_staking_totals {
     uint64_t members;    /* in the set */
     uint64_t validators; /* ever created */
     bool stale;          /* stakes or eligibility changed since the set was made */
-    bool urgent;         /* somebody in the set was jailed: it changes at this block's end */
+    bool urgent;         /* somebody in the set was jailed: it changes at this block's end. Still so after the block: nobody
+                            who may validate remains, and the chain stops (spec/staking.md 3.5) */
 } assay_staking_totals;
 typedef struct assay_staking_member {
     uint32_t format; /* 1 */

@@ -191,6 +191,35 @@ static void test_misbehavior(void **state) {
     chain_free(c);
 }
 
+/* A set is never emptied: the block that leaves nobody who may validate is the last one that passes. */
+static void test_the_chain_stops(void **state) {
+    (void)state;
+    chain *c = chain_new(4);
+    chain_run_to(c, 6);
+    assay_ledger_misbehavior all[4];
+    for (int i = 0; i < 4; i++) all[i] = (assay_ledger_misbehavior){c->consensus[i].address, 4, 0, {c->time, 0}};
+    bool stopped, ok;
+    c->misbehavior = all;
+    c->misbehavior_count = 3;
+    chain_block(c);
+    c->misbehavior_count = 0;
+    assert_int_equal(assay_ledger_stopped(c->one.ledger, &stopped), ASSAY_OK);
+    assert_false(stopped);
+    assay_ledger_block empty = {.height = 1000, .time = {c->time + 1, 0}};
+    assert_int_equal(assay_ledger_proposal_ok(c->one.ledger, &ok, &empty), ASSAY_OK);
+    assert_true(ok);
+    c->misbehavior = &all[3];
+    c->misbehavior_count = 1;
+    chain_block(c);
+    c->misbehavior_count = 0;
+    assert_int_equal(c->one.result.powers_count, 0);
+    assert_int_equal(assay_ledger_stopped(c->one.ledger, &stopped), ASSAY_OK);
+    assert_true(stopped);
+    assert_int_equal(assay_ledger_proposal_ok(c->one.ledger, &ok, &empty), ASSAY_OK);
+    assert_false(ok);
+    chain_free(c);
+}
+
 /* Nobody else signs: the absent one is jailed when it has missed more than half of a window, the set goes on without
  * it. */
 static void test_downtime(void **state) {
@@ -337,6 +366,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_genesis),        cmocka_unit_test(test_before_genesis),
         cmocka_unit_test(test_empty_blocks),   cmocka_unit_test(test_misbehavior),
+        cmocka_unit_test(test_the_chain_stops),
         cmocka_unit_test(test_downtime),       cmocka_unit_test(test_reopened),
         cmocka_unit_test(test_storage_faults), cmocka_unit_test(test_faults_of_questions),
         cmocka_unit_test(test_memory),

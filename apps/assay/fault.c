@@ -23,7 +23,10 @@ assay_err run_fault(call *c) {
         return usage(c, "%s is no validator's number", c->words[1]);
     const char *body = keep_text(c, "{\"kind\":\"%s\",\"validator\":%llu}", kinds[kind], (unsigned long long)index);
     json_t *answer;
-    ASSAY_TRY(remote_send(c, &answer, ASSAY_HTTP_POST, "/faults", assay_base_bytes_str(body), NULL));
+    assay_err err = remote_send(c, &answer, ASSAY_HTTP_POST, "/faults", assay_base_bytes_str(body), NULL);
+    if (err != ASSAY_OK) c->try_this = "assay validators shows who runs";
+    if (err == ASSAY_F_NETWORK) c->try_this = NULL;
+    ASSAY_TRY(err);
     if (json_wanted(c)) return out_json(c, answer);
     json_decref(answer);
     if (!quiet(c)) out(c, "validator %llu %s\n", (unsigned long long)index, done[kind]);

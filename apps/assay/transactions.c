@@ -54,7 +54,8 @@ assay_err run_delegate(call *c) {
     ASSAY_TRY(validator_of(c, &message.validator, c->words[0]));
     char text[32];
     return send_body(c, &(assay_tx_body){.delegate = &message},
-                     keep_text(c, "delegated %s to %s", amount_text(text, message.amount), c->words[0]));
+                     keep_text(c, "delegated %s to %s", amount_text(text, message.amount),
+                               address_text(c, message.validator)));
 }
 
 assay_err run_undelegate(call *c) {
@@ -63,7 +64,8 @@ assay_err run_undelegate(call *c) {
     ASSAY_TRY(validator_of(c, &message.validator, c->words[0]));
     char text[32];
     return send_body(c, &(assay_tx_body){.undelegate = &message},
-                     keep_text(c, "%s of %s unbond", amount_text(text, message.amount), c->words[0]));
+                     keep_text(c, "%s units with %s unbond", amount_text(text, message.amount),
+                               address_text(c, message.validator)));
 }
 
 assay_err run_unjail(call *c) {

@@ -9,6 +9,7 @@
 
 #define PIECE_LEN ((size_t)4 << 20)
 #define PLACE_TRIES 100
+#define UPLOAD_TRIES 4
 
 /* Where a file of the model is: under the folder, or PATH itself. */
 static assay_err open_file(call *c, assay_os_file *out, const char *path, const assay_file_leaf *file) {
@@ -89,9 +90,8 @@ static assay_err put_manifest(call *c, const assay_model *model, const char *roo
     return ASSAY_OK;
 }
 
-assay_err upload(call *c, const assay_model *model, const char *path, uint64_t *sent) {
-    *sent = 0;
-    const char *root = hex(c, model->root.b, ASSAY_HASH_LEN);
+/* From what the node that answers now has, to the end. */
+static assay_err upload_once(call *c, const assay_model *model, const char *path, const char *root, uint64_t *sent) {
     json_t *state;
     assay_err err = remote_get(c, &state, "/bytes/%s", root);
     if (err == ASSAY_E_NOT_FOUND) {
@@ -108,7 +108,18 @@ assay_err upload(call *c, const assay_model *model, const char *path, uint64_t *
     for (uint32_t i = 0; err == ASSAY_OK && !complete && i < model->manifest.files_count; i++)
         err = put_file(c, model, path, root, i, number(json_array_get(files, i), "have"), &bar, &done, total);
     progress_end(&bar);
-    *sent = done - had;
+    *sent += done - had;
     json_decref(state);
     return err;
+}
+
+assay_err upload(call *c, const assay_model *model, const char *path, uint64_t *sent) {
+    *sent = 0;
+    const char *root = hex(c, model->root.b, ASSAY_HASH_LEN);
+    assay_err err = ASSAY_E_NOT_FOUND;
+    /* Behind one URL another validator may answer from now on, which has no manifest or less of a file. */
+    for (int i = 0; i < UPLOAD_TRIES && (err == ASSAY_E_NOT_FOUND || err == ASSAY_E_RANGE); i++)
+        err = upload_once(c, model, path, root, sent);
+    if (err != ASSAY_E_NOT_FOUND) return err;
+    return fail(c, ASSAY_F_BUSY, "who answers at %s lost the model while it was handed in", c->url);
 }

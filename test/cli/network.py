@@ -213,7 +213,8 @@ def test_transactions(world, net, accounts):
         check(f"delegate to {who[:12]}", done.code == 0, done)
     delegated = net.get(f"/accounts/{first['address']}")["delegations"]
     check("delegations are there", [int(d["amount"]) for d in delegated] == [15000000], delegated)
-    check("undelegate", net.assay("undelegate", "1", "5_000_000").code == 0)
+    done = net.assay("undelegate", "1", "5_000_000")
+    check("undelegate, by its address", done.code == 0 and f"5_000_000 units with {validators[1]['address']} unbond" in done.err, done)
     check("it unbonds", len(net.get(f"/accounts/{first['address']}")["unbonding"]) == 1)
     error_is("undelegate more than there is", net.assay("undelegate", "1", "500_000_000"), 1, "E42",
              f"has 10_000_000 with {validators[1]['address']}, and 500_000_000 were to unbond")
@@ -303,6 +304,17 @@ def test_verify(world, net, trust):
     write(os.path.join(bad, "extra.py"), "import os\n")
     codes = {f["code"]: f["file"] for f in verify(bad, "--cert", cert, "--trust", trust, "--json").json["findings"]}
     check("missing and extra files are named", codes.get("E24") == "config.json" and codes.get("E25") == "extra.py", codes)
+    publisher = data["publisher"]
+    named = verify(path, "--cert", cert, "--trust", trust, "--name", "acme/ocr@1.0", "--publisher", publisher)
+    check("verify --name --publisher: exit 0, and said", named.code == 0 and "required   name acme/ocr@1.0\n" in named.out
+          and f"required   publisher key {publisher}\n" in named.out, named)
+    for words, code in ((("--name", "acme/other"), "E82"), (("--name", "acme/ocr@2"), "E82"), (("--publisher", "07" * 32), "E83")):
+        other = verify(path, "--cert", cert, "--trust", trust, *words)
+        check(f"verify {' '.join(words)[:24]}: exit 4, {code}", other.code == 4 and other.out.startswith("policy") and code in other.out, other)
+    error_is("verify --name of no name", world.assay("verify", path, "--name", "acme"), 2, "E8", "--name")
+    error_is("verify --publisher of no key", world.assay("verify", path, "--publisher", "12"), 2, "E8", "--publisher")
+    none = verify(world.path("nothing"), "--trust", trust)
+    check("nothing at the path: exit 6", none.code == 6 and "F136" in none.out and "check the path" in none.out, none)
     error_is("verify of an unknown option", world.assay("verify", path, "--skip"), 2, "E8", "--skip")
     none = verify(world.path("before") if os.path.isdir(world.path("before")) else path, "--cert", world.path("none.json"), "--trust", trust)
     check("no certificate: exit 3", none.code == 3 and none.out.startswith("undecided") and "E72" in none.out, none)
@@ -391,7 +403,9 @@ def test_faults(world, net, accounts):
     error_is("a validator that is not here", net.assay("devnet", "fault", "kill", "99"), 1, "E2", "0 to 3")
     killed = net.assay("devnet", "fault", "kill", "3")
     check("fault kill", killed.code == 0 and killed.last == "validator 3 is killed", killed)
-    error_is("kill twice", net.assay("devnet", "fault", "kill", "3"), 1, "E46", "not running")
+    again = net.assay("devnet", "fault", "kill", "3")
+    error_is("kill twice", again, 1, "E46", "not running")
+    check("what to try is about validators", "try: assay validators" in again.err, again)
     height = net.get("/status")["height"]
     check("blocks go on", until(20, lambda: net.get("/status")["height"] > height))
     check("validators says that it stopped", "stopped" in net.assay("validators").out)
@@ -426,6 +440,26 @@ def test_faults(world, net, accounts):
     error_is("unjail who is tombstoned", net.assay("unjail", "--key", accounts[4 + 3]["key_file"]), 1, "E51")
 
 
+def test_upload_to_another(world, net):
+    """Whoever answers is killed in the middle of an upload: the next one is handed the rest."""
+    path = sparse(world, "big", 300 << 20)
+    root = net.assay("digest", path).last
+    start = world.start(ASSAY, "publish", path, "--name", "acme/big", "--version", "1", "--wait", env={"ASSAY_NODE": net.url},
+                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def begun():
+        try:
+            return any(0 < f["have"] for f in net.get(f"/bytes/{root}")["files"])
+        except OSError:
+            return False
+    check("the upload has begun", until(30, begun))
+    check("who answers is killed", net.assay("devnet", "fault", "kill", "0").code == 0)
+    out, err = start.communicate(timeout=120)
+    check("publish goes on at the next one", start.returncode == 0, f"exit {start.returncode}\n{out}\n{err}")
+    check("revived", net.assay("devnet", "fault", "revive", "0").code == 0)
+    check("and caught up", until(20, lambda: net.get("/status?validator=0")["height"] >= net.get("/status?validator=1")["height"] - 1))
+
+
 def test_network(world):
     data = world.path("main")
     with Network(world, "-n", "4", "--data", data) as net:
@@ -439,6 +473,7 @@ def test_network(world):
         test_verify(world, net, trust)
         test_trust(world, trust)
         test_refresh_and_status(world, net, trust)
+        test_upload_to_another(world, net)
         test_faults(world, net, accounts)
         test_validator_create(world, net, accounts)
         check("devnet ends with exit 0 after all that", net.stop() == 0)

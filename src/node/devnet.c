@@ -253,7 +253,8 @@ static assay_err data_open(struct assay_node *node) {
     const char *path;
     if (node->config.data) {
         assay_os_format(node->data, sizeof node->data, "%s", node->config.data);
-        ASSAY_TRY(assay_os_dirs_create(node->data, 0755));
+        assay_err err = assay_os_dirs_create(node->data, 0755);
+        if (err != ASSAY_OK) return err == ASSAY_E_NOT_FOUND ? ASSAY_F_STORAGE : err; /* where no folder can be */
     } else {
         ASSAY_TRY(assay_os_temp_dir(&path, &node->keep, "assay-devnet-", true));
         assay_os_format(node->data, sizeof node->data, "%s", path);

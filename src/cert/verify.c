@@ -227,17 +227,22 @@ static void verify_among(assay_verdict *out, assay_arena *keep, const assay_cert
     int rank = -1;
     for (uint32_t i = 0, tries = 0; i < count && rank < 4; i++) {
         if (fit[i] != best || (!is_known && tries == TRIES_MAX)) continue;
+        const assay_arena before = *keep;
         verify_with(&verdict, keep, request, paths[i], trust, is_known ? &known : NULL, scratch);
         tries++;
         verifies |= verdict.code == ASSAY_OK;
-        if (verdict.code == ASSAY_E_REVOKED && revoked.name.len == 0) revoked = verdict;
+        bool first_revoked = verdict.code == ASSAY_E_REVOKED && revoked.name.len == 0;
+        if (first_revoked) revoked = verdict;
         if (!is_known && verdict.model_read && verdict.findings.total == 0) {
             known = verdict.root;
             is_known = true;
         }
-        if (rank_of(&verdict) <= rank) continue;
-        rank = rank_of(&verdict);
-        *out = verdict;
+        if (rank_of(&verdict) > rank) {
+            rank = rank_of(&verdict);
+            *out = verdict;
+        } else if (!first_revoked) {
+            *keep = before; /* nothing of it is told: many large ones take no more memory than one */
+        }
     }
     if (out->code == ASSAY_OK) {
         out->revoked_name = revoked.name;

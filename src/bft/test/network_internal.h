@@ -117,6 +117,7 @@ typedef struct network_plan {
     int64_t heights; /* to be decided by every honest node */
     uint64_t powers[NODES_MAX];
     uint32_t loss_percent, duplicate_percent, crash_percent, partition_percent;
+    uint32_t blackout_percent; /* all nodes at once; a thousandth of that at each step */
     uint32_t equivocators;
     uint32_t silent;
     int64_t delay_max;
@@ -154,7 +155,7 @@ static inline void expect_ok(network *net, assay_err err, const char *what) {
 static inline uint8_t *bytes_dup(assay_bytes bytes) {
     uint8_t *copy = malloc(bytes.len + 1);
     assert_non_null(copy);
-    memcpy(copy, bytes.ptr, bytes.len);
+    if (bytes.len) memcpy(copy, bytes.ptr, bytes.len);
     return copy;
 }
 
@@ -568,10 +569,10 @@ static inline bool node_carry_out(node *n, const assay_bft_effect *e) {
         expect_ok(net, assay_bft_block_made(n->bft, e->height, e->round, block_new(n, e->commit, 0, &scratch)), "made");
         return true;
     case ASSAY_BFT_CHECK_BLOCK: {
-        assay_err slow = assay_bft_block_check(n->chain, e->block, scratch);
         assay_err quick = assay_bft_proposal_check(n->bft, e->block, scratch);
-        expect(net, slow == quick, "both checks agree");
-        expect_ok(net, assay_bft_block_checked(n->bft, e->block_id, slow == ASSAY_OK), "checked");
+        if (random_percent(&net->random, 20))
+            expect(net, quick == assay_bft_block_check(n->chain, e->block, scratch), "both checks agree");
+        expect_ok(net, assay_bft_block_checked(n->bft, e->block_id, quick == ASSAY_OK), "checked");
         return true;
     }
     case ASSAY_BFT_SIGN_VOTE: return sign_vote(n, e);
@@ -812,6 +813,11 @@ static inline void network_weather(network *net) {
     if (healed(net)) net->split = 0;
     else if (random_below(&net->random, 2000) < net->plan.partition_percent)
         net->split = random_percent(&net->random, 50) ? 0 : (uint32_t)random_next(&net->random);
+    bool blackout = !healed(net) && random_below(&net->random, 1000) < net->plan.blackout_percent;
+    for (uint32_t i = 0; i < net->plan.nodes; i++) {
+        node *n = &net->nodes[i];
+        if (blackout && n->alive) node_crash(n);
+    }
     for (uint32_t i = 0; i < net->plan.nodes; i++) {
         node *n = &net->nodes[i];
         if (!n->alive && (healed(net) || random_below(&net->random, 200) < 3)) node_restart(n);

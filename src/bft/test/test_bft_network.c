@@ -69,72 +69,97 @@ static void test_seven_calm(void **state) {
     assert_int_equal(sum.highest_round, 0);
 }
 
+/* What happens at random must happen often enough to have been tested: counts grow with the seeds. */
+static void expect_some(uint64_t happened, uint64_t at_least, const char *what) {
+    uint64_t seeds = number_from("ASSAY_BFT_SEEDS", UINT64_MAX);
+    if (seeds < 100) return; /* a few seeds by hand prove nothing about that */
+    if (happened < at_least) fail_msg("%s: %llu", what, (unsigned long long)happened);
+}
+
 static network_plan rough(uint32_t nodes, int64_t heights) {
     network_plan plan = calm(nodes, heights);
     plan.loss_percent = 15;
     plan.duplicate_percent = 10;
     plan.delay_max = 60 * MILLISECOND;
-    plan.heal_at = 4 * SECOND;
+    plan.heal_at = 1500 * MILLISECOND;
     return plan;
 }
 
 static void test_loss_delay_duplicates(void **state) {
     (void)state;
-    totals sum = run_seeds("loss", rough(4, 4), 300);
-    assert_true(sum.dropped > 1000);
+    totals sum = run_seeds("loss", rough(4, 2), 400);
+    expect_some(sum.dropped, 1000, "lost messages");
 }
 
 static void test_partitions(void **state) {
     (void)state;
-    network_plan plan = rough(4, 4);
+    network_plan plan = rough(4, 2);
     plan.partition_percent = 60;
-    run_seeds("partitions", plan, 200);
+    run_seeds("partitions", plan, 300);
 }
 
 static void test_crashes(void **state) {
     (void)state;
-    network_plan plan = rough(4, 4);
-    plan.crash_percent = 40;
+    network_plan plan = rough(4, 2);
+    plan.crash_percent = 60;
     plan.partition_percent = 20;
-    totals sum = run_seeds("crashes", plan, 300);
-    assert_true(sum.crashes > 300 && sum.restarts_locked > 30);
+    totals sum = run_seeds("crashes", plan, 400);
+    expect_some(sum.crashes, 200, "crashes");
+    expect_some(sum.restarts_locked, 30, "restarts with a lock");
 }
 
 static void test_equivocator_of_four(void **state) {
     (void)state;
-    network_plan plan = rough(4, 4);
+    network_plan plan = rough(4, 2);
     plan.equivocators = 1;
-    totals sum = run_seeds("one of four equivocates", plan, 300);
-    assert_true(sum.evidence > 300 && sum.included > 300);
+    totals sum = run_seeds("one of four equivocates", plan, 400);
+    expect_some(sum.evidence, 200, "double votes seen");
+    expect_some(sum.included, 50, "evidence in blocks");
 }
 
 static void test_equivocators_of_seven(void **state) {
     (void)state;
-    network_plan plan = rough(7, 3);
+    network_plan plan = rough(7, 2);
     plan.equivocators = 2;
     plan.partition_percent = 20;
-    totals sum = run_seeds("two of seven equivocate", plan, 60);
-    assert_true(sum.evidence > 60);
+    totals sum = run_seeds("two of seven equivocate", plan, 40);
+    expect_some(sum.evidence, 40, "double votes seen");
 }
 
 static void test_silent_of_four(void **state) {
     (void)state;
-    network_plan plan = rough(4, 4);
+    network_plan plan = rough(4, 2);
     plan.silent = 1;
-    run_seeds("one of four is silent", plan, 100);
+    totals sum = run_seeds("one of four is silent", plan, 100);
+    expect_some((uint64_t)sum.highest_round, 1, "failed rounds");
 }
 
 static void test_everything(void **state) {
     (void)state;
-    network_plan plan = rough(4, 4);
+    network_plan plan = rough(4, 3);
     plan.equivocators = 1;
-    plan.crash_percent = 30;
+    plan.crash_percent = 40;
     plan.partition_percent = 30;
     plan.idle_ns = 100 * MILLISECOND;
     plan.powers[0] = 9;
     plan.powers[1] = 11;
     plan.powers[2] = 8;
-    run_seeds("everything", plan, 300);
+    totals sum = run_seeds("everything", plan, 500);
+    expect_some(sum.crashes, 200, "crashes");
+    expect_some(sum.evidence, 200, "double votes seen");
+}
+
+/* The oldest failure of all: all power goes at once, in the middle of a height, and what was locked must come back. */
+static void test_whole_network_restarts(void **state) {
+    (void)state;
+    network_plan plan = rough(4, 3);
+    plan.loss_percent = 0;
+    plan.blackout_percent = 30;
+    plan.delay_max = 20 * MILLISECOND;
+    plan.heal_at = 400 * MILLISECOND;
+    totals sum = run_seeds("blackouts", plan, 200);
+    expect_some(sum.crashes, 200, "crashes");
+    expect_some(sum.restarts_locked, 50, "restarts with a lock");
 }
 
 int main(void) {
@@ -149,6 +174,7 @@ int main(void) {
         cmocka_unit_test(test_equivocators_of_seven),
         cmocka_unit_test(test_silent_of_four),
         cmocka_unit_test(test_everything),
+        cmocka_unit_test(test_whole_network_restarts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

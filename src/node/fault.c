@@ -46,7 +46,10 @@ assay_err fault_order(struct assay_node *node, const char *kind, uint32_t index,
         } else {
             err = validator_open(v);
             if (err == ASSAY_OK) err = validator_start(v);
-            if (err != ASSAY_OK) assay_os_format(why, why_cap, "validator %u does not come back: %s", index, assay_base_err_text(err));
+            if (err != ASSAY_OK) {
+                assay_os_format(why, why_cap, "validator %u does not come back: %s", index, assay_base_err_text(err));
+                validator_stop(v); /* what was opened is closed, so that it can be tried again */
+            }
         }
     } else if (!alive) {
         assay_os_format(why, why_cap, "validator %u is not running", index);

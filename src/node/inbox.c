@@ -38,11 +38,14 @@ void inbox_fini(inbox *in) {
     assay_os_mutex_fini(&in->lock);
 }
 
+static size_t bytes_of(const delivery *d) { return d->packet ? d->packet->len : 0; }
+
 /* A ring doubles while it is below its limit, so an idle validator of a hundred holds next to nothing. */
 static bool lane_push(inbox_lane *lane, delivery d, uint32_t limit) {
+    if (lane->count && lane->bytes + bytes_of(&d) > INBOX_BYTES_MAX) return false;
     if (lane->count == lane->cap) {
         if (lane->cap >= limit) return false;
-        uint32_t cap = lane->cap ? lane->cap * 2 : 32;
+        uint32_t cap = lane->cap ? lane->cap * 2 : 8;
         delivery *ring = malloc(cap * sizeof *ring);
         if (!ring) return false;
         for (uint32_t i = 0; i < lane->count; i++) ring[i] = lane->ring[(lane->first + i) & (lane->cap - 1)];
@@ -52,6 +55,7 @@ static bool lane_push(inbox_lane *lane, delivery d, uint32_t limit) {
         lane->first = 0;
     }
     lane->ring[(lane->first + lane->count++) & (lane->cap - 1)] = d;
+    lane->bytes += bytes_of(&d);
     return true;
 }
 
@@ -60,13 +64,36 @@ static bool lane_pop(inbox_lane *lane, delivery *out) {
     *out = lane->ring[lane->first];
     lane->first = (lane->first + 1) & (lane->cap - 1);
     lane->count--;
+    lane->bytes -= bytes_of(out);
     return true;
 }
 
+static bool lanes_push(inbox_lanes *lanes, delivery d, uint32_t limit) {
+    if (d.from >= INBOX_SENDERS_MAX || !lane_push(&lanes->of[d.from], d, limit)) return false;
+    lanes->count++;
+    if (d.from >= lanes->used) lanes->used = d.from + 1;
+    return true;
+}
+
+/* One of each sender, and again, until enough was taken. The next turn begins behind the last. */
+static size_t lanes_take(inbox_lanes *lanes, delivery *out, size_t max, uint32_t each, size_t *bytes) {
+    size_t taken = 0;
+    for (uint32_t pass = 0; pass < each && lanes->count; pass++)
+        for (uint32_t i = 0; i < lanes->used; i++) {
+            if (taken == max || *bytes >= INBOX_TURN_BYTES) return taken;
+            uint32_t at = lanes->next < lanes->used ? lanes->next : 0;
+            lanes->next = at + 1;
+            if (!lane_pop(&lanes->of[at], &out[taken])) continue;
+            *bytes += bytes_of(&out[taken++]);
+            lanes->count--;
+        }
+    return taken;
+}
+
 bool inbox_push(inbox *in, delivery d) {
-    inbox_lane *lane = d.kind == DELIVERY_PEER_TXS || d.kind == DELIVERY_LOCAL_TX ? &in->txs : &in->urgent;
+    bool urgent = d.kind != DELIVERY_PEER_TXS && d.kind != DELIVERY_LOCAL_TX;
     assay_os_mutex_lock(&in->lock);
-    bool ok = in->open && lane_push(lane, d, lane == &in->txs ? INBOX_TXS_MAX : INBOX_URGENT_MAX);
+    bool ok = in->open && lanes_push(urgent ? &in->urgent : &in->txs, d, urgent ? INBOX_URGENT_MAX : INBOX_TXS_MAX);
     if (!ok) in->dropped++;
     bool wake = ok && in->waiting;
     assay_os_mutex_unlock(&in->lock);
@@ -76,7 +103,7 @@ bool inbox_push(inbox *in, delivery d) {
 }
 
 size_t inbox_take(inbox *in, delivery *out, size_t max, uint64_t deadline_ns) {
-    size_t taken = 0;
+    size_t bytes = 0;
     assay_os_mutex_lock(&in->lock);
     while (in->open && !in->urgent.count && !in->txs.count) {
         in->waiting = true;
@@ -85,8 +112,8 @@ size_t inbox_take(inbox *in, delivery *out, size_t max, uint64_t deadline_ns) {
         if (!in_time) break;
     }
     /* Consensus goes first: a flood of transactions delays transactions. */
-    while (taken < max && lane_pop(&in->urgent, &out[taken])) taken++;
-    while (taken < max && lane_pop(&in->txs, &out[taken])) taken++;
+    size_t taken = lanes_take(&in->urgent, out, max, INBOX_TURN_URGENT, &bytes);
+    taken += lanes_take(&in->txs, out + taken, max - taken, UINT32_MAX, &bytes);
     assay_os_mutex_unlock(&in->lock);
     return taken;
 }
@@ -98,16 +125,21 @@ void inbox_open(inbox *in, bool open) {
     assay_os_condition_broadcast(&in->arrived);
 }
 
-void inbox_clear(inbox *in) {
+static void lanes_clear(inbox_lanes *lanes) {
     delivery d;
-    assay_os_mutex_lock(&in->lock);
-    while (lane_pop(&in->urgent, &d) || lane_pop(&in->txs, &d)) {
-        packet_drop(d.packet);
-        if (d.submission) submission_done(d.submission, ASSAY_F_BUSY, 0, NULL);
+    for (uint32_t i = 0; i < lanes->used; i++) {
+        while (lane_pop(&lanes->of[i], &d)) {
+            packet_drop(d.packet);
+            if (d.submission) submission_done(d.submission, ASSAY_F_BUSY, 0, NULL);
+        }
+        free(lanes->of[i].ring);
     }
-    free(in->urgent.ring);
-    free(in->txs.ring);
-    memset(&in->urgent, 0, sizeof in->urgent);
-    memset(&in->txs, 0, sizeof in->txs);
+    memset(lanes, 0, sizeof *lanes);
+}
+
+void inbox_clear(inbox *in) {
+    assay_os_mutex_lock(&in->lock);
+    lanes_clear(&in->urgent);
+    lanes_clear(&in->txs);
     assay_os_mutex_unlock(&in->lock);
 }

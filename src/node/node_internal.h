@@ -78,24 +78,37 @@ typedef struct delivery {
     submission *submission;
 } delivery;
 
-#define INBOX_URGENT_MAX 16384u
-#define INBOX_TXS_MAX 32768u
+#define INBOX_SENDERS_MAX ASSAY_NODE_VALIDATORS_MAX
+#define INBOX_URGENT_MAX 4096u  /* of one sender */
+#define INBOX_TXS_MAX 32768u    /* of one sender, who may be this node's own clients */
+#define INBOX_BYTES_MAX ((size_t)32 << 20) /* of one sender, in either */
+#define INBOX_TURN_URGENT 32u   /* of one sender in one turn, */
+#define INBOX_TURN_BYTES ((size_t)8 << 20) /* which ends when so much was taken */
 typedef struct inbox_lane {
     delivery *ring;
     uint32_t first, count, cap;
+    size_t bytes;
 } inbox_lane;
+/* Every sender has lanes of his own, and they take turns: whoever floods delays himself. */
+typedef struct inbox_lanes {
+    inbox_lane of[INBOX_SENDERS_MAX];
+    uint32_t count; /* of all */
+    uint32_t used;  /* lanes that were ever used: 0 .. used-1 */
+    uint32_t next;  /* whose turn it is */
+} inbox_lanes;
 typedef struct inbox {
     assay_os_mutex lock;
     assay_os_condition arrived;
-    inbox_lane urgent, txs;
+    inbox_lanes urgent, txs;
     bool open, waiting;
     uint64_t dropped;
 } inbox;
 assay_err inbox_init(inbox *in);
 void inbox_fini(inbox *in);
-/* inbox_push - takes over d's references; false (and they are given up) if the inbox is closed or full. */
+/* inbox_push - takes over d's references; false (and they are given up) if the inbox is closed, or full for this sender. */
 bool inbox_push(inbox *in, delivery d);
-/* inbox_take - up to max deliveries, waiting until the deadline for the first; 0 if there is none or the inbox was closed. */
+/* inbox_take - up to max deliveries, of the senders in turn and of each in order, waiting until the deadline for the first; 0 if there is none or the inbox
+ * was closed. */
 size_t inbox_take(inbox *in, delivery *out, size_t max, uint64_t deadline_ns);
 void inbox_open(inbox *in, bool open);
 void inbox_clear(inbox *in);
@@ -226,6 +239,9 @@ typedef struct validator {
     uint64_t hello_at_ns, hello_wait_ns;
     uint64_t asked_height; /* block asked for, and when */
     uint64_t asked_at_ns;
+    uint32_t asked_from;
+    uint64_t resent_at_ns; /* when the present round was last sent to everybody again */
+    uint64_t *muted_ns;    /* [validators] whose bad word was heard: not listened to until then */
     uint64_t tip_seen;     /* highest height that a peer claims */
     bool busy;             /* the last block changed the AppHash, or something is due: no idle second */
 

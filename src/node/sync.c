@@ -6,6 +6,10 @@
 #include "node_internal.h"
 
 #define ASK_AGAIN_NS 250000000ull
+/* Whoever was asked in vain is asked again only if nobody else answers: one that claims a height and does not serve it must not keep the others out. */
+#define ASK_SAME_NS (6 * ASK_AGAIN_NS)
+/* A resend goes to everybody: it serves all who ask within a moment. */
+#define RESEND_NS 5000000ull
 
 void sync_hello(validator *v) {
     network_broadcast(v, &(envelope){.status = &(height_note){(uint64_t)v->chain->height}});
@@ -13,6 +17,7 @@ void sync_hello(validator *v) {
 
 void sync_ask(validator *v, uint32_t from, uint64_t height) {
     v->asked_height = height;
+    v->asked_from = from;
     v->asked_at_ns = assay_os_monotonic_ns();
     network_send(v, from, &(envelope){.want = &(height_note){height}});
 }
@@ -21,7 +26,8 @@ static assay_err answer_status(validator *v, uint32_t from, uint64_t height) {
     uint64_t own = (uint64_t)v->chain->height;
     if (height > own) {
         if (height > v->tip_seen) v->tip_seen = height;
-        bool waiting = v->asked_height == own + 1 && assay_os_monotonic_ns() - v->asked_at_ns < ASK_AGAIN_NS;
+        uint64_t patience = v->asked_from == from && v->node->count > 2 ? ASK_SAME_NS : ASK_AGAIN_NS;
+        bool waiting = v->asked_height == own + 1 && assay_os_monotonic_ns() - v->asked_at_ns < patience;
         if (!waiting) sync_ask(v, from, own + 1);
         return ASSAY_OK;
     }
@@ -30,6 +36,9 @@ static assay_err answer_status(validator *v, uint32_t from, uint64_t height) {
         return ASSAY_OK;
     }
     /* The peer stands where we stand: what it lacks is the round that is under way. */
+    uint64_t now = assay_os_monotonic_ns();
+    if (now - v->resent_at_ns < RESEND_NS) return ASSAY_OK;
+    v->resent_at_ns = now;
     v->effects_pending = true;
     return assay_bft_resend(v->bft);
 }

@@ -223,12 +223,21 @@ static assay_err intake(validator *v, arrival *arrivals, size_t count, assay_are
 #define BATCH_MAX 256
 #define ARRIVALS_MAX 1024
 
+/* Verifying what is false costs as much as what is right. What a peer says next is not looked at for a moment: of an honest one, who may have been unlucky,
+ * little is lost, for it is sent again. */
+#define MUTE_NS 100000000ull
+
+static void mute(validator *v, uint32_t from) { v->muted_ns[from] = assay_os_monotonic_ns() + MUTE_NS; }
+
+static bool is_muted(const validator *v, uint32_t from) { return v->muted_ns[from] && assay_os_monotonic_ns() < v->muted_ns[from]; }
+
 static assay_err take_consensus(validator *v, uint32_t from, assay_bytes message) {
     assay_err err = assay_bft_message(v->bft, message);
     v->effects_pending = true;
     if (err == ASSAY_OK) return ASSAY_OK;
     /* A peer's bad message is the peer's; a full height refuses messages until the height is over. */
     if (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY) return err;
+    if (!assay_base_err_is_fault(err)) mute(v, from);
     node_log(v->node, "validator %u: message of validator %u refused: %s", v->index, from, assay_base_err_text(err));
     return ASSAY_OK;
 }
@@ -238,6 +247,7 @@ static assay_err take_peer(validator *v, uint32_t from, const envelope *e) {
     if (e->holding) holders_note(v, from, e->holding);
     assay_err err = sync_envelope(v, from, e);
     if (err == ASSAY_OK || (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY)) return err;
+    if (!assay_base_err_is_fault(err)) mute(v, from);
     node_log(v->node, "validator %u: block of validator %u refused: %s", v->index, from, assay_base_err_text(err));
     return ASSAY_OK;
 }
@@ -256,6 +266,7 @@ static assay_err turn(validator *v, delivery *deliveries, size_t count) {
             else submission_done(d->submission, ASSAY_F_BUSY, 0, NULL);
             d->submission = NULL;
         } else if (d->kind == DELIVERY_PEER || d->kind == DELIVERY_PEER_TXS) {
+            if (is_muted(v, d->from)) continue;
             if (assay_codec_decode(&e, &scratch, &envelope_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK) continue;
             for (uint32_t k = 0; k < e.txs_count; k++) {
                 if (arrived == ARRIVALS_MAX) {
@@ -343,7 +354,12 @@ void validator_fail(validator *v, assay_err err, const char *what) {
 static void run(void *context) {
     validator *v = context;
     assay_err err = live(v);
-    if (err != ASSAY_OK) validator_fail(v, err, "at work");
+    if (err == ASSAY_OK) return;
+    validator_fail(v, err, "at work");
+    /* Nobody reads what comes now, and nobody shall wait for it. */
+    inbox_open(&v->inbox, false);
+    inbox_clear(&v->inbox);
+    waiting_end(v);
 }
 
 assay_err validator_start(validator *v) {

@@ -127,11 +127,88 @@ static void a_set_that_grows(void **state) {
     net_close(&n);
 }
 
+/* One of four floods the others: votes with false signatures, heights that there are not, wants, words without sense. The three go on. */
+static void a_flood_of_one_validator(void **state) {
+    (void)state;
+    net n = {0};
+    net_open(&n, 4, true);
+    assay_arena keep = test_memory(&n);
+    fault(&n, "kill", 2); /* whose place in the network the test takes */
+    validator *front = &n.node->validators[0];
+    assay_buf votes = {ASSAY_NEW(&keep, uint8_t, 1 << 18), 0, 1 << 18};
+    assert_non_null(votes.ptr);
+    uint64_t height = atomic_load(&front->height) + 1;
+    for (uint32_t i = 0; i < 500; i++) {
+        uint8_t memory[512];
+        assay_buf one = {memory, 0, sizeof memory};
+        assay_vote vote = {.type = ASSAY_PREVOTE,
+                           .height = (int64_t)height + i % 3,
+                           .block_id = {{{(uint8_t)i, 1}}, 1, {{2}}},
+                           .timestamp = {1795348800, 0},
+                           .validator = assay_crypto_address(n.node->validators[i % 4].consensus_key),
+                           .validator_index = (int32_t)(i % 4),
+                           .signature = {{(uint8_t)i, 1}}};
+        assert_int_equal(assay_bft_encode_vote_message(&one, &vote), ASSAY_OK);
+        assert_int_equal(assay_base_buf_put(&votes, (assay_bytes){one.ptr + (i ? 2 : 0), one.len - (i ? 2 : 0)}), ASSAY_OK);
+    }
+    height_note high = {UINT64_MAX >> 1}, same = {height}, first = {1};
+    envelope words[4] = {{.consensus = {votes.ptr, votes.len}}, {.status = &high}, {.want = &first, .status = &same}, {.consensus = ASSAY_STR("?")}};
+    packet *packets[4];
+    for (uint32_t i = 0; i < 4; i++) {
+        assay_bytes encoded;
+        assert_int_equal(assay_codec_encode_new(&encoded, &keep, &envelope_message, &words[i], ASSAY_CODEC_STRICT), ASSAY_OK);
+        packets[i] = packet_new(encoded);
+        assert_non_null(packets[i]);
+    }
+    uint64_t before = atomic_load(&front->height), until = assay_os_monotonic_ns() + 4000000000ull, pushed = 0;
+    while (assay_os_monotonic_ns() < until) {
+        for (uint32_t to = 0; to < 4; to++)
+            for (uint32_t i = 0; to != 2 && i < 200; i++)
+                pushed += inbox_push(&n.node->validators[to].inbox, (delivery){DELIVERY_PEER, 2, packet_hold(packets[i % 4]), NULL});
+        assay_os_sleep_ns(1000000);
+    }
+    uint64_t blocks = atomic_load(&front->height) - before;
+    printf("    %llu words, %llu blocks\n", (unsigned long long)pushed, (unsigned long long)blocks);
+    assert_true(blocks >= 1);
+    for (uint32_t i = 0; i < 4; i++) {
+        packet_drop(packets[i]);
+        assert_int_equal(atomic_load(&n.node->validators[i].failed), ASSAY_OK);
+    }
+    fault(&n, "revive", 2);
+    net_close(&n);
+}
+
+/* What stood in the way of a return is put right, and the validator returns: the attempt before left nothing open. */
+static void a_return_that_failed_is_tried_again(void **state) {
+    (void)state;
+    net n = {0};
+    net_open(&n, 4, true);
+    assay_arena keep = test_memory(&n);
+    char path[700];
+    assay_bytes mark;
+    assay_os_format(path, sizeof path, "%s/validator1/consensus.watermark", assay_node_look(n.node).data);
+    fault(&n, "kill", 1);
+    assert_int_equal(assay_os_read_whole(&mark, &keep, path, 4096), ASSAY_OK);
+    assert_int_equal(assay_os_replace(path, ASSAY_STR("junk"), 0600), ASSAY_OK);
+    for (uint32_t i = 0; i < 20; i++) {
+        answer a = ask(&n, ASSAY_HTTP_POST, "/faults", ASSAY_STR("{\"kind\":\"revive\",\"validator\":1}"));
+        assert_true(a.status >= 400);
+    }
+    assert_int_equal(assay_os_replace(path, mark, 0600), ASSAY_OK);
+    fault(&n, "revive", 1);
+    uint64_t goal = atomic_load(&n.node->validators[0].height) + 2;
+    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[1].height) < goal; tries++) assay_os_sleep_ns(20000000);
+    assert_true(atomic_load(&n.node->validators[1].height) >= goal);
+    net_close(&n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evidence_beside_transactions),
         cmocka_unit_test(evidence_in_a_fetched_block),
         cmocka_unit_test(a_set_that_grows),
+        cmocka_unit_test(a_flood_of_one_validator),
+        cmocka_unit_test(a_return_that_failed_is_tried_again),
     };
     return cmocka_run_group_tests_name("node hostile", tests, NULL, NULL);
 }

@@ -57,6 +57,45 @@ static void inbox_is_bounded(void **state) {
     packet_drop(shared);
 }
 
+/* One sender says as much as it may; another's word is heard in the next turn, and its packets find room. */
+static void a_flood_delays_its_sender(void **state) {
+    (void)state;
+    static inbox in;
+    assert_int_equal(inbox_init(&in), ASSAY_OK);
+    inbox_open(&in, true);
+    packet *shared = packet_of(1, 100);
+    while (inbox_push(&in, (delivery){DELIVERY_PEER, 3, packet_hold(shared), NULL})) {}
+    assert_true(in.urgent.of[3].count <= INBOX_URGENT_MAX);
+    assert_true(inbox_push(&in, (delivery){DELIVERY_PEER, 7, packet_hold(shared), NULL}));
+    delivery got[256];
+    size_t count = inbox_take(&in, got, 256, 0);
+    bool heard = false;
+    for (size_t i = 0; i < count; i++) {
+        heard = heard || got[i].from == 7;
+        if (got[i].from == 7) assert_true(i <= 2);
+        packet_drop(got[i].packet);
+    }
+    assert_true(heard);
+    assert_true(count <= INBOX_TURN_URGENT + 1);
+    inbox_clear(&in);
+    inbox_fini(&in);
+    /* And in bytes. */
+    static uint8_t large[1 << 20];
+    packet *big = packet_new((assay_bytes){large, sizeof large});
+    assert_int_equal(inbox_init(&in), ASSAY_OK);
+    inbox_open(&in, true);
+    for (uint32_t i = 0; i < INBOX_BYTES_MAX / sizeof large; i++)
+        assert_true(inbox_push(&in, (delivery){DELIVERY_PEER, 3, packet_hold(big), NULL}));
+    assert_false(inbox_push(&in, (delivery){DELIVERY_PEER, 3, packet_hold(big), NULL}));
+    count = inbox_take(&in, got, 256, 0);
+    assert_int_equal(count, INBOX_TURN_BYTES / sizeof large);
+    for (size_t i = 0; i < count; i++) packet_drop(got[i].packet);
+    inbox_fini(&in);
+    assert_int_equal(atomic_load(&big->references), 1);
+    packet_drop(big);
+    packet_drop(shared);
+}
+
 static void an_inbox_that_closes_tells_who_waits(void **state) {
     (void)state;
     inbox in;
@@ -222,6 +261,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(inbox_keeps_order_and_puts_consensus_first),
         cmocka_unit_test(inbox_is_bounded),
+        cmocka_unit_test(a_flood_delays_its_sender),
         cmocka_unit_test(an_inbox_that_closes_tells_who_waits),
         cmocka_unit_test(submission_times_out_and_is_told_later),
         cmocka_unit_test(mempool_keeps_lanes_and_arrival),

@@ -56,8 +56,7 @@ ASSAY_MUST_USE assay_err assay_bft_chain_next(assay_bft_chain *out, assay_arena 
                                               const assay_engine_finalized *result, assay_arena scratch);
 /* assay_bft_chain_encode, _decode - as one strict message, for storage (spec/proto/bft.proto). encode appends to out;
  * decode takes what it needs from keep, chain_id points into input. ASSAY_E_FORMAT (a newer program's),
- * ASSAY_E_ENCODING,
- * ASSAY_E_RANGE, ASSAY_F_MEMORY. */
+ * ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_bft_chain_encode(assay_buf *out, const assay_bft_chain *chain, assay_arena scratch);
 ASSAY_MUST_USE assay_err assay_bft_chain_decode(assay_bft_chain *out, assay_arena *keep, assay_bytes input);
 
@@ -102,20 +101,20 @@ typedef struct assay_bft_config {
 typedef enum assay_bft_effect_kind {
     ASSAY_BFT_SEND = 1,      /* bytes: one message for every peer */
     ASSAY_BFT_SCHEDULE,      /* height, round, step, delay_ns: call assay_bft_timeout after that */
-    ASSAY_BFT_MAKE_BLOCK,    /* height, round, commit (the last commit that the block must carry): I propose; answer with
-                                assay_bft_block_made */
+    ASSAY_BFT_MAKE_BLOCK,    /* height, round, commit (the last commit that the block must carry): I propose; answer
+                                with assay_bft_block_made */
     ASSAY_BFT_CHECK_BLOCK,   /* height, block_id, block, bytes: answer with assay_bft_block_checked (follows from the
                                 chain: assay_bft_proposal_check; evidence; process_proposal). Own blocks are asked about
                                 too: a validator prevotes for nothing that it has not checked */
     ASSAY_BFT_SIGN_VOTE,     /* vote without signature and timestamp, which the caller sets: answer with
                                 assay_bft_vote_signed. If bytes is not empty, keep them durably, in place of older ones,
-                                BEFORE signing: it is the lock of assay_bft_recall */
+                                BEFORE signing: it is the lock that assay_bft_recall reads */
     ASSAY_BFT_SIGN_PROPOSAL, /* proposal likewise: answer with assay_bft_proposal_signed */
     ASSAY_BFT_DECIDE,        /* height, round, block, block_id, bytes, commit: final. Finalize, commit, then
                                 assay_bft_height for the next one */
     ASSAY_BFT_EVIDENCE,      /* evidence: somebody voted twice; once per validator, height, round and type. Comes when
-                                the block of that height is decided, whose time it then has; its timestamp is zero if this
-                                node skipped that height: the caller knows the header */
+                                the block of that height is decided, whose time it then has; its timestamp is zero if
+                                this node skipped that height: the caller knows the header */
     ASSAY_BFT_BEHIND         /* height: peers are voting there, or hold what this node lacks here; fetch blocks, and ask
                                 peers at the same height for assay_bft_resend */
 } assay_bft_effect_kind;
@@ -148,11 +147,10 @@ size_t assay_bft_footprint(uint32_t validators_max);
 size_t assay_bft_height_footprint(uint32_t validators_max, uint32_t blocks);
 /* assay_bft_open - a machine that waits for assay_bft_height.
  *   height_memory   for everything that peers make this node hold (votes, proposals, blocks); reused with each height,
- *   so
- *                   it bounds them. When it is full, blocks and rounds that are no longer needed make room; if none is,
- *                   the message is refused (ASSAY_F_MEMORY)
+ *                   so it bounds them. When it is full, blocks and rounds that are no longer needed make room; if none
+ *                   is, the message is refused (ASSAY_F_MEMORY)
  *   ASSAY_E_RANGE   validators_max is 0 or above ASSAY_VALIDATORS_MAX, or the config is outside its bounds
- *   ASSAY_F_MEMORY  keep holds less than assay_bft_footprint, height_memory less than assay_bft_height_footprint(.., 3)
+ *   ASSAY_F_MEMORY  keep is smaller than assay_bft_footprint, or height_memory than assay_bft_height_footprint(.., 3)
  *   */
 ASSAY_MUST_USE assay_err assay_bft_open(assay_bft **out, assay_arena *keep, assay_arena height_memory,
                                         uint32_t validators_max, const assay_bft_config *config);
@@ -161,9 +159,8 @@ ASSAY_MUST_USE assay_err assay_bft_open(assay_bft **out, assay_arena *keep, assa
  *   last_commit   the commit of chain->height (empty at 0), copied. Precommits of the last height that still arrive are
  *                 added to the commit that a proposal of this height carries, and are checked for double votes
  *   start_ns      wait this long before round 0 (0: at once); a proposal for round 0 by its proposer, or more than a
- *   third
- *                 of power voting, ends the wait too
- * Effects that were not taken yet are dropped, but for evidence.
+ *                 third of power voting, ends the wait too
+ * Effects that were not taken yet are dropped, but for evidence and own votes.
  * ASSAY_E_RANGE (more validators than opened for, or last_commit does not fit the chain), ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_bft_height(assay_bft *bft, const assay_bft_chain *chain, const assay_commit *last_commit,
                                           int64_t start_ns);
@@ -188,8 +185,8 @@ ASSAY_MUST_USE assay_err assay_bft_start_now(assay_bft *bft);
  * Cost: one signature a vote, one and the hashes of the block a proposal; O(1) beside. */
 ASSAY_MUST_USE assay_err assay_bft_message(assay_bft *bft, assay_bytes message);
 /* assay_bft_messages - several that have arrived, as if one after the other, with a verdict for each (those of
- * assay_bft_message); but signatures of lone votes are verified together, which takes 20 instead of 35 us each from eight
- * votes on. ASSAY_F_MEMORY and other faults are those of the machine itself: verdicts are unspecified then. */
+ * assay_bft_message); but signatures of lone votes are verified together, which takes 20 instead of 35 us each from
+ * eight votes on. ASSAY_F_MEMORY and other faults are those of the machine itself: verdicts are unspecified then. */
 ASSAY_MUST_USE assay_err assay_bft_messages(assay_bft *bft, assay_err *verdicts, const assay_bytes *messages,
                                             uint32_t count);
 /* assay_bft_timeout - a scheduled moment has come. Stale ones are ignored. ASSAY_F_MEMORY. */

@@ -88,8 +88,8 @@ typedef enum block_state {
     BLOCK_INVALID
 } block_state;
 
-/* A block lies in its slot as the message that carries it: head, block, proposal, and room for the prevotes of a lock, so
- * that it is copied once and sent, resent and kept from there. */
+/* A block lies in its slot as the message that carries it: head, block, proposal, and room for the prevotes of a lock,
+ * so that it is copied once and sent, resent and kept from there. */
 typedef struct block_slot {
     block_state state;
     int64_t height;
@@ -175,7 +175,7 @@ struct assay_bft {
     bool own_waits; /* SIGN_PROPOSAL is out */
 
     int64_t behind;      /* a BEHIND effect for this height waits to be taken; 0: none */
-    int64_t behind_told; /* the highest that was told since this height began */
+    int64_t behind_told; /* the highest above this one that was told since it began */
 
     pending_effect effects[EFFECTS_MAX];
     uint32_t effects_first, effects_count;
@@ -230,8 +230,8 @@ void assay_bft_faults_release(assay_bft *bft, int64_t height, assay_time time);
 size_t assay_bft_slot_size(void);
 size_t assay_bft_scratch_size(void);
 block_slot *assay_bft_block_find(assay_bft *bft, int64_t height, const assay_block_id *id);
-/* assay_bft_block_put - copies an encoded block into a slot, decodes it and computes its id, which must be *wanted if that
- * is not NULL. An error leaves no block behind. */
+/* assay_bft_block_put - copies an encoded block into a slot, decodes it and computes its id, which must be *wanted if
+ * that is not NULL. An error leaves no block behind. */
 assay_err assay_bft_block_put(assay_bft *bft, block_slot **out, int64_t height, assay_bytes encoded,
                               const assay_block_id *wanted);
 /* assay_bft_block_seal - writes the proposal behind the block, so that the slot is a message. */
@@ -245,7 +245,8 @@ void assay_bft_block_ask(assay_bft *bft, block_slot *slot);
 /* assay_bft_progress - applies the paper's rules until none applies. */
 assay_err assay_bft_progress(assay_bft *bft);
 assay_err assay_bft_round_start(assay_bft *bft, int32_t round);
-/* assay_bft_ask_proposal - L19: asks for the signature of the proposal of this round; pol_round is -1 for a new block. */
+/* assay_bft_ask_proposal - L19: asks for the signature of the proposal of this round; pol_round is -1 for a new block.
+ * */
 void assay_bft_ask_proposal(assay_bft *bft, const assay_block_id *id, int32_t pol_round);
 /* assay_bft_count_above - bft->above anew, after the round changed. */
 void assay_bft_count_above(assay_bft *bft);

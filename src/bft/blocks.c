@@ -8,8 +8,8 @@
 
 /* What decoding a block takes from its slot: 100,000 transactions of 16 bytes, 64 pieces of evidence, a commit. */
 #define DECODED_MAX ((size_t)2 << 20)
-/* What it takes while it hashes: as many hashes of 32 bytes. */
-#define SCRATCH_SIZE ((size_t)4 << 20)
+/* What it takes while it hashes, as many hashes of 32 bytes, beside the decoded votes of a message. */
+#define SCRATCH_SIZE ((size_t)6 << 20)
 #define SLOT_ALIGN ((size_t)64)
 
 size_t assay_bft_slot_size(void) { return ASSAY_BFT_MESSAGE_LEN_MAX + DECODED_MAX + SLOT_ALIGN; }

@@ -125,7 +125,8 @@ static assay_err header_check(const assay_bft_chain *chain, const assay_header *
                    assay_base_hash_eq(h->consensus_hash, wanted.consensus_hash) &&
                    assay_base_hash_eq(h->app_hash, wanted.app_hash) &&
                    assay_base_hash_eq(h->last_results_hash, wanted.last_results_hash);
-    /* Who proposed it first is not known here: a value locked in an earlier round is proposed again by somebody else. */
+    /* Who proposed it first is not known here: a value locked in an earlier round is proposed again by somebody else.
+     * */
     return follows && assay_validators_find(&chain->validators, h->proposer) >= 0 ? ASSAY_OK : ASSAY_E_BLOCK;
 }
 
@@ -155,6 +156,17 @@ assay_err assay_bft_block_check(const assay_bft_chain *chain, const assay_block 
     return time_check(chain, block, scratch);
 }
 
+static assay_vote vote_of(const assay_commit *commit, uint32_t i) {
+    const assay_commit_sig *sig = &commit->sigs[i];
+    assay_vote vote = {.type = ASSAY_PRECOMMIT,
+                       .height = commit->height,
+                       .round = commit->round,
+                       .timestamp = sig->timestamp,
+                       .signature = sig->signature};
+    if (sig->flag == ASSAY_FLAG_COMMIT) vote.block_id = commit->block_id;
+    return vote;
+}
+
 /* assay_commit_check, except that a signature which was verified when its vote arrived is not verified again. */
 static assay_err commit_check_known(const assay_bft *bft, const assay_commit *commit) {
     const assay_bft_chain *chain = bft->chain;
@@ -169,16 +181,14 @@ static assay_err commit_check_known(const assay_bft *bft, const assay_commit *co
         if (sig->flag != ASSAY_FLAG_COMMIT && sig->flag != ASSAY_FLAG_NIL) return ASSAY_E_COMMIT;
         if (!assay_base_address_eq(sig->validator, set->validators[i].address)) return ASSAY_E_COMMIT;
         if (sig->flag == ASSAY_FLAG_COMMIT) power += set->validators[i].power;
-        if (assay_bft_precommit_known(bft, commit, i)) continue;
-        assay_vote vote = {.type = ASSAY_PRECOMMIT,
-                           .height = commit->height,
-                           .round = commit->round,
-                           .timestamp = sig->timestamp,
-                           .signature = sig->signature};
-        if (sig->flag == ASSAY_FLAG_COMMIT) vote.block_id = commit->block_id;
+    }
+    if (!assay_base_more_than(power, set->total_power, 2, 3)) return ASSAY_E_COMMIT;
+    for (uint32_t i = 0; i < set->count; i++) {
+        if (commit->sigs[i].flag == ASSAY_FLAG_ABSENT || assay_bft_precommit_known(bft, commit, i)) continue;
+        assay_vote vote = vote_of(commit, i);
         if (!assay_vote_verify(&vote, chain->chain_id, set->validators[i].public_key)) return ASSAY_E_SIGNATURE;
     }
-    return assay_base_more_than(power, set->total_power, 2, 3) ? ASSAY_OK : ASSAY_E_COMMIT;
+    return ASSAY_OK;
 }
 
 assay_err assay_bft_proposal_check(const assay_bft *bft, const assay_block *block, assay_arena scratch) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The machine's inputs and effects: what the caller sees of it. Every input changes the state, lets the rules of round.c
- * run, and leaves effects in a queue; pointers in an effect are made when it is taken, so that nothing moves under them. */
+ * The machine's inputs and effects: what the caller sees of it. Every input changes the state, lets the rules of
+ * round.c run, and leaves effects in a queue; pointers in an effect are made when it is taken, so that nothing moves
+ * under them. */
 #include "bft_internal.h"
 
 #include <string.h>
@@ -81,9 +82,11 @@ void assay_bft_emit(assay_bft *bft, const pending_effect *effect) {
 }
 
 void assay_bft_tell_behind(assay_bft *bft, int64_t height) {
-    if (height < bft->behind_told) return;
-    bft->behind_told = height;
-    bft->behind = height;
+    if (height > bft->height) {
+        if (height <= bft->behind_told) return;
+        bft->behind_told = height;
+    }
+    if (height > bft->behind) bft->behind = height;
 }
 
 static bool has_room(const assay_bft *bft) { return EFFECTS_MAX - bft->effects_count >= EFFECTS_SPARE; }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What validators send each other: spec/proto/bft.proto. One message carries a proposal with its block, or votes, or (when
- * it is a lock that was kept) both. */
+ * What validators send each other: spec/proto/bft.proto. One message carries a proposal with its block, or votes, or
+ * (when it is a lock that was kept) both. */
 #include "bft_internal.h"
 
 #include <string.h>

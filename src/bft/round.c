@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The algorithm: "The latest gossip on BFT consensus", arXiv 1807.04938, algorithm 1. Each rule stands in its own function,
- * named after what it does, with the paper's line numbers (L11 to L67). Beyond the paper, all of it allowed by its proofs:
+ * The algorithm: "The latest gossip on BFT consensus", arXiv 1807.04938, algorithm 1. Each rule stands in its own
+ * function, named after what it does, with the paper's line numbers (L11 to L67). Beyond the paper, all of it allowed
+ * by its proofs:
  *   - where nobody is left to wait for, or nil has 2/3, the round goes on without its timeout;
  *   - a block counts as proposed in a round if it has a polka there, whoever's message brought its bytes;
  *   - L55 takes more than a third of power at a round *or above it*;
- *   - when the signer refuses, the timeouts run as if votes had come, so that a round passes; and who is seen in a later
+ *   - when the signer refuses, the timeouts run as if votes had come, so that a round passes; and who is seen in a
+ *   later
  *     step or round counts as arrived where L34 and L47 wait for 2f+1 messages. */
 #include "bft_internal.h"
 
@@ -148,7 +150,8 @@ assay_err assay_bft_round_start(assay_bft *bft, int32_t round) {
 
 /* ---- L22 to L33: which block deserves a prevote ------------------------------------------------------------------ */
 
-/* L29: the proposer shows a value that had a polka in an earlier round. Waits until the prevotes of that round are here. */
+/* L29: the proposer shows a value that had a polka in an earlier round. Waits until the prevotes of that round are
+ * here. */
 static bool polka_shown(assay_bft *bft, const assay_proposal *proposal) {
     round_record *earlier = assay_bft_round_find(bft, bft->height, proposal->pol_round);
     if (earlier && assay_bft_polka_for(&earlier->sets[0], &proposal->block_id)) return true;
@@ -217,8 +220,8 @@ static bool try_precommit_nil(assay_bft *bft) {
     return true;
 }
 
-/* More than 2/3 of power have voted in this step of this round, or are beyond it. The paper asks for votes of the step alone;
- * but one that restarted never casts what its signer signed and lost, and others would wait for it for ever. */
+/* More than 2/3 of power have voted in this step of this round, or are beyond it. The paper asks for votes of the step
+ * alone; but one that restarted never casts what its signer signed and lost, and others would wait for it for ever. */
 static bool most_arrived(const assay_bft *bft, assay_vote_type type) {
     const assay_validator_set *set = &bft->chain->validators;
     const vote_set *prevotes = &bft->current->sets[0], *precommits = &bft->current->sets[1];
@@ -245,7 +248,8 @@ static void wait_for_prevotes(assay_bft *bft) {
 
 /* ---- L47 to L56: what the precommits say ------------------------------------------------------------------------- */
 
-/* L47; with 2/3 for nil, or every precommit here and no 2/3, no decision can come of this round: the next one begins. */
+/* L47; with 2/3 for nil, or every precommit here and no 2/3, no decision can come of this round: the next one begins.
+ * */
 static bool try_next_round(assay_bft *bft, assay_err *err) {
     round_record *now = bft->current;
     const vote_set *precommits = &now->sets[1];
@@ -274,7 +278,8 @@ static bool try_decide(assay_bft *bft) {
         }
         assay_bft_block_ask(bft, slot);
         if (slot->state != BLOCK_VALID) continue;
-        /* Not needed for this decision any more, but a validator that was there shall be seen in the next block's commit. */
+        /* Not needed for this decision any more, but a validator that was there shall be seen in the next block's
+         * commit. */
         if (r == bft->current && bft->step < ASSAY_STEP_PRECOMMIT) precommit(bft, &id);
         bft->decided = true;
         bft->decided_id = id;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who voted what. A vote is looked at in three steps: place it (which set, which validator), see whether it matters (known
- * already, or changing nothing), and only then verify and count it. A vote costs O(1) beside its signature: a set has as
- * many tallies as there are blocks that somebody voted for, as a rule one or two. */
+ * Who voted what. A vote is looked at in three steps: place it (which set, which validator), see whether it matters
+ * (known already, or changing nothing), and only then verify and count it. A vote costs O(1) beside its signature: a
+ * set has as many tallies as there are blocks that somebody voted for, as a rule one or two. */
 #include "bft_internal.h"
 
 #include <string.h>
@@ -77,7 +77,7 @@ void assay_bft_round_free(assay_bft *bft, round_record *record) {
 
 /* How badly a record is wanted; the least wanted gives up its place. 0 is never given up. */
 static int64_t dispensable(const assay_bft *bft, const round_record *r) {
-    int64_t behind = (int64_t)bft->round - r->round; /* of this height: old rounds first, the oldest of them before all */
+    int64_t behind = (int64_t)bft->round - r->round; /* of this height: old rounds first, the oldest before all */
     if (r->height < bft->height) {
         /* Not any polka: rounds that failed with one for nil may be more than there are places. */
         bool last_commit = r->height == bft->height - 1 && bft->chain &&
@@ -86,8 +86,12 @@ static int64_t dispensable(const assay_bft *bft, const round_record *r) {
     }
     if (r->height > bft->height) return 1 + r->round;
     if (r == bft->current || behind <= 0 || r->round == bft->locked_round || r->round == bft->valid_round) return 0;
+    if (bft->decided && r->round == bft->decided_round) return 0;
     const round_record *now = bft->current;
     if (now && now->proposed && now->proposal.pol_round == r->round) return 0;
+    /* Decided by others there, and the block is not here yet: before all others it stays. */
+    const vote_set *precommits = &r->sets[1];
+    if (precommits->polka != NO_TALLY && !assay_block_id_is_nil(&precommits->tallies[precommits->polka].id)) return 1;
     return (INT64_C(1) << 32) + behind;
 }
 
@@ -127,7 +131,8 @@ static uint32_t tally_find(const vote_set *set, const assay_block_id *id) {
     return NO_TALLY;
 }
 
-/* At most one tally comes with each validator's first verified vote, and with each of its SECONDS_PER_VOTER next ones. */
+/* At most one tally comes with each validator's first verified vote, and with each of its SECONDS_PER_VOTER next ones.
+ * */
 static uint32_t tally_get(vote_set *set, const assay_block_id *id) {
     uint32_t t = tally_find(set, id);
     if (t != NO_TALLY) return t;
@@ -179,8 +184,8 @@ static second_vote *second_new(assay_bft *bft) {
     return s;
 }
 
-/* Whether an equivocator's further vote is counted: its first few are, so that at most those take memory, and those for a
- * block that others support, so that it cannot hide a polka by naming other blocks first. */
+/* Whether an equivocator's further vote is counted: its first few are, so that at most those take memory, and those for
+ * a block that others support, so that it cannot hide a polka by naming other blocks first. */
 static bool second_counts(const place *at, uint32_t t) {
     if (at->set->ballots[at->idx].seconds_count < SECONDS_PER_VOTER) return true;
     return t != NO_TALLY && assay_base_more_than(at->set->tallies[t].power, at->validators->total_power, 1, 3);
@@ -269,7 +274,8 @@ static bool round_kept(const assay_bft *bft, int32_t round) {
     return asked_for || round == bft->locked_round || round == bft->valid_round;
 }
 
-/* A set that has what it is for: its further votes matter only if they prove a fault, or for the next block's commit. */
+/* A set that has what it is for: its further votes matter only if they prove a fault, or for the next block's commit.
+ * */
 static bool settled(const assay_bft *bft, const place *at, const assay_vote *vote) {
     if (vote->height < bft->height) return true;
     if (vote->height > bft->height) return false;
@@ -374,8 +380,8 @@ static assay_err count_vote(assay_bft *bft, place *at, const assay_vote *vote) {
     return ASSAY_OK;
 }
 
-/* A peer is further than the next height. Its validator set is not known here, but few change from one height to the next:
- * one known validator's word is enough to ask around, once a height. */
+/* A peer is further than the next height. Its validator set is not known here, but few change from one height to the
+ * next: one known validator's word is enough to ask around, once a height. */
 static assay_err far_vote(assay_bft *bft, const assay_vote *vote) {
     if (bft->behind_told > bft->height + 1) return ASSAY_OK;
     const assay_validator_set *set = &bft->chain->next_validators;

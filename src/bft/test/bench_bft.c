@@ -207,7 +207,8 @@ static void bench_votes(void) {
             for (uint32_t k = 0; k < NODES_MAX; k++) {
                 key = assay_crypto_ed25519_public(&nodes[k].secret);
                 if (memcmp(key.b, set->validators[i].public_key.b, 32) != 0) continue;
-                vote.signature = signature = assay_crypto_ed25519_sign(&nodes[k].secret, (assay_bytes){text, sign_bytes.len});
+                signature = assay_crypto_ed25519_sign(&nodes[k].secret, (assay_bytes){text, sign_bytes.len});
+                vote.signature = signature;
                 break;
             }
             assay_buf out = {messages[i], 0, sizeof messages[i]};
@@ -227,8 +228,8 @@ static void bench_votes(void) {
         t = (now() - start) * 1e9 / 200;
         if (t < alone) alone = t;
     }
-    printf("vote among 100: %.0f ns before the polka (signature alone: %.0f), %.0f after it, %.0f if known\n", fresh, alone,
-           settled, known);
+    printf("vote among 100: %.0f ns before the polka (signature alone: %.0f), %.0f after it, %.0f if known\n", fresh,
+           alone, settled, known);
 }
 
 int main(void) {
@@ -243,8 +244,8 @@ int main(void) {
             double rate = heights_a_second(networks[i].n, networks[i].heights);
             if (rate > best) best = rate;
         }
-        printf("%3u validators: %.0f heights/s, %.0f us of one core a height, %.0f us a validator\n", networks[i].n, best,
-               1e6 / best, 1e6 / best / networks[i].n);
+        printf("%3u validators: %.0f heights/s, %.0f us of one core a height, %.0f us a validator\n", networks[i].n,
+               best, 1e6 / best, 1e6 / best / networks[i].n);
     }
     bench_votes();
     return 0;

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fuzz_bft_message - hostile bytes as a peer's messages, timeouts and answers, to a validator in the middle of a height.
+ * fuzz_bft_message - hostile bytes as a peer's messages, timeouts and answers, to a validator in the middle of a
+ * height.
  *
  * The input is a sequence of pieces: a byte that says what it is, two bytes of length, then that many bytes.
- *   0 a message · 1 a timeout (round, step) · 2 a lock to recall · 3 a stored chain · 4 an encoded block as the one that
- *   was asked for · 5 a message with its votes signed anew by the validator that they name, so that what lies behind
- *   signatures is reached · 6 the next height
- *   always   only verdicts and F_MEMORY come back; nothing is read beyond the input; no vote contradicts an earlier one of
+ *   0 a message · 1 a timeout (round, step) · 2 a lock to recall · 3 a stored chain · 4 an encoded block as the one
+ *   that was asked for · 5 a message with its votes signed anew by the validator that they name, so that what lies
+ *   behind signatures is reached · 6 the next height
+ *   always   only verdicts and F_MEMORY come back; nothing is read beyond the input; no vote contradicts an earlier one
+ *   of
  *            the machine's own; a decision is signed by more than 2/3 */
 #include "bft/bft.h"
 

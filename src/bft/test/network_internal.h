@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A network of machines in one thread: virtual time, one seed, real keys. What node does with effects is done here in the
- * smallest way: a signer that remembers, a store of blocks, a hello now and then, blocks for who is behind. Faults: loss,
- * delay, duplicates, partitions, crashes with restart from what was stored, validators that vote and propose twice. */
+ * A network of machines in one thread: virtual time, one seed, real keys. What node does with effects is done here in
+ * the smallest way: a signer that remembers, a store of blocks, a hello now and then, blocks for who is behind. Faults:
+ * loss, delay, duplicates, partitions, crashes with restart from what was stored, validators that vote and propose
+ * twice. */
 #ifndef ASSAY_BFT_NETWORK_INTERNAL_H
 #define ASSAY_BFT_NETWORK_INTERNAL_H
 
@@ -33,7 +34,14 @@ static inline bool random_percent(uint64_t *state, uint32_t percent) { return ra
 
 /* ---- what travels ------------------------------------------------------------------------------------------------ */
 
-typedef enum parcel_kind { PARCEL_BFT = 1, PARCEL_HELLO, PARCEL_WANT, PARCEL_BLOCK, PARCEL_TIMER, PARCEL_TICK, PARCEL_WEATHER } parcel_kind;
+typedef enum parcel_kind {
+    PARCEL_BFT = 1, /* a message of the machines */
+    PARCEL_HELLO,   /* where a node stands: answered with a block, with what is known of this height, or with a hello */
+    PARCEL_BLOCK,   /* a decided block with its commit */
+    PARCEL_TIMER,
+    PARCEL_TICK,   /* a node looks whether it stands still */
+    PARCEL_WEATHER /* of the network itself: partitions and restarts go on when nothing else happens */
+} parcel_kind;
 
 typedef struct parcel {
     int64_t at;
@@ -149,7 +157,8 @@ static inline void expect(network *net, bool claim, const char *what) {
     if (!claim) fail_msg("seed %llu: %s", (unsigned long long)net->plan.seed, what);
 }
 static inline void expect_ok(network *net, assay_err err, const char *what) {
-    if (err != ASSAY_OK) fail_msg("seed %llu: %s: %s", (unsigned long long)net->plan.seed, what, assay_base_err_code(err));
+    if (err == ASSAY_OK) return;
+    fail_msg("seed %llu: %s: %s", (unsigned long long)net->plan.seed, what, assay_base_err_code(err));
 }
 
 static inline uint8_t *bytes_dup(assay_bytes bytes) {
@@ -222,7 +231,8 @@ static inline void app_finalize(node *n, assay_engine_finalized *out, assay_aren
     pieces[0] = assay_base_hash_bytes(&n->chain->app_hash);
     for (uint32_t i = 0; i < block->txs_count; i++) {
         pieces[i + 1] = block->txs[i];
-        out->results[i] = (assay_tx_result){.code = (uint32_t)(block->txs[i].len % 3), .gas_used = (int64_t)block->txs[i].len};
+        size_t len = block->txs[i].len;
+        out->results[i] = (assay_tx_result){.code = (uint32_t)(len % 3), .gas_used = (int64_t)len};
     }
     out->results_count = block->txs_count;
     out->updates_count = n->net->plan.updates ? n->net->plan.updates(block->header.height, out->updates) : 0;
@@ -283,6 +293,11 @@ static inline void node_begin(node *n) {
     expect_ok(n->net, assay_bft_height(n->bft, n->chain, &commit, idle_of(n)), "height");
 }
 
+static inline void node_tick_later(node *n) {
+    int64_t at = n->net->now + 300 * MILLISECOND;
+    heap_push(n->net, (parcel){.at = at, .kind = PARCEL_TICK, .to = n->idx, .life = n->life});
+}
+
 static inline void node_open(node *n) {
     network *net = n->net;
     assay_arena keep = assay_base_arena(n->keep_memory, KEEP_SIZE);
@@ -301,7 +316,7 @@ static inline void node_open(node *n) {
     n->life++;
     memset(n->sightings, 0, sizeof n->sightings);
     n->stuck_height = -1;
-    heap_push(net, (parcel){.at = net->now + 300 * MILLISECOND, .kind = PARCEL_TICK, .to = n->idx, .life = n->life});
+    node_tick_later(n);
 }
 
 static inline void chain_store(node *n) {
@@ -444,12 +459,10 @@ static inline void propose_twice(node *n, const assay_bft_effect *e, assay_bytes
     network *net = n->net;
     assay_proposal p = e->proposal;
     assay_block block;
-    assay_arena decoded = scratch;
     expect_ok(net, assay_block_parts(&p.block_id.parts_total, &p.block_id.parts_hash, other, scratch), "parts");
     void *middle = ASSAY_NEW(&scratch, uint8_t, 1 << 20);
     assert_non_null(middle);
     expect_ok(net, assay_block_decode(&block, &scratch, other, assay_base_arena(middle, 1 << 20)), "decode");
-    (void)decoded;
     p.block_id.hash = assay_header_hash(&block.header);
     p.timestamp = clock_of(net, n);
     proposal_sign(n, &p);
@@ -578,13 +591,14 @@ static inline bool node_carry_out(node *n, const assay_bft_effect *e) {
     case ASSAY_BFT_SIGN_VOTE: return sign_vote(n, e);
     case ASSAY_BFT_SIGN_PROPOSAL: {
         assay_bft_effect copy = *e;
-        assay_commit commit = {0};
-        int64_t height = n->chain->height;
-        bool twice = n->fault == FAULT_EQUIVOCATES && random_percent(&net->random, 40);
-        if (twice && height > 0)
-            expect_ok(net, assay_commit_decode(&commit, &scratch, (assay_bytes){n->blocks[height].commit,
-                                                                                n->blocks[height].commit_len}), "commit");
-        if (twice) propose_twice(n, &copy, block_new(n, &commit, 1, &scratch), scratch);
+        if (n->fault == FAULT_EQUIVOCATES && random_percent(&net->random, 40)) {
+            assay_commit commit = {0};
+            const stored_block *last = &n->blocks[n->chain->height];
+            if (last->commit)
+                expect_ok(net, assay_commit_decode(&commit, &scratch, (assay_bytes){last->commit, last->commit_len}),
+                          "commit");
+            propose_twice(n, &copy, block_new(n, &commit, 1, &scratch), scratch);
+        }
         sign_proposal(n, &copy);
         return true;
     }
@@ -719,7 +733,7 @@ static inline void node_deliver(node *n, const parcel *p) {
     } else {
         if (n->stuck_height == n->chain->height) broadcast(n, PARCEL_HELLO, n->chain->height, (assay_bytes){0});
         n->stuck_height = n->chain->height;
-        heap_push(net, (parcel){.at = net->now + 300 * MILLISECOND, .kind = PARCEL_TICK, .to = n->idx, .life = n->life});
+        node_tick_later(n);
     }
     node_drain(n);
 }

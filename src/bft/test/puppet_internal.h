@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One machine under test among validators that the test plays by hand: it says their votes and proposals, and reads what
- * the machine does about them. Validators are named by their place in the set, which is by address: all have power 10. */
+ * One machine under test among validators that the test plays by hand: it says their votes and proposals, and reads
+ * what the machine does about them. Validators are named by their place in the set, which is by address: all have power
+ * 10. */
 #ifndef ASSAY_BFT_PUPPET_INTERNAL_H
 #define ASSAY_BFT_PUPPET_INTERNAL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state between blocks, against whole chains that CometBFT's own block executor accepted (spec/vectors/comet/chain.json:
- * sets change, rounds fail), and every field of a header that can be wrong. */
+ * The state between blocks, against whole chains that CometBFT's own block executor accepted
+ * (spec/vectors/comet/chain.json: sets change, rounds fail), and every field of a header that can be wrong. */
 #include "bft/bft.h"
 
 #include <jansson.h>
@@ -173,9 +173,9 @@ static void test_comet_chains(void **state) {
         uint32_t count;
         assay_engine_power *genesis = powers(member(row, "genesis_validators"), &count, &keep);
         assay_bft_chain chain;
+        assay_time time = {number(row, "genesis_seconds"), (int32_t)number(row, "genesis_nanos")};
         must(assay_bft_chain_genesis(&chain, &keep, assay_base_bytes_str(json_string_value(member(row, "chain_id"))),
-                                     (assay_time){number(row, "genesis_seconds"), (int32_t)number(row, "genesis_nanos")},
-                                     (uint64_t)number(row, "app_version"), genesis, count, (assay_hash){0}),
+                                     time, (uint64_t)number(row, "app_version"), genesis, count, (assay_hash){0}),
              "genesis", 0);
         /* These chains have CometBFT's default parameters; ours differ in the size of a block. */
         chain.consensus_hash = assay_consensus_hash(22020096, -1);
@@ -378,7 +378,8 @@ static void test_genesis_errors(void **state) {
     assert_int_equal(GENESIS(ASSAY_STR("a"), 1), ASSAY_OK);
     for (size_t size = 0; size < 600; size += 16) {
         assay_arena small = assay_base_arena(scratch_memory, size);
-        assay_err err = assay_bft_chain_genesis(&out, &small, ASSAY_STR("a"), (assay_time){0}, 1, list, 1, (assay_hash){0});
+        assay_err err =
+            assay_bft_chain_genesis(&out, &small, ASSAY_STR("a"), (assay_time){0}, 1, list, 1, (assay_hash){0});
         assert_true(err == ASSAY_F_MEMORY || (err == ASSAY_OK && size > 200));
     }
 }
@@ -393,19 +394,18 @@ static void test_updates_that_cannot_be(void **state) {
     assay_bft_chain next;
     assay_engine_power updates[5];
     assay_engine_finalized result = {.updates = updates};
+#define NEXT() assay_bft_chain_next(&next, &keep, &w.chain, &block, &id, &result, scratch_arena())
     for (uint32_t i = 0; i < 4; i++) updates[i] = (assay_engine_power){w.powers[i].public_key, 0};
     result.updates_count = 4; /* nobody left */
-    assert_int_equal(assay_bft_chain_next(&next, &keep, &w.chain, &block, &id, &result, scratch_arena()), ASSAY_E_RANGE);
+    assert_int_equal(NEXT(), ASSAY_E_RANGE);
     updates[1] = updates[0];
     result.updates_count = 2;
-    assert_int_equal(assay_bft_chain_next(&next, &keep, &w.chain, &block, &id, &result, scratch_arena()),
-                     ASSAY_E_DUPLICATE);
+    assert_int_equal(NEXT(), ASSAY_E_DUPLICATE);
     updates[0].public_key.b[0] ^= 1;
     result.updates_count = 1;
-    assert_int_equal(assay_bft_chain_next(&next, &keep, &w.chain, &block, &id, &result, scratch_arena()),
-                     ASSAY_E_NOT_FOUND);
+    assert_int_equal(NEXT(), ASSAY_E_NOT_FOUND);
     updates[0] = (assay_engine_power){w.powers[0].public_key, 0};
-    must(assay_bft_chain_next(&next, &keep, &w.chain, &block, &id, &result, scratch_arena()), "next", 1);
+    must(NEXT(), "next", 1);
     /* In force two heights later. */
     assert_int_equal(next.last_validators.count, 4);
     assert_int_equal(next.validators.count, 4);

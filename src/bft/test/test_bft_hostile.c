@@ -5,8 +5,8 @@
 
 static puppet p;
 
-/* A height may take more rounds than there are records. All of them fail with a nil polka, one of them decides; the next
- * height must find room all the same. */
+/* A height may take more rounds than there are records. All of them fail with a nil polka, one of them decides; the
+ * next height must find room all the same. */
 static void test_a_height_of_many_rounds_leaves_room_for_the_next(void **state) {
     (void)state;
     enum { ROUNDS = 40 };
@@ -33,8 +33,9 @@ static void test_a_height_of_many_rounds_leaves_room_for_the_next(void **state) 
     }
 }
 
-/* A block that was made here and never proposed here (after a restart the signer refuses to) gets a polka: what an earlier
- * life proposed was the same block. The lock can be kept only with its proposal, so there is no precommit before that. */
+/* A block that was made here and never proposed here (after a restart the signer refuses to) gets a polka: what an
+ * earlier life proposed was the same block. The lock can be kept only with its proposal, so there is no precommit
+ * before that. */
 static void test_no_precommit_without_a_lock_to_keep(void **state) {
     (void)state;
     puppet_open(&p, 4, 1, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A chain of 50 blocks from genesis to its end: four validators, of which one leaves, one comes and powers change on the
- * way, while messages are lost. Everything is then checked again from what was stored, as somebody would who trusts the
- * genesis alone. With ASSAY_BFT_DUMP=DIR the light blocks are left there as H.bin, for CometBFT's light client
+ * A chain of 50 blocks from genesis to its end: four validators, of which one leaves, one comes and powers change on
+ * the way, while messages are lost. Everything is then checked again from what was stored, as somebody would who trusts
+ * the genesis alone. With ASSAY_BFT_DUMP=DIR the light blocks are left there as H.bin, for CometBFT's light client
  * (test/peers/lightcheck reads them over HTTP). */
 #include "network_internal.h"
 

@@ -42,7 +42,8 @@ static totals run_seeds(const char *name, network_plan plan, uint64_t count) {
                   "(%llu in blocks), highest round %d\n",
                   name, (unsigned long long)first, (unsigned long long)(first + count - 1),
                   (unsigned long long)sum.delivered, (unsigned long long)sum.dropped, (unsigned long long)sum.crashes,
-                  (unsigned long long)sum.restarts_locked, (unsigned long long)sum.evidence, (unsigned long long)sum.included, sum.highest_round);
+                  (unsigned long long)sum.restarts_locked, (unsigned long long)sum.evidence,
+                  (unsigned long long)sum.included, sum.highest_round);
     return sum;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Votes: double ones and the evidence that comes of them, late and early ones, forged ones, floods; and what the machine
- * holds, sends again and refuses. */
+ * Votes: double ones and the evidence that comes of them, late and early ones, forged ones, floods; and what the
+ * machine holds, sends again and refuses. */
 #include "puppet_internal.h"
 
 static puppet p;
@@ -129,7 +129,8 @@ static void test_a_liar_counts_once(void **state) {
 static void test_evidence_is_bounded(void **state) {
     (void)state;
     puppet_open(&p, 16, 3, 0);
-    /* All but the machine itself vote twice in every round that it keeps; nothing breaks and each is told at most 16 times. */
+    /* All but the machine itself vote twice in every round that it keeps; nothing breaks and each is told at most 16
+     * times. */
     for (int32_t round = 0; round < 30; round++) {
         for (uint32_t i = 0; i < 16; i++) {
             if (i == p.self) continue;
@@ -348,14 +349,14 @@ static void test_faulty_senders(void **state) {
 
     made_block a = puppet_block(&p, 1, NULL), b = puppet_block(&p, 2, NULL);
     uint32_t proposer = puppet_proposer(&p, 0);
-    assay_proposal proposal = puppet_proposal(&p, 1, 0, -1, &a.id, other(proposer + 1) == proposer ? 0 : other(proposer + 1));
+    assay_proposal proposal = puppet_proposal(&p, 1, 0, -1, &a.id, puppet_proposer(&p, 1));
     assert_int_equal(puppet_send_proposal(&p, &proposal, a.encoded), ASSAY_E_SIGNATURE); /* not its turn */
     proposal = puppet_proposal(&p, 1, 0, -1, &a.id, proposer);
     assert_int_equal(puppet_send_proposal(&p, &proposal, b.encoded), ASSAY_E_BLOCK); /* other bytes than its id says */
     assay_block_id wrong = a.id;
     wrong.hash.b[0] ^= 1;
     proposal = puppet_proposal(&p, 1, 0, -1, &wrong, proposer);
-    assert_int_equal(puppet_send_proposal(&p, &proposal, a.encoded), ASSAY_E_BLOCK); /* right parts, wrong header hash */
+    assert_int_equal(puppet_send_proposal(&p, &proposal, a.encoded), ASSAY_E_BLOCK); /* the parts', not the header's */
     uint8_t garbage[100] = {0xff};
     assay_block_id of_garbage = {{{1}}, 0, {{0}}};
     must(assay_block_parts(&of_garbage.parts_total, &of_garbage.parts_hash, (assay_bytes){garbage, 100}, p.scratch));
@@ -530,6 +531,93 @@ static void test_resend_shows_the_polka_of_a_lock(void **state) {
     assert_true(p.sends >= 2); /* the round before, and the one of the lock */
 }
 
+/* A polka that rests on what an equivocator said second: who hears of it must see that vote too. */
+static void test_resend_shows_the_second_vote_that_counts(void **state) {
+    (void)state;
+    static uint8_t messages[8][8192];
+    size_t lens[8], count = 0;
+    puppet_open(&p, 4, -1, 0);
+    made_block a = puppet_block(&p, 1, NULL);
+    assay_block_id x = invented(1);
+    puppet_proposes(&p, 0, -1, &a);
+    puppet_says(&p, 0, ASSAY_PREVOTE, 0, &x);
+    puppet_says(&p, 0, ASSAY_PREVOTE, 0, &a.id);
+    puppet_says(&p, 1, ASSAY_PREVOTE, 0, &a.id);
+    puppet_says(&p, 2, ASSAY_PREVOTE, 0, &a.id);
+    must(assay_bft_resend(p.bft));
+    assay_bft_effect e;
+    while (assay_bft_effect_next(p.bft, &e)) {
+        assert_true(e.kind == ASSAY_BFT_SEND && count < 8 && e.bytes.len <= sizeof messages[0]);
+        memcpy(messages[count], e.bytes.ptr, e.bytes.len);
+        lens[count++] = e.bytes.len;
+    }
+    int32_t round = 0;
+    while (puppet_proposer(&p, round) != 3) round++;
+    puppet_open(&p, 4, round, 0);
+    puppet_says(&p, 0, ASSAY_PREVOTE, 0, &x); /* all that this one has heard of the liar */
+    puppet_time(&p, 0, ASSAY_STEP_PROPOSE);
+    for (size_t i = 0; i < count; i++) must(assay_bft_message(p.bft, (assay_bytes){messages[i], lens[i]}));
+    puppet_drain(&p);
+    assert_true(assay_bft_look(p.bft).locked);
+}
+
+/* ---- the check of a proposed block ------------------------------------------------------------------------------- */
+
+/* The quick check trusts what this machine verified, and nothing else: it says what the full one says. */
+static void check_commit(const assay_commit *commit, assay_err wanted) {
+    made_block b = puppet_block(&p, 9, commit);
+    assert_int_equal(assay_bft_block_check(&p.chain, &b.block, p.scratch), wanted);
+    assert_int_equal(assay_bft_proposal_check(p.bft, &b.block, p.scratch), wanted);
+}
+
+static void test_proposal_check_trusts_only_what_was_verified(void **state) {
+    (void)state;
+    uint32_t missing = 1;
+    made_block a = decide_without(missing, 2, 50);
+    if (p.commit.sigs[missing].flag != ASSAY_FLAG_ABSENT) missing = (missing + 1) % 4;
+    assay_commit_sig sigs[4];
+    assay_commit commit = p.commit;
+    commit.sigs = sigs;
+    memcpy(sigs, p.commit.sigs, sizeof sigs);
+    check_commit(&commit, ASSAY_OK);
+    assay_vote unseen = puppet_vote(&p, missing, ASSAY_PRECOMMIT, 1, 0, &a.id);
+    sigs[missing] = (assay_commit_sig){ASSAY_FLAG_COMMIT, unseen.validator, unseen.timestamp, unseen.signature};
+    check_commit(&commit, ASSAY_OK);
+    sigs[missing].signature.b[5] ^= 1; /* forged, and of somebody who was not heard */
+    check_commit(&commit, ASSAY_E_SIGNATURE);
+    sigs[missing] = (assay_commit_sig){.flag = ASSAY_FLAG_ABSENT};
+    for (uint32_t i = 0; i < 4; i++) {
+        if (i == missing) continue;
+        const assay_commit_sig good = sigs[i];
+        sigs[i].signature.b[5] ^= 1;
+        check_commit(&commit, ASSAY_E_SIGNATURE);
+        sigs[i] = good;
+        sigs[i].timestamp.nanos++;
+        check_commit(&commit, ASSAY_E_SIGNATURE);
+        sigs[i] = good;
+        sigs[i].flag = ASSAY_FLAG_NIL; /* the same signature, for another word */
+        check_commit(&commit, ASSAY_E_COMMIT); /* two of four are left */
+        sigs[i] = (assay_commit_sig){.flag = ASSAY_FLAG_ABSENT};
+        check_commit(&commit, ASSAY_E_COMMIT);
+        sigs[i] = good;
+        sigs[i].validator = p.chain.last_validators.validators[missing].address;
+        check_commit(&commit, ASSAY_E_COMMIT);
+        sigs[i] = good;
+    }
+    sigs[missing] = (assay_commit_sig){ASSAY_FLAG_COMMIT, unseen.validator, unseen.timestamp, unseen.signature};
+    uint32_t other_one = other(missing + 1 == 4 ? 0 : missing + 1);
+    sigs[other_one].flag = ASSAY_FLAG_NIL; /* three of four for the block, one known signature for nil: it was not */
+    check_commit(&commit, ASSAY_E_SIGNATURE);
+    sigs[other_one].flag = ASSAY_FLAG_COMMIT;
+    commit.round++;
+    check_commit(&commit, ASSAY_E_SIGNATURE);
+    commit.round--;
+    commit.height++;
+    check_commit(&commit, ASSAY_E_COMMIT);
+}
+
+/* ---- several at once --------------------------------------------------------------------------------------------- */
+
 /* Several messages at once: a verdict for each, and the same outcome as one by one. */
 static void test_messages_together(void **state) {
     (void)state;
@@ -586,8 +674,8 @@ static void test_vote_time_is_after_the_block(void **state) {
     if (proposer == p.self) return;
     made_block b = puppet_block(&p, 2, &p.commit);
     puppet_proposes(&p, 0, -1, &b);
-    assert_int_equal(assay_base_time_cmp(assay_bft_vote_time(p.bft), assay_base_time_add_ns(b.block.header.time, 1000000)),
-                     0);
+    bound = assay_base_time_add_ns(b.block.header.time, 1000000);
+    assert_int_equal(assay_base_time_cmp(assay_bft_vote_time(p.bft), bound), 0);
 }
 
 static void test_open_and_height_arguments(void **state) {
@@ -598,7 +686,8 @@ static void test_open_and_height_arguments(void **state) {
     assay_bft *bft;
     size_t least = assay_bft_height_footprint(4, 3);
 #define OPEN(keep_size, height_size, n, config)                                                                        \
-    assay_bft_open(&bft, &(assay_arena){keep, keep + (keep_size)}, assay_base_arena(height, (height_size)), (n), (config))
+    assay_bft_open(&bft, &(assay_arena){keep, keep + (keep_size)}, assay_base_arena(height, (height_size)), (n),       \
+                   (config))
     assert_true(least < sizeof height);
     assert_int_equal(OPEN(sizeof keep, least, 4, &good), ASSAY_OK);
     assert_int_equal(OPEN(assay_bft_footprint(4), least, 4, &good), ASSAY_OK);
@@ -687,6 +776,8 @@ int main(void) {
         cmocka_unit_test(test_effects_must_be_taken),
         cmocka_unit_test(test_resend_brings_a_peer_up),
         cmocka_unit_test(test_resend_shows_the_polka_of_a_lock),
+        cmocka_unit_test(test_resend_shows_the_second_vote_that_counts),
+        cmocka_unit_test(test_proposal_check_trusts_only_what_was_verified),
         cmocka_unit_test(test_messages_together),
         cmocka_unit_test(test_vote_time_is_after_the_block),
         cmocka_unit_test(test_open_and_height_arguments),

@@ -218,8 +218,9 @@ bool assay_bft_vote_of(const assay_bft *bft, const round_record *record, uint32_
 void assay_bft_commit_build(assay_bft *bft, const round_record *record, const assay_block_id *id);
 /* assay_bft_late_verify - verifies what came late into a record's precommits, so that the commit has it too. */
 void assay_bft_late_verify(assay_bft *bft, round_record *record);
-/* assay_bft_precommit_known - true if this very precommit was verified here. */
-bool assay_bft_precommit_known(const assay_bft *bft, const assay_commit *commit, uint32_t i);
+/* assay_bft_commit_signed - true if all signatures of a commit of the last height are right; those that were verified here
+ * when their votes came are not verified again. Flags and addresses are those of the set. */
+bool assay_bft_commit_signed(const assay_bft *bft, const assay_commit *commit);
 /* assay_bft_commit_load - a record out of a commit that was checked before (the chain's last). */
 assay_err assay_bft_commit_load(assay_bft *bft, const assay_commit *commit);
 /* assay_bft_faults_release - evidence of this height may be taken now, with this time. */

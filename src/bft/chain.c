@@ -156,17 +156,6 @@ assay_err assay_bft_block_check(const assay_bft_chain *chain, const assay_block 
     return time_check(chain, block, scratch);
 }
 
-static assay_vote vote_of(const assay_commit *commit, uint32_t i) {
-    const assay_commit_sig *sig = &commit->sigs[i];
-    assay_vote vote = {.type = ASSAY_PRECOMMIT,
-                       .height = commit->height,
-                       .round = commit->round,
-                       .timestamp = sig->timestamp,
-                       .signature = sig->signature};
-    if (sig->flag == ASSAY_FLAG_COMMIT) vote.block_id = commit->block_id;
-    return vote;
-}
-
 /* assay_commit_check, except that a signature which was verified when its vote arrived is not verified again. */
 static assay_err commit_check_known(const assay_bft *bft, const assay_commit *commit) {
     const assay_bft_chain *chain = bft->chain;
@@ -183,12 +172,7 @@ static assay_err commit_check_known(const assay_bft *bft, const assay_commit *co
         if (sig->flag == ASSAY_FLAG_COMMIT) power += set->validators[i].power;
     }
     if (!assay_base_more_than(power, set->total_power, 2, 3)) return ASSAY_E_COMMIT;
-    for (uint32_t i = 0; i < set->count; i++) {
-        if (commit->sigs[i].flag == ASSAY_FLAG_ABSENT || assay_bft_precommit_known(bft, commit, i)) continue;
-        assay_vote vote = vote_of(commit, i);
-        if (!assay_vote_verify(&vote, chain->chain_id, set->validators[i].public_key)) return ASSAY_E_SIGNATURE;
-    }
-    return ASSAY_OK;
+    return assay_bft_commit_signed(bft, commit) ? ASSAY_OK : ASSAY_E_SIGNATURE;
 }
 
 assay_err assay_bft_proposal_check(const assay_bft *bft, const assay_block *block, assay_arena scratch) {

@@ -279,8 +279,7 @@ static bool round_kept(const assay_bft *bft, int32_t round) {
 static bool settled(const assay_bft *bft, const place *at, const assay_vote *vote) {
     if (vote->height < bft->height) return true;
     if (vote->height > bft->height) return false;
-    if (bft->decided) return true;
-    return vote->type == ASSAY_PREVOTE && vote->round <= bft->round && assay_bft_polka_for(at->set, &vote->block_id);
+    return bft->decided || (vote->round <= bft->round && assay_bft_polka_for(at->set, &vote->block_id));
 }
 
 /* Finds where the vote belongs and whether it matters. Nothing changes yet. */
@@ -415,6 +414,8 @@ typedef struct batch {
     assay_crypto_batch_item items[BATCH_MAX];
     uint8_t messages[BATCH_MAX][200];
     uint32_t votes[BATCH_MAX]; /* which */
+    const vote_set *sets[BATCH_MAX];
+    uint64_t powers[BATCH_MAX];
     uint32_t count;
 } batch;
 
@@ -451,6 +452,21 @@ static void batch_take(assay_bft *bft, assay_err *verdicts, const assay_vote *vo
     b->count = 0;
 }
 
+/* Whether the votes of a batch, if right, complete a polka with the last of them: then those that follow need not be
+ * verified any more. */
+static bool completes(batch *b, const assay_vote *votes, const place *at) {
+    uint32_t last = b->count - 1;
+    b->sets[last] = at->set;
+    b->powers[last] = at->validator->power;
+    if (!at->set) return false;
+    const assay_block_id *id = &votes[b->votes[last]].block_id;
+    uint32_t t = tally_find(at->set, id);
+    uint64_t power = t == NO_TALLY ? 0 : at->set->tallies[t].power;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->sets[i] == at->set && assay_block_id_eq(&votes[b->votes[i]].block_id, id)) power += b->powers[i];
+    return assay_base_more_than(power, at->validators->total_power, 2, 3);
+}
+
 void assay_bft_votes_take(assay_bft *bft, assay_err *verdicts, const assay_vote *votes, uint32_t count) {
     batch b;
     b.count = 0;
@@ -463,7 +479,7 @@ void assay_bft_votes_take(assay_bft *bft, assay_err *verdicts, const assay_vote 
         if (what == VERDICT_LAZY) verdicts[i] = assay_bft_vote_take(bft, &votes[i], false);
         if (what != VERDICT_VERIFY) continue;
         batch_add(&b, bft->config.chain_id, &votes[i], at.validator->public_key, i);
-        if (b.count == BATCH_MAX) batch_take(bft, verdicts, votes, &b);
+        if (completes(&b, votes, &at) || b.count == BATCH_MAX) batch_take(bft, verdicts, votes, &b);
     }
     batch_take(bft, verdicts, votes, &b);
 }
@@ -494,26 +510,42 @@ void assay_bft_commit_build(assay_bft *bft, const round_record *record, const as
     }
 }
 
+/* Many have come late as a rule, and all are right: together they are verified sooner. */
+static bool late_valid(assay_bft *bft, const round_record *record) {
+    const assay_validator_set *validators = assay_bft_set_of(bft, record->height);
+    const vote_set *set = &record->sets[1];
+    batch b;
+    b.count = 0;
+    bool valid = true;
+    for (uint32_t i = 0; i < validators->count && valid; i++) {
+        const ballot *late = &set->ballots[i];
+        if (late->tally == NO_TALLY || late->verified) continue;
+        assay_vote vote;
+        assay_bft_vote_of(bft, record, ASSAY_PRECOMMIT, i, late->tally, &vote);
+        batch_add(&b, bft->config.chain_id, &vote, validators->validators[i].public_key, i);
+        if (b.count < BATCH_MAX) continue;
+        valid = batch_valid(&b);
+        b.count = 0;
+    }
+    return valid && (b.count == 0 || batch_valid(&b));
+}
+
 void assay_bft_late_verify(assay_bft *bft, round_record *record) {
     const assay_validator_set *validators = assay_bft_set_of(bft, record->height);
     vote_set *set = &record->sets[1];
+    bool all_valid = late_valid(bft, record);
     for (uint32_t i = 0; i < validators->count; i++) {
         ballot *b = &set->ballots[i];
         if (b->tally == NO_TALLY || b->verified) continue;
         place at = {record, set, validators, &validators->validators[i], i};
         assay_vote like = {.type = ASSAY_PRECOMMIT, .height = record->height, .round = record->round};
-        if (ballot_valid(bft, &at, &like)) ballot_confirm(&at);
+        if (all_valid || ballot_valid(bft, &at, &like)) ballot_confirm(&at);
         else b->tally = NO_TALLY;
     }
 }
 
-bool assay_bft_precommit_known(const assay_bft *bft, const assay_commit *commit, uint32_t i) {
-    const round_record *record = NULL;
-    for (size_t k = 0; k < ROUNDS_MAX && !record; k++) {
-        const round_record *r = &bft->rounds[k];
-        if (r->used && r->height == commit->height && r->round == commit->round) record = r;
-    }
-    if (!record) return false;
+/* True if this very precommit was verified here. */
+static bool is_known(const round_record *record, const assay_commit *commit, uint32_t i) {
     const assay_commit_sig *sig = &commit->sigs[i];
     const ballot *b = &record->sets[1].ballots[i];
     if (b->tally == NO_TALLY || !b->verified) return false;
@@ -523,6 +555,39 @@ bool assay_bft_precommit_known(const assay_bft *bft, const assay_commit *commit,
            memcmp(b->signature.b, sig->signature.b, sizeof sig->signature.b) == 0;
 }
 
+static assay_vote vote_of_commit(const assay_commit *commit, uint32_t i) {
+    const assay_commit_sig *sig = &commit->sigs[i];
+    assay_vote vote = {.type = ASSAY_PRECOMMIT,
+                       .height = commit->height,
+                       .round = commit->round,
+                       .timestamp = sig->timestamp,
+                       .validator = sig->validator,
+                       .validator_index = (int32_t)i,
+                       .signature = sig->signature};
+    if (sig->flag == ASSAY_FLAG_COMMIT) vote.block_id = commit->block_id;
+    return vote;
+}
+
+bool assay_bft_commit_signed(const assay_bft *bft, const assay_commit *commit) {
+    const assay_validator_set *validators = &bft->chain->last_validators;
+    const round_record *record = NULL;
+    for (size_t k = 0; k < ROUNDS_MAX && !record; k++) {
+        const round_record *r = &bft->rounds[k];
+        if (r->used && r->height == commit->height && r->round == commit->round) record = r;
+    }
+    batch b;
+    b.count = 0;
+    for (uint32_t i = 0; i < validators->count; i++) {
+        if (commit->sigs[i].flag == ASSAY_FLAG_ABSENT || (record && is_known(record, commit, i))) continue;
+        assay_vote vote = vote_of_commit(commit, i);
+        batch_add(&b, bft->config.chain_id, &vote, validators->validators[i].public_key, i);
+        if (b.count < BATCH_MAX) continue;
+        if (!batch_valid(&b)) return false; /* ZIP 215: a batch says what each signature alone would */
+        b.count = 0;
+    }
+    return b.count == 0 || batch_valid(&b);
+}
+
 /* The precommits of a checked commit join those that came as votes, as if they had come last. */
 static void commit_join(assay_bft *bft, round_record *record, const assay_commit *commit) {
     const assay_validator_set *validators = &bft->chain->last_validators;
@@ -530,14 +595,7 @@ static void commit_join(assay_bft *bft, round_record *record, const assay_commit
         const assay_commit_sig *sig = &commit->sigs[i];
         if (sig->flag == ASSAY_FLAG_ABSENT) continue;
         place at = {record, &record->sets[1], validators, &validators->validators[i], i};
-        assay_vote vote = {.type = ASSAY_PRECOMMIT,
-                           .height = commit->height,
-                           .round = commit->round,
-                           .timestamp = sig->timestamp,
-                           .validator = sig->validator,
-                           .validator_index = (int32_t)i,
-                           .signature = sig->signature};
-        if (sig->flag == ASSAY_FLAG_COMMIT) vote.block_id = commit->block_id;
+        assay_vote vote = vote_of_commit(commit, i);
         assay_err err = count_vote(bft, &at, &vote);
         ASSAY_ASSERT(err == ASSAY_OK); /* the record is there */
     }

@@ -303,6 +303,44 @@ static void test_early_messages_are_kept_for_the_next_height(void **state) {
     }
 }
 
+/* Peers were already in round 1 of the next height. */
+static void test_early_votes_pull_up_as_well(void **state) {
+    (void)state;
+    puppet_open(&p, 4, 2, 0);
+    made_block a = puppet_block(&p, 1, NULL);
+    for (uint32_t i = 0, said = 0; i < 4 && said < 2; i++) {
+        if (i == p.self) continue;
+        assay_vote v = puppet_vote(&p, i, ASSAY_PREVOTE, 2, 1, &puppet_nil);
+        must(puppet_say(&p, &v));
+        said++;
+    }
+    decide(&a);
+    puppet_next_height(&p, &a, 1000);
+    assert_int_equal(assay_bft_look(p.bft).height, 2);
+    assert_int_equal(round_of(&p), 1);
+    assert_false(assay_bft_look(p.bft).waiting);
+}
+
+/* The own precommit is signed when the decision is already known: it still goes out, though the next height has begun. */
+static void test_own_vote_outlives_its_height(void **state) {
+    (void)state;
+    puppet_open(&p, 4, 2, 0);
+    p.holds = true;
+    made_block a = puppet_block(&p, 1, NULL);
+    puppet_proposes(&p, 0, -1, &a);
+    puppet_all_say(&p, 3, ASSAY_PRECOMMIT, 0, &a.id);
+    puppet_look(&p);
+    must(assay_bft_block_checked(p.bft, a.id, true));
+    assay_bft_effect e;
+    while (!p.decided && assay_bft_effect_next(p.bft, &e)) puppet_carry_out(&p, &e);
+    assert_int_equal(p.asked_count, 1); /* a prevote would change nothing any more */
+    assert_int_equal(p.sent_count, 0);
+    puppet_next_height(&p, &a, 1000);
+    assert_int_equal(p.sent_count, 1);
+    assert_int_equal(p.sent[0].type, ASSAY_PRECOMMIT);
+    assert_int_equal(p.sent[0].height, 1);
+}
+
 static void test_far_votes_tell_to_fetch(void **state) {
     (void)state;
     puppet_open(&p, 4, 2, 0);
@@ -768,6 +806,8 @@ int main(void) {
         cmocka_unit_test(test_forged_late_precommit_does_not_join_nor_block),
         cmocka_unit_test(test_forged_vote_proves_nothing),
         cmocka_unit_test(test_early_messages_are_kept_for_the_next_height),
+        cmocka_unit_test(test_early_votes_pull_up_as_well),
+        cmocka_unit_test(test_own_vote_outlives_its_height),
         cmocka_unit_test(test_far_votes_tell_to_fetch),
         cmocka_unit_test(test_faulty_senders),
         cmocka_unit_test(test_malformed_messages),

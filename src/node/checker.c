@@ -130,20 +130,23 @@ static bool holds(struct checker *c, assay_hash root, uint32_t index, assay_aren
     return get(c, &groups, &scratch, path, HOLDING_MANIFEST_MAX) == ASSAY_OK;
 }
 
-/* A validator that announced it, else whoever says so when asked. */
+/* Those that announced it, one after the other, and then whoever says so when asked: an announcement that is a lie keeps nobody from the others. */
 static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uint32_t nth, assay_arena scratch) {
     validator *v = c->owner;
-    bool found = false;
+    bool found = false, said[ASSAY_NODE_VALIDATORS_MAX] = {false};
     uint32_t seen = 0;
     assay_os_mutex_lock(&v->holders_lock);
     for (uint32_t i = 0; i < v->holders_count && !found; i++) {
         uint32_t candidate = v->holders[i].validator;
         if (!assay_base_hash_eq(v->holders[i].root, root) || !atomic_load(&v->node->validators[candidate].alive)) continue;
+        said[candidate] = true;
         if (seen++ == nth) *index = candidate, found = true;
     }
     assay_os_mutex_unlock(&v->holders_lock);
-    for (uint32_t i = 0; !found && nth == 0 && i < v->node->count; i++)
-        if (i != v->index && atomic_load(&v->node->validators[i].alive) && holds(c, root, i, scratch)) *index = i, found = true;
+    for (uint32_t i = 0; !found && i < v->node->count && !atomic_load(&c->stopping); i++) {
+        bool asked = i != v->index && !said[i] && atomic_load(&v->node->validators[i].alive);
+        if (asked && holds(c, root, i, scratch) && seen++ == nth) *index = i, found = true;
+    }
     return found;
 }
 

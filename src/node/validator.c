@@ -11,7 +11,7 @@
 
 /* Address space, not memory: pages come when they are touched. What a block or a height needs at its worst is bounded here. */
 static const size_t region_sizes[REGION_COUNT] = {
-    [REGION_KEEP] = 16 * MIB,    [REGION_JOURNAL] = 96 * MIB, [REGION_LEDGER] = 32 * MIB, [REGION_HEIGHT] = 96 * MIB,
+    [REGION_KEEP] = 16 * MIB,    [REGION_JOURNAL] = 256 * MIB, [REGION_LEDGER] = 32 * MIB, [REGION_HEIGHT] = 96 * MIB,
     [REGION_BLOCK] = 128 * MIB,  [REGION_APP] = 32 * MIB,     [REGION_INTAKE] = 32 * MIB, [REGION_CHAIN_A] = 4 * MIB,
     [REGION_CHAIN_B] = 4 * MIB,
 };

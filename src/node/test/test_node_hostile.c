@@ -202,12 +202,51 @@ static void a_return_that_failed_is_tried_again(void **state) {
     net_close(&n);
 }
 
+static bool four_opened(const json_t *version) {
+    json_t *checks = json_object_get(version, "checks");
+    size_t opened = 0;
+    for (size_t i = 0; i < json_array_size(checks); i++)
+        opened += strcmp(json_string_value(json_object_get(json_array_get(checks, i), "state")), "opened") == 0;
+    return opened == 4;
+}
+
+/* Two of four said that they have the bytes, and lost them: who was away gets them from the one who has, and of whom it heard nothing. */
+static void announcements_that_are_lies(void **state) {
+    (void)state;
+    net n = {0};
+    net_open(&n, 4, true);
+    assay_arena upper = test_memory(&n), keep = assay_base_arena_split(&upper);
+    small_model m;
+    model_make(&m, 3, &keep);
+    fault(&n, "kill", 1);
+    model_register(&n, &m, "acme/lies", "1", NULL);
+    model_upload(&n, &m);
+    await_attested(&n, "acme/lies", "1");
+    validator *v = &n.node->validators[1];
+    assay_os_mutex_lock(&v->holders_lock);
+    if (!v->holders) v->holders = calloc(HOLDERS_MAX, sizeof *v->holders);
+    assert_non_null(v->holders);
+    v->holders_count = 0;
+    for (uint32_t from = 2; from < 4; from++) {
+        char path[700];
+        v->holders[v->holders_count++] = (holder){m.model.root, from};
+        assay_os_format(path, sizeof path, "%s/models/%s/files", n.node->validators[from].dir, m.root);
+        assert_int_equal(assay_os_remove_tree(path), ASSAY_OK);
+    }
+    assay_os_mutex_unlock(&v->holders_lock);
+    fault(&n, "revive", 1);
+    json_decref(await_json(&n, "/models/acme/lies/1", four_opened));
+    model_drop(&m);
+    net_close(&n);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evidence_beside_transactions),
         cmocka_unit_test(evidence_in_a_fetched_block),
         cmocka_unit_test(a_set_that_grows),
         cmocka_unit_test(a_flood_of_one_validator),
+        cmocka_unit_test(announcements_that_are_lies),
         cmocka_unit_test(a_return_that_failed_is_tried_again),
     };
     return cmocka_run_group_tests_name("node hostile", tests, NULL, NULL);

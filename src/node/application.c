@@ -110,10 +110,11 @@ static assay_err app_finalize(void *context, assay_engine_finalized *out, assay_
     return ASSAY_OK;
 }
 
-assay_err application_next_nonce(validator *v, uint64_t *next, assay_address sender) {
+assay_err application_account(validator *v, uint64_t *nonce, uint64_t *balance, assay_address sender) {
     assay_accounts_account account;
     ASSAY_TRY(assay_accounts_get(assay_rule_view_state(v->state), &account, sender));
-    *next = account.nonce;
+    *nonce = account.nonce;
+    *balance = account.balance;
     return ASSAY_OK;
 }
 

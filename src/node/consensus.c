@@ -277,12 +277,37 @@ assay_err consensus_drain(validator *v) {
 
 /* ---- a decided block becomes final ------------------------------------------------------------------------------------------------- */
 
+/* A sweep walks the pool in order of arrival: of one sender that is the order of nonces, so one that is gone takes those behind it along. */
+typedef struct sweep {
+    validator *v;
+    assay_arena scratch;
+    mempool_sender *expected; /* per sender: the nonce that its next entry must have */
+    uint32_t cap;
+} sweep;
+
+static mempool_sender *expected_of(sweep *s, assay_address sender) {
+    uint32_t h;
+    memcpy(&h, sender.b, sizeof h);
+    for (h &= s->cap - 1; s->expected[h].count && !assay_base_address_eq(s->expected[h].address, sender); h = (h + 1) & (s->cap - 1)) {}
+    return &s->expected[h];
+}
+
 static bool still_fits(void *context, const mempool_entry *entry) {
-    validator *v = context;
-    uint64_t next = 0;
-    if (entry->admission.expiry_height && entry->admission.expiry_height <= (uint64_t)v->chain->height) return false;
-    if (application_next_nonce(v, &next, entry->admission.sender) != ASSAY_OK) return true;
-    return entry->admission.nonce >= next;
+    sweep *s = context;
+    const assay_ledger_admission *a = &entry->admission;
+    int64_t height = s->v->chain->height;
+    mempool_sender *e = expected_of(s, a->sender);
+    uint64_t balance;
+    if (!e->count) {
+        *e = (mempool_sender){.address = a->sender, .count = 1};
+        if (application_account(s->v, &e->next, &balance, a->sender) != ASSAY_OK) return true;
+    }
+    assay_err why = ASSAY_OK;
+    if (a->nonce != e->next) why = ASSAY_E_NONCE;
+    else if ((a->expiry_height && a->expiry_height <= (uint64_t)height) || entry->height + MEMPOOL_BLOCKS_MAX < height) why = ASSAY_E_EXPIRED;
+    if (why == ASSAY_OK) e->next++;
+    else waiting_drop(s->v, entry->id, why);
+    return why == ASSAY_OK;
 }
 
 /* A sweep asks the state about every sender; doing it now and then keeps a block's cost at its own transactions. */
@@ -290,7 +315,11 @@ static bool still_fits(void *context, const mempool_entry *entry) {
 
 static void settle_pool(validator *v, const assay_block *block) {
     for (uint32_t i = 0; i < block->txs_count; i++) mempool_remove(&v->pool, assay_tx_id(block->txs[i]));
-    if (v->pool.count && (v->chain->height % SWEEP_EVERY == 0 || v->pool.count < 64)) mempool_sweep(&v->pool, still_fits, v);
+    if (!v->pool.count || (v->chain->height % SWEEP_EVERY != 0 && v->pool.count >= 64)) return;
+    sweep s = {.v = v, .scratch = v->app_arena, .cap = 64};
+    while (s.cap < v->pool.count * 2) s.cap *= 2;
+    s.expected = ASSAY_NEW(&s.scratch, mempool_sender, s.cap);
+    if (s.expected) mempool_sweep(&v->pool, still_fits, &s);
 }
 
 assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit) {

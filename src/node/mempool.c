@@ -12,6 +12,7 @@ void mempool_fini(mempool *pool) {
         if (pool->entries[i].used) packet_drop(pool->entries[i].packet);
     free(pool->entries);
     free(pool->buckets);
+    free(pool->senders);
     memset(pool, 0, sizeof *pool);
 }
 
@@ -63,19 +64,90 @@ static assay_err grow(mempool *pool) {
     return ASSAY_OK;
 }
 
-assay_err mempool_add(mempool *pool, assay_hash id, packet *p, const assay_ledger_admission *admission) {
+/* ---- senders ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static uint32_t sender_place(const mempool *pool, assay_address address) {
+    uint32_t h;
+    memcpy(&h, address.b, sizeof h);
+    h &= pool->senders_cap - 1;
+    /* There is always a place that was never used: the table is rebuilt before the last one goes. */
+    static const assay_address never;
+    while (!assay_base_address_eq(pool->senders[h].address, address) &&
+           (pool->senders[h].count || !assay_base_address_eq(pool->senders[h].address, never)))
+        h = (h + 1) & (pool->senders_cap - 1);
+    return h;
+}
+
+const mempool_sender *mempool_sender_of(const mempool *pool, assay_address address) {
+    if (!pool->senders_cap) return NULL;
+    const mempool_sender *s = &pool->senders[sender_place(pool, address)];
+    return s->count ? s : NULL;
+}
+
+/* Room for one more sender: the table is made anew, without those that have nothing waiting any more, when half of it was used. */
+static assay_err senders_room(mempool *pool) {
+    if (pool->senders_used + 1 <= pool->senders_cap / 2) return ASSAY_OK;
+    mempool old = *pool;
+    uint32_t live = 0;
+    for (uint32_t i = 0; i < old.senders_cap; i++) live += old.senders[i].count > 0;
+    uint32_t cap = 64;
+    while (cap < (live + 1) * 4) cap *= 2;
+    mempool_sender *senders = calloc(cap, sizeof *senders);
+    if (!senders) return ASSAY_F_MEMORY;
+    pool->senders = senders;
+    pool->senders_cap = cap;
+    pool->senders_used = live;
+    for (uint32_t i = 0; i < old.senders_cap; i++)
+        if (old.senders[i].count) senders[sender_place(pool, old.senders[i].address)] = old.senders[i];
+    free(old.senders);
+    return ASSAY_OK;
+}
+
+static void sender_add(mempool *pool, const assay_ledger_admission *a) {
+    mempool_sender *s = &pool->senders[sender_place(pool, a->sender)];
+    if (!assay_base_address_eq(s->address, a->sender)) {
+        *s = (mempool_sender){.address = a->sender};
+        pool->senders_used++;
+    }
+    if (!s->count) s->fees = 0;
+    s->count++;
+    s->next = a->nonce + 1;
+    s->fees += a->fee;
+}
+
+static void sender_remove(mempool *pool, const assay_ledger_admission *a) {
+    mempool_sender *s = &pool->senders[sender_place(pool, a->sender)];
+    s->count--;
+    s->fees -= a->fee;
+}
+
+static assay_err sender_check(const mempool *pool, const assay_ledger_admission *a, uint64_t account_nonce, uint64_t account_balance) {
+    const mempool_sender *s = mempool_sender_of(pool, a->sender);
+    uint64_t fees;
+    if (a->nonce != (s && s->next > account_nonce ? s->next : account_nonce)) return ASSAY_E_NONCE;
+    if (s && s->count >= MEMPOOL_SENDER_MAX) return ASSAY_E_FULL;
+    ASSAY_TRY(assay_base_add_u64(&fees, s ? s->fees : 0, a->fee));
+    return fees <= account_balance ? ASSAY_OK : ASSAY_E_FUNDS;
+}
+
+assay_err mempool_add(mempool *pool, assay_hash id, packet *p, const assay_ledger_admission *admission, uint64_t account_nonce,
+                      uint64_t account_balance, int64_t height) {
     if (find(pool, id)) return ASSAY_E_DUPLICATE;
     if (pool->count >= MEMPOOL_TXS_MAX || pool->bytes + p->len > MEMPOOL_BYTES_MAX) return ASSAY_E_FULL;
+    ASSAY_TRY(sender_check(pool, admission, account_nonce, account_balance));
+    ASSAY_TRY(senders_room(pool));
     if (pool->end == pool->cap) {
         if (pool->count < pool->cap / 2) compact(pool);
         else ASSAY_TRY(grow(pool));
     }
     mempool_entry *e = &pool->entries[pool->end];
     uint32_t *bucket = &pool->buckets[bucket_of(pool, id)];
-    *e = (mempool_entry){.id = id, .packet = packet_hold(p), .admission = *admission, .next_same_bucket = *bucket, .used = true};
+    *e = (mempool_entry){
+        .id = id, .packet = packet_hold(p), .admission = *admission, .height = height, .next_same_bucket = *bucket, .used = true};
     *bucket = ++pool->end;
     pool->count++;
     pool->bytes += p->len;
+    sender_add(pool, admission);
     return ASSAY_OK;
 }
 
@@ -86,6 +158,7 @@ static void unlink_entry(mempool *pool, mempool_entry *e) {
     *link = e->next_same_bucket;
     pool->count--;
     pool->bytes -= e->packet->len;
+    sender_remove(pool, &e->admission);
     packet_drop(e->packet);
     e->used = false;
     e->packet = NULL;
@@ -119,4 +192,7 @@ void mempool_sweep(mempool *pool, bool (*keep)(void *context, const mempool_entr
     for (uint32_t i = 0; i < pool->end; i++)
         if (pool->entries[i].used && !keep(context, &pool->entries[i])) unlink_entry(pool, &pool->entries[i]);
     compact(pool);
+    /* What may come next follows what is left. */
+    for (uint32_t i = 0; i < pool->end; i++)
+        pool->senders[sender_place(pool, pool->entries[i].admission.sender)].next = pool->entries[i].admission.nonce + 1;
 }

@@ -61,6 +61,8 @@ struct validator;
 void waiting_put(struct validator *v, submission *s);
 /* waiting_tell - tells whoever waits for a transaction of this block. */
 void waiting_tell(struct validator *v, const assay_block *block, const assay_ledger_result *result);
+/* waiting_drop - tells whoever waits for this transaction that it left the mempool. */
+void waiting_drop(struct validator *v, assay_hash id, assay_err err);
 /* waiting_end - tells all ASSAY_F_BUSY. */
 void waiting_end(struct validator *v);
 
@@ -117,27 +119,41 @@ void inbox_clear(inbox *in);
 
 #define MEMPOOL_TXS_MAX 50000u
 #define MEMPOOL_BYTES_MAX (64u * 1024 * 1024)
-#define MEMPOOL_SENDER_MAX 10000u
-#define MEMPOOL_NONCES_AHEAD 10000u
+#define MEMPOOL_SENDER_MAX 4096u /* of one account */
+#define MEMPOOL_BLOCKS_MAX 200   /* what no block took in so many is dropped */
 typedef struct mempool_entry {
     assay_hash id;
     packet *packet;
     assay_ledger_admission admission;
+    int64_t height; /* of the chain when it came */
     uint32_t next_same_bucket; /* index + 1 */
     bool used;
 } mempool_entry;
+/* What one account has waiting: its nonces follow each other without a gap, so that each can go into the next block. */
+typedef struct mempool_sender {
+    assay_address address;
+    uint32_t count; /* 0: a free place, or one that was used */
+    uint64_t next;  /* nonce that may come next */
+    uint64_t fees;  /* offered by all of them */
+} mempool_sender;
 typedef struct mempool {
     mempool_entry *entries; /* in order of arrival, holes among them */
     uint32_t cap, end, count;
     uint64_t bytes;
     uint32_t *buckets; /* by id: index + 1 */
     uint32_t buckets_cap;
+    mempool_sender *senders; /* by address, linear probing; rebuilt when places run out */
+    uint32_t senders_cap, senders_used;
 } mempool;
 void mempool_fini(mempool *pool);
 /* mempool_find - true if the transaction waits here. */
 bool mempool_find(const mempool *pool, assay_hash id);
-/* mempool_add - takes a reference to packet. ASSAY_E_FULL, ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
-assay_err mempool_add(mempool *pool, assay_hash id, packet *packet, const assay_ledger_admission *admission);
+/* mempool_sender_of - what an account has waiting; NULL: nothing. Valid until the pool changes. */
+const mempool_sender *mempool_sender_of(const mempool *pool, assay_address address);
+/* mempool_add - takes a reference to packet. account is the sender's as committed: only a nonce that follows (its next one, or the one after those that
+ * wait) is taken, and only fees that it can pay together with those. ASSAY_E_NONCE, ASSAY_E_FUNDS, ASSAY_E_FULL, ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
+assay_err mempool_add(mempool *pool, assay_hash id, packet *packet, const assay_ledger_admission *admission, uint64_t account_nonce,
+                      uint64_t account_balance, int64_t height);
 void mempool_remove(mempool *pool, assay_hash id);
 /* mempool_list - the waiting transactions, lane by lane, each in order of arrival, until max_bytes; *txs in keep. */
 assay_err mempool_list(const mempool *pool, assay_arena *keep, assay_bytes **txs, uint32_t *count, uint64_t max_bytes);
@@ -401,8 +417,8 @@ assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *evi
 
 /* application.c: engine's table over ledger and state */
 assay_engine_app application_table(validator *v);
-/* application_next_nonce - the next nonce of an account as committed. */
-assay_err application_next_nonce(validator *v, uint64_t *next, assay_address sender);
+/* application_account - the next nonce and the balance of an account as committed. */
+assay_err application_account(validator *v, uint64_t *nonce, uint64_t *balance, assay_address sender);
 
 /* sync.c: catching up */
 void sync_hello(validator *v);

@@ -87,6 +87,19 @@ void waiting_tell(validator *v, const assay_block *block, const assay_ledger_res
     }
 }
 
+void waiting_drop(validator *v, assay_hash id, assay_err err) {
+    for (submission **link = &v->waiting; *link;) {
+        submission *s = *link;
+        if (!assay_base_hash_eq(s->id, id)) {
+            link = &s->next;
+            continue;
+        }
+        *link = s->next;
+        v->waiting_count--;
+        submission_done(s, err, 0, NULL);
+    }
+}
+
 void waiting_end(validator *v) {
     while (v->waiting) {
         submission *s = v->waiting;

@@ -169,8 +169,10 @@ static assay_err admit(validator *v, arrival *a) {
         refuse(a, err);
         return ASSAY_OK;
     }
+    uint64_t nonce, balance;
+    ASSAY_TRY(application_account(v, &nonce, &balance, v->admission.sender));
     a->packet = packet_new(a->bytes);
-    err = a->packet ? mempool_add(&v->pool, a->id, a->packet, &v->admission) : ASSAY_F_MEMORY;
+    err = a->packet ? mempool_add(&v->pool, a->id, a->packet, &v->admission, nonce, balance, v->chain->height) : ASSAY_F_MEMORY;
     packet_drop(a->packet);
     if (err != ASSAY_OK) {
         refuse(a, err);

@@ -120,12 +120,45 @@ static void submission_times_out_and_is_told_later(void **state) {
     submission_drop(s);
 }
 
+static assay_err add_of(mempool *pool, uint32_t n, size_t len, uint32_t sender, uint64_t nonce, uint64_t fee, uint64_t account_nonce, uint64_t balance) {
+    packet *p = packet_of(n, len);
+    assay_ledger_admission admission = {.lane = ASSAY_LANE_PAID, .nonce = nonce, .fee = fee};
+    memcpy(admission.sender.b, &sender, sizeof sender);
+    assay_err err = mempool_add(pool, id_of(n), p, &admission, account_nonce, balance, 1);
+    packet_drop(p);
+    return err;
+}
+
+/* Each from a sender of its own. */
 static assay_err add(mempool *pool, uint32_t n, size_t len, assay_lane lane, uint64_t nonce) {
     packet *p = packet_of(n, len);
     assay_ledger_admission admission = {.lane = lane, .nonce = nonce};
-    assay_err err = mempool_add(pool, id_of(n), p, &admission);
+    memcpy(admission.sender.b, &n, sizeof n);
+    assay_err err = mempool_add(pool, id_of(n), p, &admission, nonce, UINT64_MAX, 1);
     packet_drop(p);
     return err;
+}
+
+/* A transaction that no block can take yet would wait for ever, for nothing, and keep the chain from idling. */
+static void mempool_takes_what_can_be_included(void **state) {
+    (void)state;
+    mempool pool = {0};
+    assert_int_equal(add_of(&pool, 1, 8, 7, 6, 10, 5, 100), ASSAY_E_NONCE); /* ahead */
+    assert_int_equal(add_of(&pool, 1, 8, 7, 4, 10, 5, 100), ASSAY_E_NONCE); /* behind */
+    assert_int_equal(add_of(&pool, 1, 8, 7, 5, 10, 5, 100), ASSAY_OK);
+    assert_int_equal(add_of(&pool, 2, 8, 7, 5, 10, 5, 100), ASSAY_E_NONCE); /* another with the same nonce */
+    assert_int_equal(add_of(&pool, 2, 8, 7, 6, 90, 5, 100), ASSAY_OK);
+    assert_int_equal(add_of(&pool, 3, 8, 7, 7, 1, 5, 100), ASSAY_E_FUNDS); /* all of them together */
+    assert_int_equal(add_of(&pool, 3, 8, 8, 0, 1, 0, 1), ASSAY_OK);        /* somebody else */
+    mempool_remove(&pool, id_of(1));
+    assert_int_equal(add_of(&pool, 4, 8, 7, 7, 10, 6, 100), ASSAY_OK);
+    mempool_remove(&pool, id_of(2));
+    mempool_remove(&pool, id_of(4));
+    assert_null(mempool_sender_of(&pool, (assay_address){{7}}));
+    assert_int_equal(add_of(&pool, 5, 8, 7, 9, 10, 9, 100), ASSAY_OK); /* executed elsewhere meanwhile */
+    for (uint32_t i = 1; i < MEMPOOL_SENDER_MAX; i++) assert_int_equal(add_of(&pool, 100 + i, 8, 7, 9 + i, 0, 9, 100), ASSAY_OK);
+    assert_int_equal(add_of(&pool, 99, 8, 7, 9 + MEMPOOL_SENDER_MAX, 0, 9, 100), ASSAY_E_FULL);
+    mempool_fini(&pool);
 }
 
 static void mempool_keeps_lanes_and_arrival(void **state) {
@@ -267,6 +300,7 @@ int main(void) {
         cmocka_unit_test(mempool_keeps_lanes_and_arrival),
         cmocka_unit_test(mempool_survives_random_use),
         cmocka_unit_test(mempool_is_bounded),
+        cmocka_unit_test(mempool_takes_what_can_be_included),
         cmocka_unit_test(envelopes_round_trip),
         cmocka_unit_test(a_lock_is_never_written_over_the_newest),
     };

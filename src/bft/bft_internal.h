@@ -218,8 +218,8 @@ bool assay_bft_vote_of(const assay_bft *bft, const round_record *record, uint32_
 void assay_bft_commit_build(assay_bft *bft, const round_record *record, const assay_block_id *id);
 /* assay_bft_late_verify - verifies what came late into a record's precommits, so that the commit has it too. */
 void assay_bft_late_verify(assay_bft *bft, round_record *record);
-/* assay_bft_commit_signed - true if all signatures of a commit of the last height are right; those that were verified here
- * when their votes came are not verified again. Flags and addresses are those of the set. */
+/* assay_bft_commit_signed - true if all signatures of a commit of the last height are right; those that were verified
+ * here when their votes came are not verified again. Flags and addresses are those of the set. */
 bool assay_bft_commit_signed(const assay_bft *bft, const assay_commit *commit);
 /* assay_bft_commit_load - a record out of a commit that was checked before (the chain's last). */
 assay_err assay_bft_commit_load(assay_bft *bft, const assay_commit *commit);
@@ -270,6 +270,8 @@ typedef struct message {
     uint32_t votes_count;
 } message;
 #define MESSAGE_FORMAT 1
+/* The tables of spec/proto/bft.proto: Message here, Chain in chain.c. */
+extern const assay_codec_message assay_bft_message_table, assay_bft_chain_table;
 /* assay_bft_message_decode - form only. Arrays from keep. */
 assay_err assay_bft_message_decode(message *out, assay_arena *keep, assay_bytes input);
 /* assay_bft_vote_read, _proposal_read - what is inside, in its canonical encoding only. */

@@ -223,7 +223,7 @@ static const assay_codec_field chain_fields[] = {
     ASSAY_FIELD_BYTES(14, wire_chain, validators, 0),
     ASSAY_FIELD_BYTES(15, wire_chain, next_validators, 0),
 };
-static const assay_codec_message chain_message = ASSAY_MESSAGE("assay.bft.Chain", wire_chain, chain_fields);
+const assay_codec_message assay_bft_chain_table = ASSAY_MESSAGE("assay.bft.Chain", wire_chain, chain_fields);
 
 /* A validator takes at most 110 bytes in a set, and the proposer stands there once more. */
 static assay_err set_to_bytes(assay_bytes *out, assay_arena *keep, const assay_validator_set *set) {
@@ -255,13 +255,13 @@ assay_err assay_bft_chain_encode(assay_buf *out, const assay_bft_chain *chain, a
     ASSAY_TRY(set_to_bytes(&wire.last_validators, &scratch, &chain->last_validators));
     ASSAY_TRY(set_to_bytes(&wire.validators, &scratch, &chain->validators));
     ASSAY_TRY(set_to_bytes(&wire.next_validators, &scratch, &chain->next_validators));
-    return assay_codec_encode(out, &chain_message, &wire, ASSAY_CODEC_STRICT);
+    return assay_codec_encode(out, &assay_bft_chain_table, &wire, ASSAY_CODEC_STRICT);
 }
 
 assay_err assay_bft_chain_decode(assay_bft_chain *out, assay_arena *keep, assay_bytes input) {
     ASSAY_TRY(assay_types_format_check(input, CHAIN_FORMAT));
     wire_chain wire;
-    ASSAY_TRY(assay_codec_decode(&wire, keep, &chain_message, input, ASSAY_CODEC_STRICT));
+    ASSAY_TRY(assay_codec_decode(&wire, keep, &assay_bft_chain_table, input, ASSAY_CODEC_STRICT));
     if (wire.height < 0 || wire.height == INT64_MAX || wire.time_nanos > 999999999) return ASSAY_E_RANGE;
     if (!wire.chain_id.len || (wire.height > 0) != (wire.last_validators.len > 0)) return ASSAY_E_ENCODING;
     assay_bft_chain chain = {

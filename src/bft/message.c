@@ -12,12 +12,12 @@ static const assay_codec_field message_fields[] = {
     ASSAY_FIELD_BYTES(3, message, proposal, PROPOSAL_LEN_MAX),
     ASSAY_FIELD_REPEATED_SIZED(4, REPEATED_BYTES, message, votes, 4 * ASSAY_VALIDATORS_MAX, VOTE_LEN_MAX),
 };
-static const assay_codec_message message_message = ASSAY_MESSAGE("assay.bft.Message", message, message_fields);
+const assay_codec_message assay_bft_message_table = ASSAY_MESSAGE("assay.bft.Message", message, message_fields);
 
 assay_err assay_bft_message_decode(message *out, assay_arena *keep, assay_bytes input) {
     if (input.len > ASSAY_BFT_MESSAGE_LEN_MAX) return ASSAY_E_SIZE;
     ASSAY_TRY(assay_types_format_check(input, MESSAGE_FORMAT));
-    ASSAY_TRY(assay_codec_decode(out, keep, &message_message, input, ASSAY_CODEC_STRICT));
+    ASSAY_TRY(assay_codec_decode(out, keep, &assay_bft_message_table, input, ASSAY_CODEC_STRICT));
     bool whole = (out->block.len > 0) == (out->proposal.len > 0);
     return whole && (out->proposal.len || out->votes_count) ? ASSAY_OK : ASSAY_E_ENCODING;
 }

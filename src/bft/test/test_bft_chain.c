@@ -2,7 +2,7 @@
  *
  * The state between blocks, against whole chains that CometBFT's own block executor accepted
  * (spec/vectors/comet/chain.json: sets change, rounds fail), and every field of a header that can be wrong. */
-#include "bft/bft.h"
+#include "../bft_internal.h"
 
 #include <jansson.h>
 #include <setjmp.h>
@@ -412,6 +412,38 @@ static void test_updates_that_cannot_be(void **state) {
     assert_int_equal(next.next_validators.count, 3);
 }
 
+/* The tables, and their fields' numbers and names as spec/proto/bft.proto has them. */
+static void test_tables(void **state) {
+    (void)state;
+    static const struct {
+        const assay_codec_message *table;
+        const char *head;
+    } tables[] = {{&assay_bft_message_table, "message Message {"}, {&assay_bft_chain_table, "message Chain {"}};
+    FILE *f = fopen(ASSAY_SOURCE_DIR "/spec/proto/bft.proto", "rb");
+    assert_non_null(f);
+    static char text[1 << 16];
+    size_t len = fread(text, 1, sizeof text - 1, f);
+    fclose(f);
+    text[len] = 0;
+    for (size_t i = 0; i < 2; i++) {
+        const assay_codec_message *table = tables[i].table;
+        assert_true(assay_codec_table_ok(table));
+        char *at = strstr(text, tables[i].head);
+        assert_non_null(at);
+        char *end = strstr(at, "\n}");
+        assert_non_null(end);
+        for (uint32_t k = 0; k < table->field_count; k++) {
+            char wanted[16];
+            snprintf(wanted, sizeof wanted, " = %u;", table->fields[k].number);
+            at = strstr(at, wanted);
+            if (!at || at > end) fail_msg("%s: no field %u", table->name, table->fields[k].number);
+            at += strlen(wanted);
+        }
+        at = strchr(at, '=');
+        assert_true(!at || at > end); /* and no field more */
+    }
+}
+
 /* Nothing that is stored and damaged is taken for another chain without a difference that can be seen. */
 static void test_storage(void **state) {
     (void)state;
@@ -449,6 +481,7 @@ int main(void) {
         cmocka_unit_test(test_every_header_field), cmocka_unit_test(test_last_commit),
         cmocka_unit_test(test_time_grows),         cmocka_unit_test(test_genesis_errors),
         cmocka_unit_test(test_updates_that_cannot_be), cmocka_unit_test(test_storage),
+        cmocka_unit_test(test_tables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

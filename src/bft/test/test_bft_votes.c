@@ -321,7 +321,8 @@ static void test_early_votes_pull_up_as_well(void **state) {
     assert_false(assay_bft_look(p.bft).waiting);
 }
 
-/* The own precommit is signed when the decision is already known: it still goes out, though the next height has begun. */
+/* The own precommit is signed when the decision is already known: it still goes out, though the next height has begun.
+ * */
 static void test_own_vote_outlives_its_height(void **state) {
     (void)state;
     puppet_open(&p, 4, 2, 0);

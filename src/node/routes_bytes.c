@@ -22,7 +22,8 @@ static bool root_of(assay_hash *root, const assay_http_request *request, assay_h
 }
 
 /* The file that a path names, from the shelf; the visit's end gives the entry back. */
-static assay_err file_of(visit *at, const assay_file_leaf **file, uint64_t *index, assay_hash root, const assay_http_request *request) {
+static assay_err file_of(visit *at, const assay_file_leaf **file, uint64_t *index, assay_hash root,
+                         const assay_http_request *request) {
     ASSAY_TRY(path_number(index, request->params[1]));
     ASSAY_TRY(shelf_take(at->v, &at->entry, root));
     if (*index >= at->entry->manifest.files_count) return ASSAY_E_NOT_FOUND;
@@ -37,8 +38,10 @@ void get_bytes(void *context, const assay_http_request *request, assay_http_resp
     assay_manifest manifest;
     assay_err err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
     assay_buf buf;
-    assay_json json =
-        assay_http_json(request, &buf, err == ASSAY_OK ? 1024 + (size_t)manifest.files_count * 2400 : 1024);
+    size_t cap = 1024;
+    /* A character of a path takes six at most. */
+    for (uint32_t i = 0; err == ASSAY_OK && i < manifest.files_count; i++) cap += 160 + 6 * manifest.files[i].path.len;
+    assay_json json = assay_http_json(request, &buf, cap);
     if (err == ASSAY_OK) {
         assay_json_object(&json, NULL);
         assay_json_hex(&json, "root", assay_base_hash_bytes(&root));
@@ -170,8 +173,7 @@ void get_file(void *context, const assay_http_request *request, assay_http_respo
     octets(request, response, err, bytes);
 }
 
-/* ---- uploads: only for what is recorded, only as much as was declared
- * ------------------------------------------------------------------------ */
+/* ---- uploads: only for what is recorded, only as much as was declared ------------------------------------------ */
 
 /* Of versions with one root, so many are looked at. Each costs its publisher a deposit. */
 #define SAME_ROOT_MAX 4096
@@ -281,7 +283,8 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     /* A repeat adds nothing; an empty file counts as one byte until it is made. */
     if (err == ASSAY_OK) {
         uint64_t arrived = have > offset ? have - offset : file->size == 0;
-        err = shelf_missing(at.v, at.entry, arrived <= request->body.len || !file->size ? arrived : 0, &missing, *request->arena);
+        err = shelf_missing(at.v, at.entry, arrived <= request->body.len || !file->size ? arrived : 0, &missing,
+                            *request->arena);
         if (err == ASSAY_OK && !missing) checker_poke(at.v);
     }
     visit_end(&at);
@@ -302,9 +305,7 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     }
 }
 
-/* ---- faults of a devnet
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- faults of a devnet ---------------------------------------------------------------------------------------- */
 
 static bool is_json(assay_bytes type) {
     const assay_bytes json = ASSAY_STR("application/json");

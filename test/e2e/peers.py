@@ -25,7 +25,7 @@ def go_programs(world):
     for name in ("lightcheck", "ics23check"):
         try:
             built = subprocess.run([go, "build", "-o", world.path(name), f"./{name}"], cwd=os.path.join(ROOT, "test", "peers"),
-                                   capture_output=True, text=True, timeout=250, check=False)
+                                   capture_output=True, text=True, timeout=500, check=False)
             check(f"{name} is built", built.returncode == 0, built.stderr)
         except OSError as error:
             check(f"Go is there: {go}", False, f"{error}; tools/setup --check installs it")

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define HEADER_WAIT_NS 5000000000ull
+#define ROW_LEN 100u /* about what a file or tensor takes in a manifest */
 
 /* What a snapshot proves of a version, copied out of it. */
 typedef struct proven {
@@ -88,6 +89,8 @@ static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, con
     assay_bytes groups_bytes = {NULL, 0};
     /* Whoever answers may have dropped the bytes, or never had them: any validator of this process that holds them
      * serves. */
+    ASSAY_TRY(visit_large(at, p.record.size / ASSAY_BLAKE3_GROUP_LEN * ASSAY_HASH_LEN +
+                                  (p.record.files + p.record.tensors) * ROW_LEN));
     err = holding_manifest_of(at->v, &manifest, NULL, keep, p.record.root, p.record.tensor_root);
     if (err == ASSAY_OK) err = holding_groups(at->v, &groups, &groups_bytes, keep, p.record.root, &manifest);
     for (uint32_t i = 0; err == ASSAY_E_NOT_FOUND && i < node->count; i++) {

@@ -312,6 +312,7 @@ struct assay_node {
     atomic_bool stopping;
     uint64_t started_ns;
     uint64_t trust_seconds;
+    atomic_bool large; /* a request works on a large manifest */
     uint32_t validators_max; /* of the genesis: the largest set that may come */
 };
 

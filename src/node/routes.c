@@ -123,8 +123,26 @@ void visit_end_snapshot(visit *v) {
     v->view = (assay_rule_view){0};
 }
 
+#define LARGE_LEN ((uint64_t)16 << 20)
+
+assay_err visit_large(visit *v, uint64_t len) {
+    if (len <= LARGE_LEN || v->large) return ASSAY_OK;
+    if (atomic_exchange(&v->v->node->large, true)) return ASSAY_F_BUSY;
+    v->large = true;
+    return ASSAY_OK;
+}
+
+assay_err visit_manifest(visit *v, assay_hash root, assay_arena scratch) {
+    const char *path;
+    assay_os_info info;
+    ASSAY_TRY(holding_path(v->v, &path, &scratch, root, "manifest"));
+    assay_err err = assay_os_info_get(&info, path, false);
+    return err == ASSAY_OK ? visit_large(v, info.size) : err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
+}
+
 void visit_end(visit *v) {
     visit_end_snapshot(v);
+    if (v->large) atomic_store(&v->v->node->large, false);
     if (v->v) shelf_return(v->v, v->entry);
     if (v->v) validator_leave(v->v);
     *v = (visit){0};

@@ -36,7 +36,8 @@ void get_bytes(void *context, const assay_http_request *request, assay_http_resp
     assay_hash root;
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
     assay_manifest manifest;
-    assay_err err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
+    assay_err err = visit_manifest(&at, root, *request->arena);
+    if (err == ASSAY_OK) err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
     assay_buf buf;
     size_t cap = 1024;
     /* A character of a path takes six at most. */
@@ -84,10 +85,10 @@ void get_manifest(void *context, const assay_http_request *request, assay_http_r
     assay_manifest manifest;
     assay_bytes encoded = {NULL, 0}, tensors;
     assay_hash tensor_root;
-    assay_err err = ASSAY_OK;
-    if (!assay_http_query(request, "tensor_root", &tensors)) {
+    assay_err err = visit_manifest(&at, root, *request->arena);
+    if (err == ASSAY_OK && !assay_http_query(request, "tensor_root", &tensors)) {
         err = holding_manifest(at.v, &manifest, &encoded, request->arena, root);
-    } else {
+    } else if (err == ASSAY_OK) {
         err = assay_base_unhex(tensor_root.b, sizeof tensor_root.b, tensors);
         if (err == ASSAY_OK) err = holding_manifest_of(at.v, &manifest, &encoded, request->arena, root, tensor_root);
     }
@@ -102,7 +103,8 @@ void get_groups(void *context, const assay_http_request *request, assay_http_res
     assay_manifest manifest;
     assay_model_groups groups;
     assay_bytes encoded = {NULL, 0};
-    assay_err err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
+    assay_err err = visit_manifest(&at, root, *request->arena);
+    if (err == ASSAY_OK) err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
     if (err == ASSAY_OK) err = holding_groups(at.v, &groups, &encoded, request->arena, root, &manifest);
     visit_end(&at);
     octets(request, response, err, encoded);
@@ -187,10 +189,8 @@ static assay_err recorded(const visit *at, assay_hash root, assay_arena scratch)
 
 /* The manifest is that of some recorded version, tensors included: whoever hands in another one would keep the right
  * one out. The deposit pays for the bytes, so what stands beside them is bounded by them. */
-static assay_err declared(const visit *at, const assay_manifest *manifest, size_t encoded_len, assay_hash root,
-                          assay_arena scratch) {
-    assay_models_version_row *rows;
-    uint32_t count;
+static assay_err declared(const assay_models_version_row *rows, uint32_t rows_count, const assay_manifest *manifest,
+                          size_t encoded_len, assay_arena scratch) {
     uint64_t size, chunks, most;
     assay_hash tensor_root;
     ASSAY_TRY(assay_manifest_totals(&size, &chunks, manifest));
@@ -198,8 +198,7 @@ static assay_err declared(const visit *at, const assay_manifest *manifest, size_
     ASSAY_TRY(assay_base_add_u64(&most, most, MANIFEST_FREE_LEN));
     if (encoded_len > most) return ASSAY_E_SIZE;
     ASSAY_TRY(assay_manifest_tensor_root(&tensor_root, manifest, scratch));
-    ASSAY_TRY(assay_models_of_root(&rows, &count, &scratch, at->view, root, SAME_ROOT_MAX));
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < rows_count; i++) {
         const assay_version_record *r = &rows[i].record;
         if (r->size == size && r->chunks == chunks && r->files == manifest->files_count &&
             r->tensors == manifest->tensors_count && assay_base_hash_eq(r->tensor_root, tensor_root))
@@ -222,14 +221,18 @@ void put_manifest(void *context, const assay_http_request *request, assay_http_r
     assay_hash root;
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, true)) return;
     assay_manifest manifest;
+    assay_models_version_row *rows;
+    uint32_t rows_count;
     uint64_t missing = 0;
-    assay_err err = recorded(&at, root, *request->arena);
+    assay_err err = assay_models_of_root(&rows, &rows_count, request->arena, at.view, root, SAME_ROOT_MAX);
+    visit_end_snapshot(&at);
+    if (err == ASSAY_OK && !rows_count) err = ASSAY_E_NOT_FOUND;
     bool known = err == ASSAY_OK;
+    if (err == ASSAY_OK) err = visit_large(&at, request->body.len);
     if (err == ASSAY_OK)
         err = assay_codec_decode(&manifest, request->arena, &assay_manifest_message, request->body, ASSAY_CODEC_STRICT);
     if (err == ASSAY_OK) err = assay_manifest_check(&manifest);
-    if (err == ASSAY_OK) err = declared(&at, &manifest, request->body.len, root, *request->arena);
-    visit_end_snapshot(&at);
+    if (err == ASSAY_OK) err = declared(rows, rows_count, &manifest, request->body.len, *request->arena);
     if (err == ASSAY_OK) err = holding_begin(at.v, root, request->body, *request->arena);
     if (err == ASSAY_OK) err = holding_missing(at.v, &missing, root, &manifest, *request->arena);
     if (err == ASSAY_OK && !missing) checker_poke(at.v);
@@ -250,6 +253,7 @@ void put_groups(void *context, const assay_http_request *request, assay_http_res
     uint64_t missing = 0;
     assay_err err = recorded(&at, root, *request->arena);
     visit_end_snapshot(&at);
+    if (err == ASSAY_OK) err = visit_manifest(&at, root, *request->arena);
     if (err == ASSAY_OK) err = holding_manifest(at.v, &manifest, NULL, request->arena, root);
     if (err == ASSAY_OK) err = holding_claim(at.v, root, &manifest, request->body, *request->arena);
     if (err == ASSAY_OK) err = holding_missing(at.v, &missing, root, &manifest, *request->arena);

@@ -16,6 +16,7 @@ typedef struct visit {
     assay_rule_view view;
     assay_params params;
     shelf_entry *entry; /* of the root that a request names */
+    bool large;         /* it has the one place for large work */
 } visit;
 
 /* visit_begin - the validator of the query `validator`, else the front one; a snapshot of it if asked. On failure the
@@ -31,6 +32,12 @@ void visit_end_snapshot(visit *v);
  * most 2^63-1: what readers of JSON hold. ASSAY_E_ENCODING, ASSAY_E_RANGE. */
 assay_err query_number(const assay_http_request *request, const char *name, uint64_t *value);
 assay_err path_number(uint64_t *out, assay_bytes part);
+
+/* visit_large - before work on so many encoded bytes of a manifest, which take several times as much memory: large ones
+ * come one after the other in this process, until visit_end. ASSAY_F_BUSY. */
+assay_err visit_large(visit *v, uint64_t len);
+/* visit_manifest - the same for a root's manifest in the validator's holdings; nothing if it is not there. */
+assay_err visit_manifest(visit *v, assay_hash root, assay_arena scratch);
 
 /* page_limit - `limit` of the query, 1 .. most; `otherwise` if it is not there. ASSAY_E_ENCODING, ASSAY_E_RANGE. */
 assay_err page_limit(const assay_http_request *request, uint32_t *limit, uint32_t otherwise, uint32_t most);

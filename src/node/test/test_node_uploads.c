@@ -95,6 +95,15 @@ static void only_what_is_recorded_and_declared(void **state) {
     uint8_t *large = ASSAY_NEW(&keep, uint8_t, 4 * MIB + 1);
     put_refused(&n, m.root, "files/2?offset=0", (assay_bytes){large, 4 * MIB + 1}, 413, "E54");
     put_refused(&n, "00", "files/0?offset=0", ASSAY_STR("x"), 400, "E1");
+    /* Large manifests come one after the other: a few of them at once would take all memory. */
+    uint8_t *garbage = ASSAY_NEW(&keep, uint8_t, 17 * MIB);
+    memset(garbage, 0xff, 17 * MIB);
+    atomic_store(&n.node->large, true);
+    put_refused(&n, m.root, "manifest", (assay_bytes){garbage, 17 * MIB}, 503, "F134");
+    put_refused(&n, m.root, "manifest", (assay_bytes){garbage, MIB}, 400, "E1");
+    atomic_store(&n.node->large, false);
+    put_refused(&n, m.root, "manifest", (assay_bytes){garbage, 17 * MIB}, 400, "E1");
+    assert_false(atomic_load(&n.node->large));
     model_drop(&m);
     net_close(&n);
 }

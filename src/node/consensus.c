@@ -216,6 +216,9 @@ static assay_err check_block(validator *v, const assay_bft_effect *e) {
     return assay_bft_block_checked(v->bft, e->block_id, accept);
 }
 
+/* A second vote that the others did not see in time is cast again some heights later; once it was seen, there is no vote of this validator any more. */
+#define TWICE_AGAIN 10
+
 static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
     assay_vote vote = e->vote;
     assay_bytes chain_id = v->chain->chain_id;
@@ -224,7 +227,8 @@ static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
     if (assay_base_err_is_fault(err)) return err;
     bool ok = err == ASSAY_OK;
     ASSAY_TRY(assay_bft_vote_signed(v->bft, &vote, ok));
-    if (ok && vote.type == ASSAY_PRECOMMIT && !assay_block_id_is_nil(&vote.block_id) && atomic_load(&v->twice))
+    if (ok && vote.type == ASSAY_PRECOMMIT && !assay_block_id_is_nil(&vote.block_id) && atomic_load(&v->twice) &&
+        vote.height >= atomic_load(&v->twice_height) + TWICE_AGAIN)
         ASSAY_TRY(fault_vote_twice(v, &vote));
     return ASSAY_OK;
 }
@@ -232,7 +236,8 @@ static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
 static assay_err carry_out(validator *v, const assay_bft_effect *e) {
     switch (e->kind) {
     case ASSAY_BFT_SEND:
-        network_broadcast(v, &(envelope){.consensus = e->bytes});
+        if (v->resend_to) network_send(v, v->resend_to - 1, &(envelope){.consensus = e->bytes});
+        else network_broadcast(v, &(envelope){.consensus = e->bytes});
         return ASSAY_OK;
     case ASSAY_BFT_SCHEDULE:
         schedule(v, e);

@@ -9,7 +9,7 @@
 
 /* A second precommit for the same height and round, for a block that does not exist, signed past the signer's guard. */
 assay_err fault_vote_twice(validator *v, const assay_vote *vote) {
-    atomic_store(&v->twice, false);
+    atomic_store(&v->twice_height, vote->height);
     assay_vote second = *vote;
     assay_os_random(second.block_id.hash.b, sizeof second.block_id.hash.b);
     assay_os_random(second.block_id.parts_hash.b, sizeof second.block_id.parts_hash.b);
@@ -55,6 +55,7 @@ assay_err fault_order(struct assay_node *node, const char *kind, uint32_t index,
         assay_os_format(why, why_cap, "validator %u is not running", index);
         err = ASSAY_E_STATE;
     } else if (strcmp(kind, "double-sign") == 0) {
+        atomic_store(&v->twice_height, -100);
         atomic_store(&v->twice, true);
         inbox_push(&v->inbox, (delivery){DELIVERY_WAKE, 0, NULL, NULL});
     } else if (strcmp(kind, "lazy-check") == 0) {

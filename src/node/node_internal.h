@@ -241,6 +241,7 @@ typedef struct validator {
     assay_engine_app app;
     assay_bft *bft;
     bool effects_pending; /* the machine has effects to carry out */
+    uint32_t resend_to;   /* index + 1 of the peer for whom messages are sent again; 0: they are new, and everybody's */
     uint32_t lock_turn;   /* which of the two lock files was written last, and its number */
     uint64_t lock_number;
     mempool pool;
@@ -286,6 +287,7 @@ typedef struct validator {
     uint32_t holders_count;
     atomic_bool lazy; /* fault: check without reading */
     atomic_bool twice; /* fault: sign one more, conflicting precommit */
+    atomic_llong twice_height; /* of the last one */
 } validator;
 
 /* The network between the validators of a process: n mailboxes. */

@@ -6,10 +6,11 @@
 #include "node_internal.h"
 
 #define ASK_AGAIN_NS 250000000ull
+#define RESENDERS_MAX 6u
 /* Whoever was asked in vain is asked again only if nobody else answers: one that claims a height and does not serve it must not keep the others out. */
 #define ASK_SAME_NS (6 * ASK_AGAIN_NS)
-/* A resend goes to everybody: it serves all who ask within a moment. */
-#define RESEND_NS 5000000ull
+/* Who floods us with questions gets an answer so often at most. */
+#define RESEND_NS 500000ull
 
 void sync_hello(validator *v) {
     network_broadcast(v, &(envelope){.status = &(height_note){(uint64_t)v->chain->height}});
@@ -35,12 +36,18 @@ static assay_err answer_status(validator *v, uint32_t from, uint64_t height) {
         network_send(v, from, &(envelope){.status = &(height_note){own}});
         return ASSAY_OK;
     }
-    /* The peer stands where we stand: what it lacks is the round that is under way. */
+    /* The peer stands where we stand: what it lacks is the round that is under way. A few of many peers are enough to tell it, and it alone is told. */
+    uint32_t distance = (v->index + v->node->count - from) % v->node->count;
     uint64_t now = assay_os_monotonic_ns();
-    if (now - v->resent_at_ns < RESEND_NS) return ASSAY_OK;
+    if (distance > RESENDERS_MAX || now - v->resent_at_ns < RESEND_NS) return ASSAY_OK;
     v->resent_at_ns = now;
-    v->effects_pending = true;
-    return assay_bft_resend(v->bft);
+    ASSAY_TRY(consensus_drain(v));
+    if ((uint64_t)v->chain->height != height) return ASSAY_OK;
+    v->resend_to = from + 1;
+    assay_err err = assay_bft_resend(v->bft);
+    if (err == ASSAY_OK) err = consensus_drain(v);
+    v->resend_to = 0;
+    return err;
 }
 
 static assay_err answer_want(validator *v, uint32_t from, uint64_t height) {
@@ -48,7 +55,7 @@ static assay_err answer_want(validator *v, uint32_t from, uint64_t height) {
     assay_arena scratch = v->block_arena;
     block_reply reply;
     assay_err err = store_block_at(v, &reply.block, &reply.commit, &scratch, height);
-    if (err == ASSAY_E_NOT_FOUND) return ASSAY_OK; /* dropped by retention */
+    if (err == ASSAY_E_NOT_FOUND) return ASSAY_OK; /* this node does not have it either */
     ASSAY_TRY(err);
     network_send(v, from, &(envelope){.reply = &reply});
     return ASSAY_OK;

@@ -22,7 +22,7 @@
 #include "engine/engine.h"
 #include "types/types.h"
 
-/* ---- the chain's state between two blocks (CometBFT's State): what the next header must say ---------------------- */
+/* ---- the chain's state between two blocks (CometBFT's State): what the next header must say ------------------ */
 
 typedef struct assay_bft_chain {
     assay_bytes chain_id;
@@ -75,7 +75,7 @@ ASSAY_MUST_USE assay_err assay_bft_block_make(assay_block *out, const assay_bft_
 ASSAY_MUST_USE assay_err assay_bft_block_check(const assay_bft_chain *chain, const assay_block *block,
                                                assay_arena scratch);
 
-/* ---- the machine ------------------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------------------------- */
 
 typedef enum assay_bft_step { /* timeouts and progress, in the order of a round */
     ASSAY_STEP_NEW_HEIGHT = 1,
@@ -229,7 +229,7 @@ typedef struct assay_bft_view {
 /* assay_bft_look - a copy of where the machine stands. */
 assay_bft_view assay_bft_look(const assay_bft *bft);
 
-/* ---- messages between validators (strict codec) ------------------------------------------------------------------ */
+/* ---- messages between validators (strict codec) -------------------------------------------------------------- */
 
 /* assay_bft_encode_vote_message - wraps a vote as a peer's message (the fault injector sends real second votes with
  * it).

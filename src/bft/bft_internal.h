@@ -18,7 +18,7 @@
 #define PROPOSAL_LEN_MAX 256 /* of an encoded proposal */
 #define VOTE_LEN_MAX 256     /* of an encoded vote, with a field's key and length */
 
-/* ---- votes ------------------------------------------------------------------------------------------------------- */
+/* ---- votes --------------------------------------------------------------------------------------------------- */
 
 /* All votes of a set for one block (or nil). */
 typedef struct tally {
@@ -78,7 +78,7 @@ typedef struct round_record {
     bool missing_told;
 } round_record;
 
-/* ---- proposed blocks --------------------------------------------------------------------------------------------- */
+/* ---- proposed blocks ----------------------------------------------------------------------------------------- */
 
 typedef enum block_state {
     BLOCK_FREE = 0,
@@ -102,7 +102,7 @@ typedef struct block_slot {
     int32_t round;       /* of that proposal; -1: none */
 } block_slot;
 
-/* ---- effects ----------------------------------------------------------------------------------------------------- */
+/* ---- effects ------------------------------------------------------------------------------------------------- */
 
 typedef enum effect_source {
     SOURCE_PLAIN = 0,
@@ -131,7 +131,7 @@ typedef struct pending_fault {
     bool due; /* the height is decided (or left), so that it may be taken */
 } pending_fault;
 
-/* ---- the machine ------------------------------------------------------------------------------------------------- */
+/* ---- the machine --------------------------------------------------------------------------------------------- */
 
 struct assay_bft {
     assay_bft_config config;
@@ -246,8 +246,7 @@ void assay_bft_block_ask(assay_bft *bft, block_slot *slot);
 /* assay_bft_progress - applies the paper's rules until none applies. */
 assay_err assay_bft_progress(assay_bft *bft);
 assay_err assay_bft_round_start(assay_bft *bft, int32_t round);
-/* assay_bft_ask_proposal - L19: asks for the signature of the proposal of this round; pol_round is -1 for a new block.
- * */
+/* assay_bft_ask_proposal - L19: asks for the signature of this round's proposal; pol_round is -1 for a new block. */
 void assay_bft_ask_proposal(assay_bft *bft, const assay_block_id *id, int32_t pol_round);
 /* assay_bft_count_above - bft->above anew, after the round changed. */
 void assay_bft_count_above(assay_bft *bft);

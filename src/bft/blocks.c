@@ -23,7 +23,7 @@ block_slot *assay_bft_block_find(assay_bft *bft, int64_t height, const assay_blo
     return NULL;
 }
 
-/* ---- which block must stay --------------------------------------------------------------------------------------- */
+/* ---- which block must stay ----------------------------------------------------------------------------------- */
 
 static bool polka_anywhere(const assay_bft *bft, const block_slot *slot) {
     for (size_t i = 0; i < ROUNDS_MAX; i++) {
@@ -72,7 +72,7 @@ static block_slot *slot_take(assay_bft *bft) {
     return best;
 }
 
-/* ---- in and out -------------------------------------------------------------------------------------------------- */
+/* ---- in and out ---------------------------------------------------------------------------------------------- */
 
 static assay_err slot_fill(assay_bft *bft, block_slot *slot, assay_bytes encoded, const assay_block_id *wanted) {
     uint8_t head[16];

@@ -4,7 +4,7 @@
  * state package computes it (State.MakeBlock, updateState, validateBlock), so that one light client follows both. */
 #include "bft_internal.h"
 
-/* ---- from block to block ----------------------------------------------------------------------------------------- */
+/* ---- from block to block ------------------------------------------------------------------------------------- */
 
 static assay_err powers_to_validators(assay_validator **out, assay_arena *keep, const assay_engine_power *powers,
                                       uint32_t count) {
@@ -68,7 +68,7 @@ assay_err assay_bft_chain_next(assay_bft_chain *out, assay_arena *keep, const as
     return ASSAY_OK;
 }
 
-/* ---- the header that follows ------------------------------------------------------------------------------------- */
+/* ---- the header that follows --------------------------------------------------------------------------------- */
 
 /* All fields that the chain decides: neither the block's content, nor who proposes it, nor when. */
 static assay_err header_follows(assay_header *out, const assay_bft_chain *chain, assay_arena scratch) {
@@ -125,8 +125,7 @@ static assay_err header_check(const assay_bft_chain *chain, const assay_header *
                    assay_base_hash_eq(h->consensus_hash, wanted.consensus_hash) &&
                    assay_base_hash_eq(h->app_hash, wanted.app_hash) &&
                    assay_base_hash_eq(h->last_results_hash, wanted.last_results_hash);
-    /* Who proposed it first is not known here: a value locked in an earlier round is proposed again by somebody else.
-     * */
+    /* Who made it is not known here: a value locked in an earlier round is proposed again by somebody else. */
     return follows && assay_validators_find(&chain->validators, h->proposer) >= 0 ? ASSAY_OK : ASSAY_E_BLOCK;
 }
 
@@ -184,7 +183,7 @@ assay_err assay_bft_proposal_check(const assay_bft *bft, const assay_block *bloc
     return time_check(chain, block, scratch);
 }
 
-/* ---- storage ----------------------------------------------------------------------------------------------------- */
+/* ---- storage ------------------------------------------------------------------------------------------------- */
 
 #define CHAIN_FORMAT 1
 

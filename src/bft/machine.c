@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- opening ----------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 size_t assay_bft_footprint(uint32_t validators_max) {
     size_t n = validators_max;
@@ -19,7 +19,7 @@ static size_t out_size(uint32_t validators_max) { return 1024 + 4 * (size_t)vali
 
 size_t assay_bft_height_footprint(uint32_t validators_max, uint32_t blocks) {
     return assay_bft_votes_footprint(validators_max) + out_size(validators_max) + assay_bft_scratch_size() +
-           blocks * assay_bft_slot_size() + 64;
+           blocks * assay_bft_slot_size() + 4 * 64; /* each part is aligned */
 }
 
 static bool config_ok(const assay_bft_config *c, uint32_t validators_max) {
@@ -62,6 +62,7 @@ assay_err assay_bft_open(assay_bft **out, assay_arena *keep, assay_arena height_
     size_t slot_size = assay_bft_slot_size();
     while (bft->blocks_count < BLOCKS_MAX && (size_t)(height_memory.end - height_memory.at) >= slot_size + 63)
         bft->blocks[bft->blocks_count++].memory = carve(&height_memory, slot_size);
+    ASSAY_ASSERT(bft->blocks_count >= BLOCKS_MIN);
     *out = bft;
     return ASSAY_OK;
 }
@@ -74,7 +75,7 @@ const assay_validator_set *assay_bft_set_of(const assay_bft *bft, int64_t height
     return NULL;
 }
 
-/* ---- effects ----------------------------------------------------------------------------------------------------- */
+/* ---- effects ------------------------------------------------------------------------------------------------- */
 
 void assay_bft_emit(assay_bft *bft, const pending_effect *effect) {
     ASSAY_ASSERT(bft->effects_count < EFFECTS_MAX);
@@ -233,7 +234,7 @@ bool assay_bft_effect_next(assay_bft *bft, assay_bft_effect *out) {
     return true;
 }
 
-/* ---- heights ----------------------------------------------------------------------------------------------------- */
+/* ---- heights ------------------------------------------------------------------------------------------------- */
 
 /* Own votes still go out: others may need them for the height that is over here. */
 static void forget_effects(assay_bft *bft) {
@@ -327,7 +328,7 @@ assay_err assay_bft_start_now(assay_bft *bft) {
     return assay_bft_progress(bft);
 }
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------------------------ */
 
 static assay_err votes_read(assay_vote **out, assay_arena *keep, const message *m) {
     *out = ASSAY_NEW(keep, assay_vote, m->votes_count);
@@ -418,7 +419,7 @@ assay_err assay_bft_message(assay_bft *bft, assay_bytes bytes) {
     return verdict;
 }
 
-/* ---- a lock that was kept ---------------------------------------------------------------------------------------- */
+/* ---- a lock that was kept ------------------------------------------------------------------------------------ */
 
 /* The block of a lock, and a proposal for it, which may be of another round than the lock. */
 static assay_err recall_block(assay_bft *bft, const assay_proposal *p, assay_bytes block, int32_t round) {
@@ -479,7 +480,7 @@ assay_err assay_bft_recall(assay_bft *bft, assay_bytes kept) {
     return assay_bft_progress(bft);
 }
 
-/* ---- timeouts and answers ---------------------------------------------------------------------------------------- */
+/* ---- timeouts and answers ------------------------------------------------------------------------------------ */
 
 assay_err assay_bft_timeout(assay_bft *bft, int64_t height, int32_t round, assay_bft_step step) {
     if (!bft->chain || height != bft->height || bft->decided) return ASSAY_OK;
@@ -554,7 +555,7 @@ assay_err assay_bft_proposal_signed(assay_bft *bft, const assay_proposal *propos
     return assay_bft_progress(bft);
 }
 
-/* ---- what others ask --------------------------------------------------------------------------------------------- */
+/* ---- what others ask ----------------------------------------------------------------------------------------- */
 
 static void resend_votes(assay_bft *bft, int32_t round) {
     if (round < 0 || !assay_bft_round_find(bft, bft->height, round)) return;

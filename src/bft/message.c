@@ -40,7 +40,7 @@ assay_err assay_bft_proposal_read(assay_proposal *out, assay_bytes input) {
     return assay_base_bytes_eq(input, (assay_bytes){memory, again.len}) ? ASSAY_OK : ASSAY_E_ENCODING;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static assay_err put_field(assay_buf *out, uint32_t number, assay_bytes bytes) {
     ASSAY_TRY(assay_codec_put_varint(out, (uint64_t)number << 3 | 2));

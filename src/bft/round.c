@@ -4,14 +4,13 @@
  * function, named after what it does, with the paper's line numbers (L11 to L67). Beyond the paper, all of it allowed
  * by its proofs:
  *   - where nobody is left to wait for, or nil has 2/3, the round goes on without its timeout;
- *   - a block counts as proposed in a round if it has a polka there, whoever's message brought its bytes;
+ *   - a block counts as proposed in a round if it has a polka there, whichever message brought its bytes;
  *   - L55 takes more than a third of power at a round *or above it*;
  *   - when the signer refuses, the timeouts run as if votes had come, so that a round passes; and who is seen in a
- *   later
- *     step or round counts as arrived where L34 and L47 wait for 2f+1 messages. */
+ *     later step or round counts as arrived where L34 and L47 wait for 2f+1 messages. */
 #include "bft_internal.h"
 
-/* ---- who proposes ------------------------------------------------------------------------------------------------ */
+/* ---- who proposes -------------------------------------------------------------------------------------------- */
 
 assay_err assay_bft_proposer(assay_bft *bft, uint32_t *out, int64_t height, int32_t round) {
     const assay_validator_set *set = assay_bft_set_of(bft, height);
@@ -36,7 +35,7 @@ static assay_err record_proposer(assay_bft *bft, round_record *record, uint32_t 
     return ASSAY_OK;
 }
 
-/* ---- asking ------------------------------------------------------------------------------------------------------ */
+/* ---- asking -------------------------------------------------------------------------------------------------- */
 
 static int64_t timeout_of(const assay_bft *bft, assay_bft_step step, int32_t round) {
     bool is_propose = step == ASSAY_STEP_PROPOSE;
@@ -93,7 +92,7 @@ static const assay_block_id nil = {0};
 void assay_bft_prevote_nil(assay_bft *bft) { prevote(bft, &nil); }
 void assay_bft_precommit_nil(assay_bft *bft) { precommit(bft, &nil); }
 
-/* ---- L11 to L21: a round begins ---------------------------------------------------------------------------------- */
+/* ---- L11 to L21: a round begins ------------------------------------------------------------------------------ */
 
 void assay_bft_ask_proposal(assay_bft *bft, const assay_block_id *id, int32_t pol_round) {
     bft->own = (assay_proposal){
@@ -148,7 +147,7 @@ assay_err assay_bft_round_start(assay_bft *bft, int32_t round) {
     return ASSAY_OK;
 }
 
-/* ---- L22 to L33: which block deserves a prevote ------------------------------------------------------------------ */
+/* ---- L22 to L33: which block deserves a prevote -------------------------------------------------------------- */
 
 /* L29: the proposer shows a value that had a polka in an earlier round. Waits until the prevotes of that round are
  * here. */
@@ -178,7 +177,7 @@ static bool try_prevote(assay_bft *bft) {
     return true;
 }
 
-/* ---- L34 to L46: what the prevotes say --------------------------------------------------------------------------- */
+/* ---- L34 to L46: what the prevotes say ----------------------------------------------------------------------- */
 
 static bool polka_is_block(const vote_set *set) {
     return set->polka != NO_TALLY && !assay_block_id_is_nil(&set->tallies[set->polka].id);
@@ -246,10 +245,9 @@ static void wait_for_prevotes(assay_bft *bft) {
         assay_bft_wait_schedule(bft, bft->current, ASSAY_STEP_PREVOTE_WAIT);
 }
 
-/* ---- L47 to L56: what the precommits say ------------------------------------------------------------------------- */
+/* ---- L47 to L56: what the precommits say --------------------------------------------------------------------- */
 
-/* L47; with 2/3 for nil, or every precommit here and no 2/3, no decision can come of this round: the next one begins.
- * */
+/* L47; with 2/3 for nil, or every precommit here and no 2/3, this round can decide nothing: the next one begins. */
 static bool try_next_round(assay_bft *bft, assay_err *err) {
     round_record *now = bft->current;
     const vote_set *precommits = &now->sets[1];
@@ -326,7 +324,7 @@ assay_err assay_bft_progress(assay_bft *bft) {
     return err;
 }
 
-/* ---- proposals of others ----------------------------------------------------------------------------------------- */
+/* ---- proposals of others ------------------------------------------------------------------------------------- */
 
 /* More than 2/3 voted for this very block in that round, so it is wanted even if another was proposed there first. */
 static bool is_wanted(const round_record *record, const assay_block_id *id) {

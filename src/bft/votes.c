@@ -11,7 +11,7 @@ static size_t tallies_max(uint32_t validators) { return (size_t)validators * (1 
 static size_t seconds_max(uint32_t validators) { return (size_t)validators * 4; }
 static uint32_t faults_max(uint32_t validators) { return validators * (FAULTS_PER_HEIGHT / 2) + FAULTS_PER_HEIGHT; }
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------------------------- */
 
 #define ALIGN ((size_t)16)
 
@@ -45,7 +45,7 @@ void assay_bft_votes_open(assay_bft *bft, assay_arena *memory) {
     bft->faults = carve(memory, sizeof(pending_fault) * bft->faults_max);
 }
 
-/* ---- rounds ------------------------------------------------------------------------------------------------------ */
+/* ---- rounds -------------------------------------------------------------------------------------------------- */
 
 round_record *assay_bft_round_find(assay_bft *bft, int64_t height, int32_t round) {
     round_record *current = bft->current;
@@ -123,7 +123,7 @@ bool assay_bft_polka_for(const vote_set *set, const assay_block_id *id) {
     return set->polka != NO_TALLY && assay_block_id_eq(&set->tallies[set->polka].id, id);
 }
 
-/* ---- counting ---------------------------------------------------------------------------------------------------- */
+/* ---- counting ------------------------------------------------------------------------------------------------ */
 
 static uint32_t tally_find(const vote_set *set, const assay_block_id *id) {
     for (uint32_t t = 0; t < set->tallies_count; t++)
@@ -131,8 +131,7 @@ static uint32_t tally_find(const vote_set *set, const assay_block_id *id) {
     return NO_TALLY;
 }
 
-/* At most one tally comes with each validator's first verified vote, and with each of its SECONDS_PER_VOTER next ones.
- * */
+/* At most one tally comes with each validator's first verified vote, and with each of SECONDS_PER_VOTER more. */
 static uint32_t tally_get(vote_set *set, const assay_block_id *id) {
     uint32_t t = tally_find(set, id);
     if (t != NO_TALLY) return t;
@@ -225,7 +224,7 @@ bool assay_bft_vote_of(const assay_bft *bft, const round_record *record, uint32_
     return true;
 }
 
-/* ---- double votes ------------------------------------------------------------------------------------------------ */
+/* ---- double votes -------------------------------------------------------------------------------------------- */
 
 static void fault_tell(assay_bft *bft, place *at, const assay_vote *second) {
     ballot *b = &at->set->ballots[at->idx];
@@ -257,7 +256,7 @@ void assay_bft_faults_release(assay_bft *bft, int64_t height, assay_time time) {
     }
 }
 
-/* ---- what becomes of a vote -------------------------------------------------------------------------------------- */
+/* ---- what becomes of a vote ---------------------------------------------------------------------------------- */
 
 typedef enum verdict {
     VERDICT_IGNORE, /* known, or of no interest */
@@ -274,8 +273,7 @@ static bool round_kept(const assay_bft *bft, int32_t round) {
     return asked_for || round == bft->locked_round || round == bft->valid_round;
 }
 
-/* A set that has what it is for: its further votes matter only if they prove a fault, or for the next block's commit.
- * */
+/* A set that has what it is for: further votes matter only if they prove a fault, or for the next block's commit. */
 static bool settled(const assay_bft *bft, const place *at, const assay_vote *vote) {
     if (vote->height < bft->height) return true;
     if (vote->height > bft->height) return false;
@@ -405,7 +403,7 @@ assay_err assay_bft_vote_take(assay_bft *bft, const assay_vote *vote, bool trust
     return count_vote(bft, &at, vote);
 }
 
-/* ---- many at once ------------------------------------------------------------------------------------------------ */
+/* ---- many at once -------------------------------------------------------------------------------------------- */
 
 #define BATCH_MAX 64
 #define BATCH_MIN 2 /* two together take 28 us each, one alone 35; from eight on 20 (crates ed25519-zebra, AVX2) */
@@ -484,7 +482,7 @@ void assay_bft_votes_take(assay_bft *bft, assay_err *verdicts, const assay_vote 
     batch_take(bft, verdicts, votes, &b);
 }
 
-/* ---- commits ----------------------------------------------------------------------------------------------------- */
+/* ---- commits ------------------------------------------------------------------------------------------------- */
 
 void assay_bft_commit_build(assay_bft *bft, const round_record *record, const assay_block_id *id) {
     const vote_set *set = &record->sets[1];

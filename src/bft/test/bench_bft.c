@@ -194,7 +194,7 @@ static double heights_a_second(uint32_t n, uint32_t batch, int64_t heights) {
     return (double)heights / seconds;
 }
 
-/* ---- one vote ---------------------------------------------------------------------------------------------------- */
+/* ---- one vote ------------------------------------------------------------------------------------------------ */
 
 /* Nanoseconds a vote, over prevotes of one round by a hundred validators: what each message costs. */
 static double vote_ns(const uint8_t (*messages)[256], const size_t *lens, uint32_t from, uint32_t to) {

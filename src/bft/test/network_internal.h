@@ -21,7 +21,7 @@
 #define MILLISECOND INT64_C(1000000)
 #define SECOND (1000 * MILLISECOND)
 
-/* ---- numbers from a seed (splitmix64) ---------------------------------------------------------------------------- */
+/* ---- numbers from a seed (splitmix64) ------------------------------------------------------------------------ */
 
 static inline uint64_t random_next(uint64_t *state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -32,7 +32,7 @@ static inline uint64_t random_next(uint64_t *state) {
 static inline uint64_t random_below(uint64_t *state, uint64_t bound) { return bound ? random_next(state) % bound : 0; }
 static inline bool random_percent(uint64_t *state, uint32_t percent) { return random_below(state, 100) < percent; }
 
-/* ---- what travels ------------------------------------------------------------------------------------------------ */
+/* ---- what travels -------------------------------------------------------------------------------------------- */
 
 typedef enum parcel_kind {
     PARCEL_BFT = 1, /* a message of the machines */
@@ -56,7 +56,7 @@ typedef struct parcel {
     size_t len, block_len;
 } parcel;
 
-/* ---- one node ---------------------------------------------------------------------------------------------------- */
+/* ---- one node ------------------------------------------------------------------------------------------------ */
 
 typedef struct stored_block {
     uint8_t *block, *commit;
@@ -116,7 +116,7 @@ typedef struct node {
     uint64_t effects[16];
 } node;
 
-/* ---- the network ------------------------------------------------------------------------------------------------- */
+/* ---- the network --------------------------------------------------------------------------------------------- */
 
 typedef struct network_plan {
     uint64_t seed;
@@ -132,7 +132,6 @@ typedef struct network_plan {
     int64_t heal_at; /* from then on nothing is lost and nobody crashes */
     int64_t end_at;  /* by then all must have decided all heights */
     int64_t idle_ns; /* wait before round 0 */
-    bool forgets_locks; /* crashed nodes do not recall: to see that it matters */
     /* Changes of the set, by height: called with the height that is finalized. */
     uint32_t (*updates)(int64_t height, assay_engine_power out[NODES_MAX]);
 } network_plan;
@@ -221,7 +220,7 @@ static inline void broadcast(node *n, parcel_kind kind, int64_t height, assay_by
         if (i != n->idx) post(n->net, (parcel){.kind = kind, .to = i, .from = n->idx, .height = height}, bytes);
 }
 
-/* ---- the application: a hash over all transactions --------------------------------------------------------------- */
+/* ---- the application: a hash over all transactions ----------------------------------------------------------- */
 
 static inline void app_finalize(node *n, assay_engine_finalized *out, assay_arena *keep, const assay_block *block) {
     assay_bytes *pieces = ASSAY_NEW(keep, assay_bytes, block->txs_count + 1);
@@ -239,7 +238,7 @@ static inline void app_finalize(node *n, assay_engine_finalized *out, assay_aren
     out->app_hash = assay_crypto_sha256(pieces, block->txs_count + 1);
 }
 
-/* ---- the signer -------------------------------------------------------------------------------------------------- */
+/* ---- the signer ---------------------------------------------------------------------------------------------- */
 
 static inline assay_time clock_of(const network *net, const node *n) {
     /* Clocks differ by tens of milliseconds. */
@@ -271,7 +270,7 @@ static inline void proposal_sign(const node *n, assay_proposal *p) {
     p->signature = assay_crypto_ed25519_sign(&n->secret, (assay_bytes){memory, out.len});
 }
 
-/* ---- starting and stopping --------------------------------------------------------------------------------------- */
+/* ---- starting and stopping ----------------------------------------------------------------------------------- */
 
 #define KEEP_SIZE ((size_t)1 << 20)
 #define CHAIN_SIZE ((size_t)64 << 10)
@@ -336,7 +335,7 @@ static inline void node_restart(node *n) {
     expect_ok(n->net, assay_bft_chain_decode(n->chain, &memory, (assay_bytes){n->chain_bytes, n->chain_bytes_len}),
               "stored chain");
     node_begin(n);
-    if (n->lock_bytes && !n->net->plan.forgets_locks) {
+    if (n->lock_bytes) {
         expect_ok(n->net, assay_bft_recall(n->bft, (assay_bytes){n->lock_bytes, n->lock_len}), "recall");
         if (assay_bft_look(n->bft).locked) n->net->restarts_locked++;
     }
@@ -352,7 +351,7 @@ static inline void node_crash(node *n) {
     memset(n->keep_memory, 0xdd, 4096); /* whoever still looks at it shall trip */
 }
 
-/* ---- evidence ---------------------------------------------------------------------------------------------------- */
+/* ---- evidence ------------------------------------------------------------------------------------------------ */
 
 static inline bool same_fault(const assay_duplicate_vote *a, const assay_duplicate_vote *b) {
     const assay_vote *x = &a->vote_a, *y = &b->vote_a;
@@ -389,7 +388,7 @@ static inline void evidence_settle(node *n, const assay_block *block) {
     }
 }
 
-/* ---- a block becomes final --------------------------------------------------------------------------------------- */
+/* ---- a block becomes final ----------------------------------------------------------------------------------- */
 
 static inline void truth_compare(node *n, int64_t height, assay_bytes block, const assay_block_id *id) {
     network *net = n->net;
@@ -434,7 +433,7 @@ static inline void node_apply(node *n, const assay_block *block, assay_bytes enc
     chain_store(n);
 }
 
-/* ---- effects ----------------------------------------------------------------------------------------------------- */
+/* ---- effects ------------------------------------------------------------------------------------------------- */
 
 static inline assay_bytes block_new(node *n, const assay_commit *commit, uint32_t salt, assay_arena *scratch) {
     network *net = n->net;
@@ -624,7 +623,7 @@ static inline void node_drain(node *n) {
         if (e.kind == ASSAY_BFT_EVIDENCE || e.kind == ASSAY_BFT_SEND) node_carry_out(n, &e);
 }
 
-/* ---- deliveries -------------------------------------------------------------------------------------------------- */
+/* ---- deliveries ---------------------------------------------------------------------------------------------- */
 
 /* Looks at a vote that is about to be given to an honest node, and remembers what must become evidence. */
 static inline void sight(node *n, assay_bytes message) {
@@ -738,7 +737,7 @@ static inline void node_deliver(node *n, const parcel *p) {
     node_drain(n);
 }
 
-/* ---- a whole run ------------------------------------------------------------------------------------------------- */
+/* ---- a whole run --------------------------------------------------------------------------------------------- */
 
 /* Memory of all networks of a process, one at a time. */
 static inline void network_memory(network *net) {

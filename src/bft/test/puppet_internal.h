@@ -128,7 +128,7 @@ static inline assay_vote puppet_vote(puppet *p, uint32_t i, uint32_t type, int64
     return vote;
 }
 
-/* ---- carrying out ------------------------------------------------------------------------------------------------ */
+/* ---- carrying out -------------------------------------------------------------------------------------------- */
 
 static inline void puppet_keep_commit(puppet *p, const assay_commit *commit) {
     p->commit = *commit;
@@ -226,7 +226,7 @@ static inline void puppet_look(puppet *p) {
     p->behind = 0;
 }
 
-/* ---- beginning --------------------------------------------------------------------------------------------------- */
+/* ---- beginning ----------------------------------------------------------------------------------------------- */
 
 /* A set of count validators of power 10; the machine is the one that proposes in round self_round of height 1, or (with
  * -1) an observer without a key. start_ns as in assay_bft_height. */
@@ -287,7 +287,7 @@ static inline void puppet_next_height(puppet *p, const made_block *b, int64_t st
     puppet_drain(p);
 }
 
-/* ---- what others say --------------------------------------------------------------------------------------------- */
+/* ---- what others say ----------------------------------------------------------------------------------------- */
 
 static inline assay_err puppet_say(puppet *p, const assay_vote *vote) {
     uint8_t memory[512];
@@ -343,7 +343,7 @@ static inline void puppet_time(puppet *p, int32_t round, assay_bft_step step) {
     puppet_drain(p);
 }
 
-/* ---- what the machine did ---------------------------------------------------------------------------------------- */
+/* ---- what the machine did ------------------------------------------------------------------------------------ */
 
 /* Exactly one vote went out since the last look, and this is it. */
 static inline void expect_vote(puppet *p, uint32_t type, int32_t round, const assay_block_id *id) {

@@ -189,7 +189,7 @@ static void test_comet_chains(void **state) {
     assert_int_equal(heights, 25);
 }
 
-/* ---- what can be wrong ------------------------------------------------------------------------------------------- */
+/* ---- what can be wrong --------------------------------------------------------------------------------------- */
 
 typedef struct world {
     assay_key_secret secrets[4];

@@ -88,7 +88,7 @@ static network_plan rough(uint32_t nodes, int64_t heights) {
 
 static void test_loss_delay_duplicates(void **state) {
     (void)state;
-    totals sum = run_seeds("loss", rough(4, 2), 400);
+    totals sum = run_seeds("loss", rough(4, 2), 200);
     expect_some(sum.dropped, 1000, "lost messages");
 }
 
@@ -96,7 +96,7 @@ static void test_partitions(void **state) {
     (void)state;
     network_plan plan = rough(4, 2);
     plan.partition_percent = 60;
-    run_seeds("partitions", plan, 300);
+    run_seeds("partitions", plan, 150);
 }
 
 static void test_crashes(void **state) {
@@ -104,7 +104,7 @@ static void test_crashes(void **state) {
     network_plan plan = rough(4, 2);
     plan.crash_percent = 60;
     plan.partition_percent = 20;
-    totals sum = run_seeds("crashes", plan, 400);
+    totals sum = run_seeds("crashes", plan, 250);
     expect_some(sum.crashes, 200, "crashes");
     expect_some(sum.restarts_locked, 30, "restarts with a lock");
 }
@@ -113,7 +113,7 @@ static void test_equivocator_of_four(void **state) {
     (void)state;
     network_plan plan = rough(4, 2);
     plan.equivocators = 1;
-    totals sum = run_seeds("one of four equivocates", plan, 400);
+    totals sum = run_seeds("one of four equivocates", plan, 250);
     expect_some(sum.evidence, 200, "double votes seen");
     expect_some(sum.included, 50, "evidence in blocks");
 }
@@ -123,7 +123,7 @@ static void test_equivocators_of_seven(void **state) {
     network_plan plan = rough(7, 2);
     plan.equivocators = 2;
     plan.partition_percent = 20;
-    totals sum = run_seeds("two of seven equivocate", plan, 40);
+    totals sum = run_seeds("two of seven equivocate", plan, 20);
     expect_some(sum.evidence, 40, "double votes seen");
 }
 
@@ -131,7 +131,7 @@ static void test_silent_of_four(void **state) {
     (void)state;
     network_plan plan = rough(4, 2);
     plan.silent = 1;
-    totals sum = run_seeds("one of four is silent", plan, 100);
+    totals sum = run_seeds("one of four is silent", plan, 40);
     expect_some((uint64_t)sum.highest_round, 1, "failed rounds");
 }
 
@@ -145,7 +145,7 @@ static void test_everything(void **state) {
     plan.powers[0] = 9;
     plan.powers[1] = 11;
     plan.powers[2] = 8;
-    totals sum = run_seeds("everything", plan, 500);
+    totals sum = run_seeds("everything", plan, 250);
     expect_some(sum.crashes, 200, "crashes");
     expect_some(sum.evidence, 200, "double votes seen");
 }
@@ -158,7 +158,7 @@ static void test_whole_network_restarts(void **state) {
     plan.blackout_percent = 30;
     plan.delay_max = 20 * MILLISECOND;
     plan.heal_at = 400 * MILLISECOND;
-    totals sum = run_seeds("blackouts", plan, 200);
+    totals sum = run_seeds("blackouts", plan, 150);
     expect_some(sum.crashes, 200, "crashes");
     expect_some(sum.restarts_locked, 50, "restarts with a lock");
 }

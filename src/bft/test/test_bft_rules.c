@@ -6,7 +6,7 @@
 
 static puppet p;
 
-/* ---- L11 to L21: a round begins ---------------------------------------------------------------------------------- */
+/* ---- L11 to L21: a round begins ------------------------------------------------------------------------------ */
 
 static void test_L11_L18_L19_proposer_makes_a_new_value(void **state) {
     (void)state;
@@ -59,8 +59,7 @@ static void test_L20_L21_timeouts_grow_with_rounds(void **state) {
     assert_int_equal(expect_scheduled(&p, 2, ASSAY_STEP_PREVOTE_WAIT), 700);
 }
 
-/* ---- L22 to L27 ---------------------------------------------------------------------------------------------------
- * */
+/* ---- L22 to L27 ---------------------------------------------------------------------------------------------- */
 
 static void test_L22_L23_prevotes_for_a_valid_new_value(void **state) {
     (void)state;
@@ -131,8 +130,7 @@ static void test_L23_locked_on_the_same_value_prevotes_for_it(void **state) {
     expect_vote(&p, ASSAY_PREVOTE, 1, &a.id);
 }
 
-/* ---- L28 to L33 ---------------------------------------------------------------------------------------------------
- * */
+/* ---- L28 to L33 ---------------------------------------------------------------------------------------------- */
 
 static void test_L28_L29_newer_polka_frees_from_the_lock(void **state) {
     (void)state;
@@ -215,8 +213,7 @@ static void test_L29_same_value_with_an_older_polka(void **state) {
     expect_vote(&p, ASSAY_PREVOTE, 2, &a.id);
 }
 
-/* ---- L34 to L46 ---------------------------------------------------------------------------------------------------
- * */
+/* ---- L34 to L46 ---------------------------------------------------------------------------------------------- */
 
 static void test_L34_L35_mixed_prevotes_start_one_timeout(void **state) {
     (void)state;
@@ -318,8 +315,7 @@ static void test_L44_L45_polka_for_nil_precommits_nil_and_keeps_the_lock(void **
     expect_vote(&p, ASSAY_PREVOTE, 2, &a.id);
 }
 
-/* ---- L47 to L54 ---------------------------------------------------------------------------------------------------
- * */
+/* ---- L47 to L54 ---------------------------------------------------------------------------------------------- */
 
 static void test_L47_L48_mixed_precommits_start_one_timeout(void **state) {
     (void)state;
@@ -413,8 +409,7 @@ static void test_L49_waits_for_validity(void **state) {
     assert_true(p.decided);
 }
 
-/* ---- L55 to L56 ---------------------------------------------------------------------------------------------------
- * */
+/* ---- L55 to L56 ---------------------------------------------------------------------------------------------- */
 
 static void test_L55_more_than_a_third_above_pulls_up(void **state) {
     (void)state;
@@ -454,8 +449,7 @@ static void test_L55_ends_the_wait_before_round_0(void **state) {
     expect_scheduled(&p, 0, ASSAY_STEP_PROPOSE);
 }
 
-/* ---- L57 to L67 ---------------------------------------------------------------------------------------------------
- * */
+/* ---- L57 to L67 ---------------------------------------------------------------------------------------------- */
 
 static void test_L57_L60_no_proposal_prevotes_nil(void **state) {
     (void)state;
@@ -496,8 +490,7 @@ static void test_L65_L67_no_decision_starts_the_next_round(void **state) {
     assert_int_equal(step_of(&p), ASSAY_STEP_PROPOSE);
 }
 
-/* ---- beyond the paper ----------------------------------------------------------------------------------------------
- * */
+/* ---- beyond the paper ---------------------------------------------------------------------------------------- */
 
 static void test_nobody_left_to_wait_for(void **state) {
     (void)state;
@@ -646,8 +639,7 @@ static void test_alone(void **state) {
     }
 }
 
-/* ---- a restart in the middle of a height ---------------------------------------------------------------------------
- * */
+/* ---- a restart in the middle of a height --------------------------------------------------------------------- */
 
 static void test_recalled_lock_binds(void **state) {
     (void)state;

@@ -12,7 +12,7 @@ static assay_block_id invented(uint8_t salt) { return (assay_block_id){{{salt, 1
 /* The first validator but the machine's own, from place `from` on. */
 static uint32_t other(uint32_t from) { return from == p.self ? (from + 1) % p.count : from; }
 
-/* ---- double votes ------------------------------------------------------------------------------------------------ */
+/* ---- double votes -------------------------------------------------------------------------------------------- */
 
 static void decide(const made_block *b) {
     puppet_proposes(&p, round_of(&p), -1, b);
@@ -162,7 +162,7 @@ static void test_evidence_is_bounded(void **state) {
     assert_true(told >= 100 && told <= 15 * 16);
 }
 
-/* ---- late, early, far -------------------------------------------------------------------------------------------- */
+/* ---- late, early, far ---------------------------------------------------------------------------------------- */
 
 /* Decides with three of four, so that one precommit is missing, and begins the next height. */
 static made_block decide_without(uint32_t missing, int32_t self_round, int64_t start_ns) {
@@ -321,8 +321,7 @@ static void test_early_votes_pull_up_as_well(void **state) {
     assert_false(assay_bft_look(p.bft).waiting);
 }
 
-/* The own precommit is signed when the decision is already known: it still goes out, though the next height has begun.
- * */
+/* The own precommit is signed when the decision is known: it still goes out, though the next height has begun. */
 static void test_own_vote_outlives_its_height(void **state) {
     (void)state;
     puppet_open(&p, 4, 2, 0);
@@ -364,7 +363,7 @@ static void test_far_votes_tell_to_fetch(void **state) {
     assert_int_equal(p.behind, 0);
 }
 
-/* ---- what is refused --------------------------------------------------------------------------------------------- */
+/* ---- what is refused ----------------------------------------------------------------------------------------- */
 
 static void test_faulty_senders(void **state) {
     (void)state;
@@ -517,7 +516,7 @@ static void test_effects_must_be_taken(void **state) {
     must(assay_bft_message(p.bft, (assay_bytes){memory, out.len}));
 }
 
-/* ---- batches, resending ------------------------------------------------------------------------------------------ */
+/* ---- batches, resending -------------------------------------------------------------------------------------- */
 
 /* The messages of an observer that saw all but one of the needed precommits are enough for one that saw nothing. */
 static void test_resend_brings_a_peer_up(void **state) {
@@ -600,7 +599,7 @@ static void test_resend_shows_the_second_vote_that_counts(void **state) {
     assert_true(assay_bft_look(p.bft).locked);
 }
 
-/* ---- the check of a proposed block ------------------------------------------------------------------------------- */
+/* ---- the check of a proposed block --------------------------------------------------------------------------- */
 
 /* The quick check trusts what this machine verified, and nothing else: it says what the full one says. */
 static void check_commit(const assay_commit *commit, assay_err wanted) {
@@ -655,7 +654,7 @@ static void test_proposal_check_trusts_only_what_was_verified(void **state) {
     check_commit(&commit, ASSAY_E_COMMIT);
 }
 
-/* ---- several at once --------------------------------------------------------------------------------------------- */
+/* ---- several at once ----------------------------------------------------------------------------------------- */
 
 /* Several messages at once: a verdict for each, and the same outcome as one by one. */
 static void test_messages_together(void **state) {
@@ -697,7 +696,7 @@ static void test_messages_together(void **state) {
     }
 }
 
-/* ---- times, sizes, arguments ------------------------------------------------------------------------------------- */
+/* ---- times, sizes, arguments --------------------------------------------------------------------------------- */
 
 static void test_vote_time_is_after_the_block(void **state) {
     (void)state;

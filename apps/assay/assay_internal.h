@@ -27,7 +27,7 @@
 
 #include <jansson.h>
 
-/* ---- options and commands ---------------------------------------------------------------------------------------- */
+/* ---- options and commands ------------------------------------------------------------------------------------ */
 
 typedef enum option_id {
     OPTION_JSON,
@@ -179,7 +179,7 @@ const char *amount_text(char out[32], uint64_t amount);
 /* span_text - "3 days", "12 seconds" of a span. Returns out. */
 const char *span_text(char out[32], uint64_t seconds);
 
-/* ---- table.c: rows of text whose columns align ------------------------------------------------------------------- */
+/* ---- table.c: rows of text whose columns align --------------------------------------------------------------- */
 
 #define TABLE_COLUMNS_MAX 12
 typedef struct table {
@@ -198,7 +198,7 @@ void table_row(table *t, ...);
 /* table_print - prints heads (but for --quiet) and rows; nothing if there is no row. */
 void table_print(table *t);
 
-/* ---- progress.c -------------------------------------------------------------------------------------------------- */
+/* ---- progress.c ---------------------------------------------------------------------------------------------- */
 
 typedef struct progress_bar {
     const call *c;
@@ -213,7 +213,7 @@ bool progress_show(void *bar, const assay_model_progress *progress);
 bool progress_bytes(progress_bar *bar, uint64_t done, uint64_t total);
 void progress_end(progress_bar *bar);
 
-/* ---- remote.c ---------------------------------------------------------------------------------------------------- */
+/* ---- remote.c ------------------------------------------------------------------------------------------------ */
 
 #define REPLY_MAX ((size_t)64 << 20)
 /* node_url - --node, ASSAY_NODE, or the devnet's usual place. */
@@ -242,7 +242,7 @@ assay_err deadline_of(call *c, uint64_t *out, uint64_t seconds);
 /* validator_of - the owner's address of a validator that is named by address, index or moniker. */
 assay_err validator_of(call *c, assay_address *out, const char *text);
 
-/* ---- sign.c ------------------------------------------------------------------------------------------------------ */
+/* ---- sign.c -------------------------------------------------------------------------------------------------- */
 
 /* devnet_pointer - the path of the file in which a devnet of this port says where its keys are. In keep. */
 assay_err devnet_pointer(call *c, const char **out, uint32_t port);
@@ -259,7 +259,7 @@ assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, j
 /* chain_fields - chain id (in keep), next nonce and fee of a body's signer, as submit uses them. */
 assay_err chain_fields(call *c, assay_tx_body *body, const assay_key_secret *secret);
 
-/* ---- what several commands share --------------------------------------------------------------------------------- */
+/* ---- what several commands share ----------------------------------------------------------------------------- */
 
 /* digest_path (digest.c) - reads a model with progress; errors name their place. */
 assay_err digest_path(call *c, assay_model *out, const char *path);
@@ -286,7 +286,7 @@ const char *parents_text(call *c, const json_t *parents);
 /* command_line_name - a command's name with '-' for the space, in keep. */
 const char *dashed(call *c, const char *name);
 
-/* ---- commands ---------------------------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------------------------ */
 
 assay_err run_digest(call *c), run_verify(call *c), run_publish(call *c), run_diff(call *c), run_refresh(call *c);
 assay_err run_status(call *c), run_validators(call *c), run_log(call *c), run_show(call *c), run_explain(call *c);

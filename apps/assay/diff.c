@@ -79,7 +79,7 @@ static assay_err compare(call *c, comparison *x) {
     return err;
 }
 
-/* ---- output ------------------------------------------------------------------------------------------------------ */
+/* ---- output -------------------------------------------------------------------------------------------------- */
 
 static const char *change_text(assay_model_change change) {
     switch (change) {

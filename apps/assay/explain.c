@@ -47,7 +47,7 @@ static assay_err explain_level(call *c, const assay_cert_level *level) {
     return ASSAY_OK;
 }
 
-/* ---- penalties --------------------------------------------------------------------------------------------------- */
+/* ---- penalties ----------------------------------------------------------------------------------------------- */
 
 static const char *amount(call *c, const json_t *object, const char *key) {
     char text[32];

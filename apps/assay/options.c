@@ -53,7 +53,7 @@ assay_err usage(call *c, const char *format, ...) {
     return ASSAY_E_USAGE;
 }
 
-/* ---- what was meant ---------------------------------------------------------------------------------------------- */
+/* ---- what was meant ------------------------------------------------------------------------------------------ */
 
 /* Changes that make b of a: letters put in, taken out, replaced, or two neighbours exchanged.
  * SIZE_MAX for words that are longer than any of ours. */
@@ -119,7 +119,7 @@ static assay_err unknown_command(call *c) {
     return usage(c, "there is no command %s", group ? both : word);
 }
 
-/* ---- taking words ------------------------------------------------------------------------------------------------ */
+/* ---- taking words -------------------------------------------------------------------------------------------- */
 
 static const option_row *long_row(const char *word, const char **inline_value) {
     const char *equals = strchr(word, '=');

@@ -129,7 +129,7 @@ int report(call *c, assay_err err) {
     return assay_base_err_exit(err);
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------------- */
 
 /* The length of the UTF-8 sequence at the front of text, or 0. Source: Unicode 15, table 3-7. */
 static size_t sequence_len(assay_bytes text) {

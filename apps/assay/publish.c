@@ -81,7 +81,7 @@ static assay_err prepare(call *c, publication *p) {
     return deadline_of(c, &p->deadline, ATTEST_SECONDS);
 }
 
-/* ---- registration ------------------------------------------------------------------------------------------------ */
+/* ---- registration -------------------------------------------------------------------------------------------- */
 
 static assay_err fill_parents(call *c, assay_msg_register *message) {
     message->parents_count = (uint32_t)c->counts[OPTION_PARENT];
@@ -184,7 +184,7 @@ static assay_err register_version(call *c, const publication *p) {
     return ASSAY_OK;
 }
 
-/* ---- the wait ---------------------------------------------------------------------------------------------------- */
+/* ---- the wait ------------------------------------------------------------------------------------------------ */
 
 typedef struct stage {
     uint64_t validators, checked, opened;

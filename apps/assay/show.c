@@ -75,7 +75,7 @@ static void print_model(call *c, const json_t *m) {
         field(c, i ? "" : "maintainers", "%s", json_string_value(who) ? json_string_value(who) : "");
 }
 
-/* ---- accounts, blocks, transactions ------------------------------------------------------------------------------ */
+/* ---- accounts, blocks, transactions -------------------------------------------------------------------------- */
 
 static void print_account(call *c, const json_t *a, const json_t *validator) {
     const json_t *row;
@@ -127,7 +127,7 @@ static void print_transaction(call *c, const json_t *t) {
     }
 }
 
-/* ---- which it is ------------------------------------------------------------------------------------------------- */
+/* ---- which it is --------------------------------------------------------------------------------------------- */
 
 static assay_err show_account(call *c, const char *address) {
     json_t *account, *validator = NULL;

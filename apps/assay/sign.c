@@ -95,7 +95,7 @@ assay_err key_load(call *c, assay_key_secret *out) {
     return key_read(c, out, path, "");
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------------------ */
+/* ---- transactions -------------------------------------------------------------------------------------------- */
 
 static assay_err sign(call *c, assay_bytes *out, const assay_tx_body *body, const assay_key_secret *secret) {
     assay_arena scratch = c->scratch;

@@ -98,7 +98,7 @@ assay_err run_deprecate(call *c) {
     return send_body(c, &(assay_tx_body){.deprecate = &message}, keep_text(c, "%s is deprecated", c->words[0]));
 }
 
-/* ---- maintainers ------------------------------------------------------------------------------------------------- */
+/* ---- maintainers --------------------------------------------------------------------------------------------- */
 
 static assay_err set_maintainers(call *c, assay_bytes name, const char *list) {
     uint8_t addresses[ASSAY_MAINTAINERS_MAX][ASSAY_ADDRESS_LEN];

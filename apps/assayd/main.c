@@ -44,7 +44,7 @@ typedef struct options {
     const char *word; /* the one that parse complains about; NULL: none */
 } options;
 
-/* ---- log --------------------------------------------------------------------------------------------------------- */
+/* ---- log ----------------------------------------------------------------------------------------------------- */
 
 /* One line of either form. Any thread: it is one write. A line that is no UTF-8 is left out. */
 static void log_write(const options *o, const char *level, const char *text) {
@@ -88,7 +88,7 @@ static int fail(const options *o, assay_err err, const char *because) {
     return assay_base_err_exit(err);
 }
 
-/* ---- options ----------------------------------------------------------------------------------------------------- */
+/* ---- options ------------------------------------------------------------------------------------------------- */
 
 /* The value of option `name` at argv[*i]: behind '=', or the next word; "" if there is none. NULL: another option. */
 static const char *value_of(const char *name, int argc, char **argv, int *i) {
@@ -143,7 +143,7 @@ static const char *parse(options *o, int argc, char **argv) {
     return ok ? NULL : "--name takes 1 to 32 of a-z, 0-9 and -";
 }
 
-/* ---- the daemon -------------------------------------------------------------------------------------------------- */
+/* ---- the daemon ---------------------------------------------------------------------------------------------- */
 
 /* How many validators the directory's network has; 0 if there is none yet. */
 static assay_err validators_in(uint32_t *out, const char *data, assay_arena memory) {

@@ -78,9 +78,7 @@ assay_err assay_base_buf_put(assay_buf *buf, assay_bytes bytes) {
     return ASSAY_OK;
 }
 
-assay_arena assay_base_arena(void *memory, size_t size) {
-    return (assay_arena){memory, (uint8_t *)memory + size};
-}
+assay_arena assay_base_arena(void *memory, size_t size) { return (assay_arena){memory, (uint8_t *)memory + size}; }
 
 void *assay_base_arena_take(assay_arena *arena, size_t size, size_t count, size_t align) {
     ASSAY_ASSERT(align && (align & (align - 1)) == 0);
@@ -142,9 +140,7 @@ assay_err assay_base_muldiv_up_u64(uint64_t *out, uint64_t a, uint64_t b, uint64
     return ASSAY_OK;
 }
 
-bool assay_base_more_than(uint64_t a, uint64_t b, uint64_t num, uint64_t den) {
-    return (wide)a * den > (wide)b * num;
-}
+bool assay_base_more_than(uint64_t a, uint64_t b, uint64_t num, uint64_t den) { return (wide)a * den > (wide)b * num; }
 
 bool assay_base_hash_eq(assay_hash a, assay_hash b) { return memcmp(a.b, b.b, sizeof a.b) == 0; }
 
@@ -224,14 +220,15 @@ assay_err assay_base_undecimal(uint64_t *out, assay_bytes text) {
 void assay_base_sort(void *elements, void *scratch, size_t count, size_t size,
                      bool (*less)(const void *context, const void *a, const void *b), const void *context) {
     uint8_t *from = elements, *to = scratch;
-    for (size_t run = 1; run < count; run = run > count / 2 ? count : run * 2) {
-        for (size_t start = 0; start < count; start += run > count - start ? count - start : 2 * run) {
+    for (size_t run = 1; run<count; run = run> count / 2 ? count : run * 2) {
+        for (size_t start = 0; start<count; start += run> count - start ? count - start : 2 * run) {
             size_t mid = run < count - start ? start + run : count;
             size_t end = run < count - mid ? mid + run : count;
             size_t left = start, right = mid;
             for (size_t k = start; k < end; k++) {
                 /* The right one goes first only if strictly less, which keeps equal elements in order. */
-                bool right_first = left == mid || (right < end && less(context, from + right * size, from + left * size));
+                bool right_first =
+                    left == mid || (right < end && less(context, from + right * size, from + left * size));
                 size_t *pick = right_first ? &right : &left;
                 memcpy(to + k * size, from + *pick * size, size);
                 ++*pick;

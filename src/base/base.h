@@ -126,7 +126,7 @@ bool assay_base_err_from_code(assay_err *out, const char *code);
         if (assay_try_ != ASSAY_OK) return assay_try_;                                                                 \
     } while (0)
 
-/* ---- bytes ----------------------------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------------------------- */
 
 /* A view of bytes that somebody else owns. ptr may be NULL only if len is 0. */
 typedef struct assay_bytes {
@@ -167,13 +167,15 @@ typedef struct assay_arena {
 /* assay_base_arena - an arena over memory of the caller's; it must outlive everything taken from it. */
 assay_arena assay_base_arena(void *memory, size_t size);
 
-/* assay_base_arena_take - count zeroed objects of size bytes, aligned; NULL if they do not fit. align is a power of 2. */
+/* assay_base_arena_take - count zeroed objects of size bytes, aligned; NULL if they do not fit. align is a power of 2.
+ */
 ASSAY_MUST_USE void *assay_base_arena_take(assay_arena *arena, size_t size, size_t count, size_t align);
 
 /* ASSAY_NEW - count zeroed objects of a type from an arena (pointer), or NULL, which is ASSAY_F_MEMORY. */
 #define ASSAY_NEW(arena, type, count) ((type *)assay_base_arena_take((arena), sizeof(type), (count), _Alignof(type)))
 
-/* assay_base_arena_split - cuts the upper half off an arena and returns it: for calls that want `keep` and `scratch` in different memory. */
+/* assay_base_arena_split - cuts the upper half off an arena and returns it: for calls that want `keep` and `scratch` in
+ * different memory. */
 assay_arena assay_base_arena_split(assay_arena *arena);
 
 /* assay_base_arena_copy - copies bytes into an arena. ASSAY_F_MEMORY if they do not fit. */
@@ -188,16 +190,18 @@ ASSAY_MUST_USE assay_err assay_base_add_u64(uint64_t *out, uint64_t a, uint64_t 
 ASSAY_MUST_USE assay_err assay_base_sub_u64(uint64_t *out, uint64_t a, uint64_t b);
 /* assay_base_mul_u64 - a * b. ASSAY_E_OVERFLOW if it does not fit. */
 ASSAY_MUST_USE assay_err assay_base_mul_u64(uint64_t *out, uint64_t a, uint64_t b);
-/* assay_base_muldiv_down_u64 - floor(a * b / den) with a 128-bit product. ASSAY_E_OVERFLOW if den is 0 or it does not fit. */
+/* assay_base_muldiv_down_u64 - floor(a * b / den) with a 128-bit product. ASSAY_E_OVERFLOW if den is 0 or it does not
+ * fit. */
 ASSAY_MUST_USE assay_err assay_base_muldiv_down_u64(uint64_t *out, uint64_t a, uint64_t b, uint64_t den);
-/* assay_base_muldiv_up_u64 - ceil(a * b / den) with a 128-bit product. ASSAY_E_OVERFLOW if den is 0 or it does not fit. */
+/* assay_base_muldiv_up_u64 - ceil(a * b / den) with a 128-bit product. ASSAY_E_OVERFLOW if den is 0 or it does not fit.
+ */
 ASSAY_MUST_USE assay_err assay_base_muldiv_up_u64(uint64_t *out, uint64_t a, uint64_t b, uint64_t den);
 
 /* assay_base_more_than - true if a / b > num / den, exactly (128-bit products; b and den are not 0).
  * The one place where "more than 2/3" and "more than 1/3" are computed. */
 bool assay_base_more_than(uint64_t a, uint64_t b, uint64_t num, uint64_t den);
 
-/* ---- values that must not be mixed up ---------------------------------------------------------------------------- */
+/* ---- values that must not be mixed up ------------------------------------------------------------------------ */
 
 #define ASSAY_HASH_LEN 32
 #define ASSAY_ADDRESS_LEN 20
@@ -244,7 +248,7 @@ int assay_base_time_cmp(assay_time a, assay_time b);
 /* assay_base_time_add_ns - t + ns, normalised; ns may be negative. The caller keeps seconds within int64. */
 assay_time assay_base_time_add_ns(assay_time t, int64_t ns);
 
-/* ---- text ------------------------------------------------------------------------------------------------------ */
+/* ---- text ---------------------------------------------------------------------------------------------------- */
 
 /* assay_base_hex - writes 2*bytes.len lower-case hex digits and a zero to out, which holds 2*bytes.len+1 chars. */
 void assay_base_hex(char *out, assay_bytes bytes);
@@ -258,8 +262,8 @@ size_t assay_base_decimal(char *out, uint64_t value);
  * ASSAY_E_ENCODING if it is not one, ASSAY_E_OVERFLOW if it does not fit. */
 ASSAY_MUST_USE assay_err assay_base_undecimal(uint64_t *out, assay_bytes text);
 
-/* assay_base_sort - sorts count elements of size bytes by less(context, a, b), in place, stable, O(n log n), without heap:
- * scratch holds count*size bytes. Here because libc's qsort is neither pure nor of fixed order. */
+/* assay_base_sort - sorts count elements of size bytes by less(context, a, b), in place, stable, O(n log n), without
+ * heap: scratch holds count*size bytes. Here because libc's qsort is neither pure nor of fixed order. */
 void assay_base_sort(void *elements, void *scratch, size_t count, size_t size,
                      bool (*less)(const void *context, const void *a, const void *b), const void *context);
 

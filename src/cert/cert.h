@@ -45,7 +45,7 @@
  * bytes). ASSAY_E_NAME if name or version is not one. */
 ASSAY_MUST_USE assay_err assay_cert_file_name(char *out, assay_bytes name, assay_bytes version);
 
-/* ---- the statement: what a publisher signs ----------------------------------------------------------------------- */
+/* ---- the statement: what a publisher signs ------------------------------------------------------------------- */
 
 /* What the statement says; it has exactly one text. */
 typedef struct assay_cert_statement {
@@ -82,7 +82,7 @@ ASSAY_MUST_USE assay_err assay_cert_statement_envelope(assay_buf *out, const ass
                                                        assay_public_key publisher, assay_signature signature,
                                                        assay_arena scratch);
 
-/* ---- building ---------------------------------------------------------------------------------------------------- */
+/* ---- building ------------------------------------------------------------------------------------------------ */
 
 /* What a node puts together for one version as its state stood after block h: header, commit and set are those of
  * the block whose app_hash is assay_app_hash(state_root, log_size, log_root), h+1 as a rule. */
@@ -114,7 +114,7 @@ size_t assay_cert_build_size(const assay_cert_parts *parts);
  * absent. */
 ASSAY_MUST_USE assay_err assay_cert_build(assay_buf *out, const assay_cert_parts *parts, assay_arena scratch);
 
-/* ---- parsing and checking ---------------------------------------------------------------------------------------- */
+/* ---- parsing and checking ------------------------------------------------------------------------------------ */
 
 /* A certificate, parsed. Only after assay_cert_check does its content agree with itself, and only after
  * assay_cert_anchor_find does it mean anything. */
@@ -162,7 +162,7 @@ ASSAY_MUST_USE assay_err assay_cert_parse(assay_cert *out, assay_arena *keep, as
  * Cost: one batch of signatures, SHA-256 over the manifest's leaves; 100 validators: 2 ms. */
 ASSAY_MUST_USE assay_err assay_cert_check(const assay_cert *cert, assay_arena scratch);
 
-/* ---- the trust file ---------------------------------------------------------------------------------------------- */
+/* ---- the trust file ------------------------------------------------------------------------------------------ */
 
 typedef struct assay_trust_validator {
     assay_public_key public_key;
@@ -207,7 +207,7 @@ ASSAY_MUST_USE assay_err assay_trust_user_path(const char **out, assay_arena *ke
  * errors of _parse. */
 ASSAY_MUST_USE assay_err assay_trust_read(assay_trust *out, assay_arena *keep, const char *path, assay_arena scratch);
 
-/* ---- the light client -------------------------------------------------------------------------------------------- */
+/* ---- the light client ---------------------------------------------------------------------------------------- */
 
 /* What a reader may choose to accept, and what it may demand; nothing by default. Each is named in the output when it
  * was made use of. Anybody can have the same bytes attested under a name of their own: who cares for the name says so
@@ -258,7 +258,7 @@ ASSAY_MUST_USE assay_err assay_cert_anchor_find(assay_cert_anchor *out, const as
                                                 const assay_trust *trust, const assay_cert_policy *policy,
                                                 assay_time now);
 
-/* ---- verdict ----------------------------------------------------------------------------------------------------- */
+/* ---- verdict ------------------------------------------------------------------------------------------------- */
 
 typedef enum assay_verdict_word {
     ASSAY_VERDICT_VERIFIED = 0,
@@ -324,7 +324,7 @@ typedef struct assay_cert_level {
 /* assay_cert_level_find - the words of a level by its name in any case; NULL if there is none. Static storage. */
 const assay_cert_level *assay_cert_level_find(const char *name);
 
-/* ---- the whole walk ---------------------------------------------------------------------------------------------- */
+/* ---- the whole walk ------------------------------------------------------------------------------------------ */
 
 typedef struct assay_cert_request {
     const char *path;  /* the model: a folder or a file */

@@ -6,7 +6,7 @@
 
 #include "cert/cert.h"
 
-/* ---- checkpoint.c: header, commit and set in one canonical message ----------------------------------------------- */
+/* ---- checkpoint.c: header, commit and set in one canonical message ------------------------------------------- */
 
 /* Appends the Checkpoint message (spec/certificate.md 5). ASSAY_E_RANGE, ASSAY_E_CERT if commit and set do not belong
  * together, ASSAY_F_MEMORY. */
@@ -22,7 +22,7 @@ ASSAY_MUST_USE assay_err assay_cert_checkpoint_decode(assay_header *header, assa
 size_t assay_cert_checkpoint_size(uint32_t validators_count);
 extern const assay_codec_message assay_cert_checkpoint_message;
 
-/* ---- statement.c ------------------------------------------------------------------------------------------------- */
+/* ---- statement.c --------------------------------------------------------------------------------------------- */
 
 /* DSSE's pre-authentication encoding of a statement's text, in keep. ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_cert_pae(assay_bytes *out, assay_arena *keep, assay_bytes payload);
@@ -31,7 +31,7 @@ ASSAY_MUST_USE assay_err assay_cert_buf_new(assay_buf *out, assay_arena *keep, s
 /* Whether a subject digest follows from a manifest, as of a folder or, with one file, as of that file. */
 bool assay_cert_model_signing_fits(assay_hash digest, const assay_manifest *manifest);
 
-/* ---- parse.c, json.c: what came from anybody --------------------------------------------------------------------- */
+/* ---- parse.c, json.c: what came from anybody ----------------------------------------------------------------- */
 
 /* The value that a proof of presence shows, a view into proof; nothing is proven by it. ASSAY_E_ENCODING,
  * ASSAY_E_RANGE, ASSAY_F_MEMORY. */
@@ -53,7 +53,7 @@ ASSAY_MUST_USE assay_err assay_cert_json_u64(uint64_t *out, const struct json_t 
  * ASSAY_E_ENCODING if it is no such text. */
 ASSAY_MUST_USE assay_err assay_cert_json_schema(const struct json_t *object, const char *schema);
 
-/* ---- find.c ------------------------------------------------------------------------------------------------------ */
+/* ---- find.c -------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_CERT_CANDIDATES_MAX 256u
 /* Certificate files beside the model at path, in the order of their names. None is not an error here.

@@ -8,7 +8,7 @@
 #define VALUES_MAX 4096 /* in the whole text; version 1 has at most 90 of its own */
 #define FORMAT 1u       /* of manifests, records and attestations */
 
-/* ---- what a proof of presence shows: cosmos.ics23.v1, only as far as it is read here ----------------------------- */
+/* ---- what a proof of presence shows: cosmos.ics23.v1, only as far as it is read here ------------------------- */
 
 typedef struct shown {
     assay_bytes key;
@@ -35,7 +35,7 @@ assay_err assay_cert_proof_value(assay_bytes *out, assay_bytes proof, assay_aren
     return ASSAY_OK;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------------------------- */
 
 static assay_err parse_statement(assay_cert *out, assay_arena *keep, const json_t *root, assay_arena scratch) {
     const json_t *statement = json_object_get(root, "statement");

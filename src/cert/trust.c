@@ -12,7 +12,7 @@
 #define VALUES_MAX 4500000 /* 1,000 checkpoints of 1,000 validators and some */
 #define CHAIN_HASH_DIGITS 12
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 size_t assay_trust_size(const assay_trust *trust) {
     size_t size = 1024;
@@ -70,7 +70,7 @@ static assay_err put_trust(assay_buf *out, const assay_trust *trust) {
     return assay_base_buf_put(out, ASSAY_STR("]}\n"));
 }
 
-/* ---- form -------------------------------------------------------------------------------------------------------- */
+/* ---- form ---------------------------------------------------------------------------------------------------- */
 
 /* The chain id ends in the first digits of the genesis hash: who mixes two networks' files up is told. */
 static bool chain_fits(const assay_trust *trust) {
@@ -109,7 +109,7 @@ assay_err assay_trust_write(assay_buf *out, const assay_trust *trust) {
     return assay_base_err_is_fault(err) ? err : ASSAY_E_TRUST_FILE;
 }
 
-/* ---- parsing ----------------------------------------------------------------------------------------------------- */
+/* ---- parsing ------------------------------------------------------------------------------------------------- */
 
 static bool digits(int64_t *out, assay_bytes *text, size_t count) {
     *out = 0;
@@ -215,7 +215,7 @@ assay_err assay_trust_parse(assay_trust *out, assay_arena *keep, assay_bytes tex
     return ASSAY_E_TRUST_FILE;
 }
 
-/* ---- where it is ------------------------------------------------------------------------------------------------- */
+/* ---- where it is --------------------------------------------------------------------------------------------- */
 
 assay_err assay_trust_user_path(const char **out, assay_arena *keep) {
     const char *config;

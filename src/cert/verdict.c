@@ -13,7 +13,7 @@
 #define TEXT_FINDINGS_MAX 20u
 #define LINE_LEN_MAX 512
 
-/* ---- words ------------------------------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------------------------- */
 
 assay_verdict_word assay_verdict_word_of(assay_err code) {
     switch (assay_base_err_exit(code)) {
@@ -51,7 +51,7 @@ const assay_cert_level *assay_cert_level_find(const char *name) {
 static bool verified(const assay_verdict *verdict) { return verdict->code == ASSAY_OK; }
 static const char *const deprecated_text = "the version is deprecated: its maintainers advise against it";
 
-/* ---- text that may hold anything --------------------------------------------------------------------------------- */
+/* ---- text that may hold anything ----------------------------------------------------------------------------- */
 
 /* The length of the UTF-8 sequence at the front of text, or 0. Source: Unicode 15, table 3-7. */
 static size_t utf8_len(assay_bytes text) {
@@ -104,7 +104,7 @@ size_t assay_verdict_size(const assay_verdict *verdict) {
     return size;
 }
 
-/* ---- for programs ------------------------------------------------------------------------------------------------ */
+/* ---- for programs -------------------------------------------------------------------------------------------- */
 
 /* A JSON string, or null for nothing; the unused end of out is scratch. */
 static json_t *json_visible(const assay_buf *out, assay_bytes text) {
@@ -235,7 +235,7 @@ assay_err assay_verdict_json(assay_buf *out, const assay_verdict *verdict) {
     return assay_base_buf_put(out, ASSAY_STR("\n"));
 }
 
-/* ---- for people -------------------------------------------------------------------------------------------------- */
+/* ---- for people ---------------------------------------------------------------------------------------------- */
 
 /* A writer whose first failure sticks. */
 typedef struct writer {

@@ -42,7 +42,7 @@ static assay_err read_certificate(assay_cert *out, assay_arena *keep, const char
     return assay_cert_parse(out, keep, text, scratch);
 }
 
-/* ---- what the reader demands ------------------------------------------------------------------------------------- */
+/* ---- what the reader demands --------------------------------------------------------------------------------- */
 
 assay_err assay_cert_policy_name(assay_cert_policy *out, const char *text) {
     const char *at = strchr(text, '@');
@@ -69,7 +69,7 @@ static assay_err demanded(const assay_verdict *verdict) {
     return ASSAY_OK;
 }
 
-/* ---- one certificate --------------------------------------------------------------------------------------------- */
+/* ---- one certificate ----------------------------------------------------------------------------------------- */
 
 static void describe(assay_verdict *out, const assay_cert *cert) {
     out->parsed = true;
@@ -188,7 +188,7 @@ static void verify_with(assay_verdict *out, assay_arena *keep, const assay_cert_
     judge(out, keep, request, cert, trust, known, scratch);
 }
 
-/* ---- several certificates ---------------------------------------------------------------------------------------- */
+/* ---- several certificates ------------------------------------------------------------------------------------ */
 
 #define FITS_NOTHING 1u
 /* How well a certificate fits what lies at the path, plus FITS_NOTHING; 0 if it cannot be read. */

@@ -37,7 +37,7 @@ static const kind_rule kind_rules[] = {
     [ASSAY_CODEC_REPEATED_U64] = {WIRE_LEN, false, false},
 };
 
-/* ---- the struct's side: members are reached by offset, through memcpy, so no type is punned --------------------- */
+/* ---- the struct's side: members are reached by offset, through memcpy, so no type is punned ------------------ */
 
 static uint64_t load_u64(const uint8_t *member) {
     uint64_t v;
@@ -81,7 +81,7 @@ static bool is_zero(const uint8_t *bytes, size_t len) {
     return len == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, len - 1) == 0);
 }
 
-/* ---- measuring -------------------------------------------------------------------------------------------------- */
+/* ---- measuring ----------------------------------------------------------------------------------------------- */
 
 static size_t varint_size(uint64_t v) {
     uint32_t bits = 64u - (uint32_t)__builtin_clzll(v | 1);
@@ -171,7 +171,7 @@ size_t assay_codec_size(const assay_codec_message *message, const void *value, a
     return measure_message(&m, message, value, 1);
 }
 
-/* ---- writing, from the last byte to the first -------------------------------------------------------------------- */
+/* ---- writing, from the last byte to the first ---------------------------------------------------------------- */
 
 static uint8_t *put_varint_before(uint8_t *at, uint64_t v) {
     at -= varint_size(v);
@@ -322,7 +322,7 @@ assay_err assay_codec_put_varint(assay_buf *out, uint64_t value) {
     return ASSAY_OK;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------------- */
 
 typedef struct reader {
     const uint8_t *at;
@@ -704,7 +704,7 @@ size_t assay_codec_decode_footprint(const assay_codec_message *message, size_t l
     return (size_t)bytes;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static size_t member_size(const assay_codec_field *row) {
     switch (row->kind) {

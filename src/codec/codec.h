@@ -144,7 +144,7 @@ ASSAY_MUST_USE assay_err assay_codec_get_varint(uint64_t *value, assay_bytes *in
 ASSAY_MUST_USE assay_err assay_codec_encode_delimited(assay_buf *out, const assay_codec_message *message,
                                                       const void *value, assay_codec_profile profile);
 
-/* ---- bech32m (BIP 350): addresses and keys as people see them ---------------------------------------------------- */
+/* ---- bech32m (BIP 350): addresses and keys as people see them ------------------------------------------------ */
 
 #define ASSAY_BECH32M_LEN_MAX 90
 
@@ -163,7 +163,7 @@ void assay_codec_address_put(char out[ASSAY_ADDRESS_TEXT_LEN + 1], assay_address
 /* assay_codec_address_get - the reverse. ASSAY_E_ENCODING if it is not such a text. */
 ASSAY_MUST_USE assay_err assay_codec_address_get(assay_address *out, assay_bytes text);
 
-/* ---- base64 (RFC 4648, standard alphabet, padded) ---------------------------------------------------------------- */
+/* ---- base64 (RFC 4648, standard alphabet, padded) ------------------------------------------------------------ */
 
 /* assay_codec_base64_size - characters that base64 of len bytes takes, without a zero. */
 size_t assay_codec_base64_size(size_t len);

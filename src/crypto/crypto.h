@@ -16,7 +16,7 @@
 
 #include "base/base.h"
 
-/* ---- SHA-256 --------------------------------------------------------------------------------------------------- */
+/* ---- SHA-256 ------------------------------------------------------------------------------------------------- */
 
 /* assay_crypto_sha256 - the digest of count pieces taken as one text. */
 assay_hash assay_crypto_sha256(const assay_bytes *pieces, size_t count);
@@ -42,7 +42,7 @@ assay_hash assay_crypto_sha256_final(assay_sha256 *hash);
 void assay_crypto_sha256_update_many(assay_sha256 *const *hashes, const uint8_t *const *texts, size_t count,
                                      size_t len);
 
-/* ---- BLAKE3 ---------------------------------------------------------------------------------------------------- */
+/* ---- BLAKE3 -------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_BLAKE3_CHUNK_LEN 1024
 #define ASSAY_BLAKE3_GROUP_LEN (1u << 20) /* ranges travel as groups of 1 MiB = 1024 chunks */

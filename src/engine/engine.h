@@ -30,7 +30,7 @@ typedef struct assay_engine_info {
 typedef struct assay_engine_init {
     assay_time time;
     assay_bytes chain_id;
-    assay_bytes genesis; /* encoded assay_genesis */
+    assay_bytes genesis;     /* encoded assay_genesis */
     uint64_t initial_height; /* 1 */
 } assay_engine_init;
 typedef struct assay_engine_init_result {

@@ -17,7 +17,7 @@ static assay_err context_next(const assay_ledger *ledger, assay_rule_context *ou
     return assay_rule_begin(out);
 }
 
-/* ---- the mempool's question ------------------------------------------------------------------------------------ */
+/* ---- the mempool's question ---------------------------------------------------------------------------------- */
 
 /* A free one must succeed, in its turn: the nonces before its own are the mempool's business. */
 static assay_err would_succeed(const assay_ledger *ledger, const ledger_tx *tx, assay_arena scratch) {
@@ -50,7 +50,7 @@ assay_err assay_ledger_check_tx(assay_ledger *ledger, assay_ledger_admission *ou
     return tx.lane == ASSAY_LANE_PAID ? ASSAY_OK : would_succeed(ledger, &tx, scratch);
 }
 
-/* ---- the proposer's questions ---------------------------------------------------------------------------------- */
+/* ---- the proposer's questions -------------------------------------------------------------------------------- */
 
 /* Bytes that a transaction adds to a block: its own, a tag, its length. */
 static uint64_t size_in_block(size_t len) {

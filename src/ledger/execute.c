@@ -3,7 +3,7 @@
  * One transaction: from its bytes to its rule's handler, and what remains of it if it fails. */
 #include "ledger_internal.h"
 
-/* ---- form ------------------------------------------------------------------------------------------------------ */
+/* ---- form ---------------------------------------------------------------------------------------------------- */
 
 static assay_lane lane_of(const assay_tx_body *body) {
     if (body->evidence) return ASSAY_LANE_EVIDENCE;
@@ -25,7 +25,7 @@ assay_err assay_ledger_tx_admissible(const assay_ledger *ledger, const ledger_tx
     return tx->lane == ASSAY_LANE_PAID && body->fee < tx->fee_least ? ASSAY_E_FEE : ASSAY_OK;
 }
 
-/* ---- signatures ------------------------------------------------------------------------------------------------ */
+/* ---- signatures ---------------------------------------------------------------------------------------------- */
 
 enum { BATCH_MAX = 256 }; /* signatures at once: more gain nothing */
 
@@ -83,7 +83,7 @@ assay_err assay_ledger_signatures(const assay_ledger *ledger, bool *valid, const
     return ASSAY_OK;
 }
 
-/* ---- handlers -------------------------------------------------------------------------------------------------- */
+/* ---- handlers ------------------------------------------------------------------------------------------------ */
 
 assay_err assay_ledger_tx_handle(assay_rule_context *context, const ledger_tx *tx) {
     const assay_tx_body *body = &tx->body;

@@ -3,7 +3,7 @@
  * The ledger's life: opened, begun by genesis, one block after the other. */
 #include "ledger_internal.h"
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 /* What decoding the largest transaction may take, however hostile it is, beside what its signature is over. */
 static size_t scratch_least(void) {
@@ -47,7 +47,7 @@ assay_rule_context assay_ledger_context(const assay_ledger *ledger, uint64_t hei
     };
 }
 
-/* ---- genesis --------------------------------------------------------------------------------------------------- */
+/* ---- genesis ------------------------------------------------------------------------------------------------- */
 
 static assay_err name_ok(assay_bytes name) {
     if (name.len == 0 || name.len > ASSAY_GENESIS_NAME_LEN_MAX) return ASSAY_E_NAME;
@@ -108,7 +108,7 @@ assay_err assay_ledger_init(assay_ledger *ledger, assay_ledger_power **powers, u
     return err;
 }
 
-/* ---- a block --------------------------------------------------------------------------------------------------- */
+/* ---- a block ------------------------------------------------------------------------------------------------- */
 
 /* Memory that is not cleared, and so not touched before it is used. */
 static assay_err cut(assay_arena *out, assay_arena *keep, size_t size) {

@@ -124,11 +124,12 @@ ASSAY_MUST_USE assay_err assay_ledger_choose(assay_ledger *ledger, bool *chosen,
                                              uint32_t txs_count, uint64_t height, uint64_t max_bytes);
 /* assay_ledger_proposal_ok - for process_proposal: *ok is false only for a block that no honest proposer makes: more
  * transactions than the limits allow, or one that is malformed, too large, of another chain, expired, or offers less
- * than the fee; and for every block once the chain has stopped. Depends on the block and the committed state. ASSAY_F_*. */
+ * than the fee; and for every block once the chain has stopped. Depends on the block and the committed state.
+ * ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_ledger_proposal_ok(assay_ledger *ledger, bool *ok, const assay_ledger_block *block);
 
-/* assay_ledger_stopped - true once nobody who may validate remains: a set is never emptied, the chain stops. As committed (the journal is
- * empty). ASSAY_F_*. */
+/* assay_ledger_stopped - true once nobody who may validate remains: a set is never emptied, the chain stops. As
+ * committed (the journal is empty). ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_ledger_stopped(assay_ledger *ledger, bool *stopped);
 
 #endif

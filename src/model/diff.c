@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- which ---- */
+/* ---- which --------------------------------------------------------------------------------------------------- */
 
 static assay_bytes path_of(const assay_manifest *m, uint32_t tensor) {
     return m->files[m->tensors[tensor].file_idx].path;
@@ -134,7 +134,7 @@ assay_err assay_model_diff_of(assay_model_diff *out, assay_arena *keep, const as
     return ASSAY_OK;
 }
 
-/* ---- by how much ---- */
+/* ---- by how much --------------------------------------------------------------------------------------------- */
 
 static uint64_t load(const uint8_t *at, uint32_t bytes) {
     uint64_t value = 0;

@@ -164,7 +164,7 @@ static assay_err read_tensors(digest *d, assay_arena *list, assay_arena scratch)
     return ASSAY_OK;
 }
 
-/* ---- the index of a sharded model ---- */
+/* ---- the index of a sharded model ---------------------------------------------------------------------------- */
 
 static bool less_by_name(const void *context, const void *a, const void *b) {
     (void)context;
@@ -221,7 +221,7 @@ static assay_err check_indexes(digest *d, assay_arena scratch) {
     return ASSAY_OK;
 }
 
-/* ---- putting together ---- */
+/* ---- putting together ---------------------------------------------------------------------------------------- */
 
 /* The manifest's order: file, offset, name. */
 static bool less_in_manifest(const void *context, const void *a, const void *b) {

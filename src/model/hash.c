@@ -116,7 +116,7 @@ assay_hash model_fold(const assay_hash *key, const assay_hash *values, uint64_t 
     return value;
 }
 
-/* ---- progress and faults ---- */
+/* ---- progress and faults ------------------------------------------------------------------------------------- */
 
 static void fail(engine *e, uint32_t job, assay_err err) {
     if (!assay_base_err_is_fault(err)) {
@@ -150,7 +150,7 @@ static void advance(engine *e, uint32_t job, uint64_t bytes) {
     assay_os_mutex_unlock(&e->mutex);
 }
 
-/* ---- blocks ---- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static void hash_block(engine *e, uint32_t job, assay_bytes file, uint64_t block) {
     row *r = &e->rows[job];
@@ -191,7 +191,7 @@ static uint64_t span_end(const row *r, uint64_t span) {
 
 static bool claim(engine *e, uint64_t span) { return atomic_exchange(&e->claimed[span], 1) == 0; }
 
-/* ---- spans ---- */
+/* ---- spans --------------------------------------------------------------------------------------------------- */
 
 static void close_view(worker *w) {
     if (!w->open) return;
@@ -250,7 +250,7 @@ static void do_spans(worker *w) {
     close_view(w);
 }
 
-/* ---- lanes ---- */
+/* ---- lanes --------------------------------------------------------------------------------------------------- */
 
 static void lane_close(worker *w, lane *l) {
     l->active = false;
@@ -370,7 +370,7 @@ static void work(void *context) {
     do_spans(w);
 }
 
-/* ---- preparing and finishing ---- */
+/* ---- preparing and finishing --------------------------------------------------------------------------------- */
 
 static bool less_by_offset(const void *context, const void *a, const void *b) {
     (void)context;

@@ -36,7 +36,7 @@
 #define ASSAY_MODEL_SAFETENSORS_HEADER_MAX 100000000u /* the reference implementation's limit */
 #define ASSAY_MODEL_ONNX_DEPTH_MAX 16u                /* graphs inside graphs */
 
-/* ---- where something is wrong ------------------------------------------------------------------------------------ */
+/* ---- where something is wrong -------------------------------------------------------------------------------- */
 
 /* The place an error speaks of. Views into keep or static storage; empty where it does not apply. */
 typedef struct assay_model_where {
@@ -47,7 +47,7 @@ typedef struct assay_model_where {
     const char *what; /* one clause: "the header's length exceeds the file's"; NULL if the code says it all */
 } assay_model_where;
 
-/* ---- digest ------------------------------------------------------------------------------------------------------ */
+/* ---- digest -------------------------------------------------------------------------------------------------- */
 
 /* How far a call is. */
 typedef struct assay_model_progress {
@@ -121,7 +121,7 @@ ASSAY_MUST_USE assay_err assay_model_digest(assay_model *out, assay_arena *keep,
  * hashing.py. */
 assay_hash assay_model_signing_digest(const assay_manifest *manifest, bool single_file);
 
-/* ---- verify ------------------------------------------------------------------------------------------------------ */
+/* ---- verify -------------------------------------------------------------------------------------------------- */
 
 /* One thing that differs from the manifest. */
 typedef struct assay_model_finding {
@@ -220,7 +220,7 @@ ASSAY_MUST_USE assay_err assay_model_range_read(assay_model_range *out, assay_ar
 ASSAY_MUST_USE assay_err assay_model_range_check(const assay_model_range *range, const assay_file_leaf *file,
                                                  uint64_t group);
 
-/* ---- differences between two versions ---------------------------------------------------------------------------- */
+/* ---- differences between two versions ------------------------------------------------------------------------ */
 
 typedef enum assay_model_change {
     ASSAY_MODEL_ADDED = 1,
@@ -270,7 +270,7 @@ ASSAY_MUST_USE assay_err assay_model_tensor_delta(assay_model_delta *out, assay_
 ASSAY_MUST_USE assay_err assay_model_tensor_read(assay_bytes *out, assay_arena *keep, const char *path,
                                                  const assay_manifest *manifest, uint32_t tensor_idx);
 
-/* ---- formats, on bytes alone ------------------------------------------------------------------------------------- */
+/* ---- formats, on bytes alone --------------------------------------------------------------------------------- */
 
 /* A tensor as a file declares it. */
 typedef struct assay_model_entry {

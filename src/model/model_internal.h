@@ -5,7 +5,7 @@
 #include "model/model.h"
 #include "os/os.h"
 
-/* ---- lists that grow in an arena --------------------------------------------------------------------------------- */
+/* ---- lists that grow in an arena ----------------------------------------------------------------------------- */
 
 #define MODEL_CHUNK_ROWS 32
 typedef struct model_chunk {
@@ -26,7 +26,7 @@ assay_err model_list_add(assay_model_entry **out, model_list *list);
 /* All entries as one array in the list's arena. */
 assay_err model_list_rows(assay_model_entries *out, const model_list *list);
 
-/* ---- saying what is wrong ---------------------------------------------------------------------------------------- */
+/* ---- saying what is wrong ------------------------------------------------------------------------------------ */
 
 /* Fills where (file stays the caller's) and returns ASSAY_E_HEADER. where is never NULL inside the module. */
 assay_err model_malformed(assay_model_where *where, const char *what, assay_bytes tensor, uint64_t offset,
@@ -39,7 +39,7 @@ bool model_utf8(assay_bytes bytes);
 /* Elements of a shape; false if their number exceeds 64 bits. */
 bool model_elements(uint64_t *out, const uint64_t *shape, uint32_t count);
 
-/* ---- JSON, as headers need it ------------------------------------------------------------------------------------ */
+/* ---- JSON, as headers need it -------------------------------------------------------------------------------- */
 
 /* A cursor over JSON text (RFC 8259, strict). After a failure `what` says why and `at` where. */
 typedef struct model_json {
@@ -66,7 +66,7 @@ assay_err model_json_skip(model_json *json);
 /* Nothing but white space is left. ASSAY_E_HEADER. */
 assay_err model_json_end(model_json *json);
 
-/* ---- what lies on the disk --------------------------------------------------------------------------------------- */
+/* ---- what lies on the disk ----------------------------------------------------------------------------------- */
 
 typedef struct model_file {
     assay_bytes path; /* zero-terminated after its len bytes */
@@ -113,7 +113,7 @@ assay_err model_view_open(model_view *out, const assay_os_file *dir, const char 
  * ASSAY_E_CONTENT if the file changed meanwhile, ASSAY_F_STORAGE if the disk failed. */
 assay_err model_view_close(model_view *view, uint64_t size);
 
-/* ---- hashing ----------------------------------------------------------------------------------------------------- */
+/* ---- hashing ------------------------------------------------------------------------------------------------- */
 
 /* Measured: four lanes of 64 KiB are 4 % faster than of 256 KiB, for what they leave in the second-level cache. */
 #define MODEL_BLOCK_LEN ((uint64_t)64 * 1024)

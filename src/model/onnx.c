@@ -100,7 +100,7 @@ static assay_err join(onnx *o, assay_bytes *out, const assay_bytes *pieces, size
     return ASSAY_OK;
 }
 
-/* ---- TensorProto ---- */
+/* ---- TensorProto --------------------------------------------------------------------------------------------- */
 
 typedef struct dtype_row {
     const char *name; /* safetensors' spelling where it has one */
@@ -304,7 +304,7 @@ static assay_err read_sparse(onnx *o, assay_bytes body, assay_bytes name) {
     return read_tensor(o, indices, indices_name);
 }
 
-/* ---- graphs ---- */
+/* ---- graphs -------------------------------------------------------------------------------------------------- */
 
 static assay_err read_graph(onnx *o, assay_bytes body, assay_bytes path, uint32_t depth);
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- custody ---- */
+/* ---- custody ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_model_custody(assay_model_custody_state *out, assay_arena *keep, assay_model_where *where,
                               const char *dir, const assay_manifest *manifest, const assay_hash *key,
@@ -41,7 +41,7 @@ assay_err assay_model_custody(assay_model_custody_state *out, assay_arena *keep,
     return ASSAY_OK;
 }
 
-/* ---- one group of one file ---- */
+/* ---- one group of one file ----------------------------------------------------------------------------------- */
 
 typedef struct group_view {
     assay_os_file base;
@@ -126,7 +126,7 @@ static assay_err chunk_path(assay_blake3_path *out, const assay_hash *key, const
     return ASSAY_OK;
 }
 
-/* ---- openings ---- */
+/* ---- openings ------------------------------------------------------------------------------------------------ */
 
 static assay_err keep_hashes(uint8_t (**out)[ASSAY_HASH_LEN], assay_arena *keep, const assay_hash *hashes,
                              uint32_t count) {
@@ -223,7 +223,7 @@ assay_err assay_model_opening_entry(assay_opening_entry *out, assay_arena *keep,
     return tree_paths(out, keep, manifest, custody, scratch);
 }
 
-/* ---- ranges ---- */
+/* ---- ranges -------------------------------------------------------------------------------------------------- */
 
 assay_err assay_model_range_read(assay_model_range *out, assay_arena *keep, const char *dir,
                                  const assay_manifest *manifest, const assay_model_groups *groups, uint64_t file_idx,

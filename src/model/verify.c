@@ -18,7 +18,7 @@ typedef struct verify {
     uint32_t *tensor_first; /* per file: its first tensor; files_count + 1 entries */
 } verify;
 
-/* ---- findings ---- */
+/* ---- findings ------------------------------------------------------------------------------------------------ */
 
 static void add(verify *v, assay_err code, assay_bytes file, assay_bytes tensor, uint64_t offset, uint64_t length) {
     assay_model_findings *out = v->out;
@@ -44,7 +44,7 @@ static bool less_finding(const void *context, const void *a, const void *b) {
     return x->offset != y->offset ? x->offset < y->offset : assay_base_bytes_cmp(x->tensor, y->tensor) < 0;
 }
 
-/* ---- what is there ---- */
+/* ---- what is there ------------------------------------------------------------------------------------------- */
 
 static bool less_problem(const void *context, const void *a, const void *b) {
     (void)context;
@@ -102,7 +102,7 @@ static assay_err pair_files(verify *v, assay_arena scratch) {
     return ASSAY_OK;
 }
 
-/* ---- the first pass: all files of the right size ---- */
+/* ---- the first pass: all files of the right size ------------------------------------------------------------- */
 
 static assay_err hash_files(verify *v, model_plan *plan, uint32_t *job_file, assay_arena *scratch) {
     const assay_manifest *manifest = v->manifest;
@@ -125,7 +125,7 @@ static assay_err hash_files(verify *v, model_plan *plan, uint32_t *job_file, ass
     return ASSAY_OK;
 }
 
-/* ---- the second: the tensors of files that differ ---- */
+/* ---- the second: the tensors of files that differ ------------------------------------------------------------ */
 
 /* One file that differs, on its way to findings. */
 typedef struct differing {

@@ -185,7 +185,7 @@ assay_err model_tree_open(model_tree *out, assay_arena *keep, assay_model_where 
 
 void model_tree_close(model_tree *tree) { assay_os_file_close(&tree->dir); }
 
-/* ---- views ---- */
+/* ---- views --------------------------------------------------------------------------------------------------- */
 
 assay_err model_view_open(model_view *out, const assay_os_file *dir, const char *path, uint64_t size, uint8_t *buffer) {
     *out = (model_view){0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * application - the engine's table of calls answered by ledger and state: where agreement and ledger meet. It translates and stores; it decides nothing.
+ * application - the engine's table of calls answered by ledger and state: where agreement and ledger meet. It
+ * translates and stores; it decides nothing.
  */
 #include "node_internal.h"
 
@@ -16,14 +17,16 @@ static assay_err app_info(void *context, assay_engine_info *out) {
     return ASSAY_OK;
 }
 
-static assay_err app_init_chain(void *context, assay_engine_init_result *out, assay_arena *keep, const assay_engine_init *request) {
+static assay_err app_init_chain(void *context, assay_engine_init_result *out, assay_arena *keep,
+                                const assay_engine_init *request) {
     validator *v = context;
     assay_ledger_power *powers;
     uint32_t count;
     ASSAY_TRY(assay_ledger_init(v->ledger, &powers, &count, keep, request->genesis, request->chain_id));
     out->validators = ASSAY_NEW(keep, assay_engine_power, count);
     if (!out->validators) return ASSAY_F_MEMORY;
-    for (uint32_t i = 0; i < count; i++) out->validators[i] = (assay_engine_power){powers[i].consensus_key, powers[i].power};
+    for (uint32_t i = 0; i < count; i++)
+        out->validators[i] = (assay_engine_power){powers[i].consensus_key, powers[i].power};
     out->validators_count = count;
     assay_hash root, log_root;
     uint64_t log_size;
@@ -37,8 +40,8 @@ static assay_err app_check_tx(void *context, assay_bytes tx) {
     return assay_ledger_check_tx(v->ledger, &v->admission, tx, v->admission_signed);
 }
 
-static assay_err app_prepare(void *context, assay_bytes **txs, uint32_t *txs_count, assay_arena *keep, const assay_engine_block *block,
-                             uint64_t max_bytes) {
+static assay_err app_prepare(void *context, assay_bytes **txs, uint32_t *txs_count, assay_arena *keep,
+                             const assay_engine_block *block, uint64_t max_bytes) {
     validator *v = context;
     bool *chosen = ASSAY_NEW(keep, bool, block->txs_count);
     assay_bytes *list = ASSAY_NEW(keep, assay_bytes, block->txs_count);
@@ -52,7 +55,8 @@ static assay_err app_prepare(void *context, assay_bytes **txs, uint32_t *txs_cou
     return ASSAY_OK;
 }
 
-static assay_err ledger_block(assay_ledger_block *out, assay_arena *keep, const validator *v, const assay_engine_block *block) {
+static assay_err ledger_block(assay_ledger_block *out, assay_arena *keep, const validator *v,
+                              const assay_engine_block *block) {
     assay_ledger_misbehavior *misbehavior = ASSAY_NEW(keep, assay_ledger_misbehavior, block->misbehavior_count);
     assay_ledger_signer *signers = ASSAY_NEW(keep, assay_ledger_signer, block->last_commit_count);
     bool *known = ASSAY_NEW(keep, bool, block->txs_count);
@@ -91,7 +95,8 @@ static assay_err app_process(void *context, bool *accept, const assay_engine_blo
     return assay_ledger_proposal_ok(v->ledger, accept, &request);
 }
 
-static assay_err app_finalize(void *context, assay_engine_finalized *out, assay_arena *keep, const assay_engine_block *block) {
+static assay_err app_finalize(void *context, assay_engine_finalized *out, assay_arena *keep,
+                              const assay_engine_block *block) {
     validator *v = context;
     assay_ledger_block request;
     ASSAY_TRY(ledger_block(&request, keep, v, block));

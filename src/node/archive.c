@@ -20,17 +20,19 @@ assay_err store_open(validator *v) {
     return assay_store_open(&v->store, &config);
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 static assay_err put_chain(assay_store_batch *batch, const assay_bft_chain *chain, assay_arena scratch) {
-    size_t cap = 4096 + (size_t)(chain->validators.count + chain->next_validators.count + chain->last_validators.count) * 128;
+    size_t cap =
+        4096 + (size_t)(chain->validators.count + chain->next_validators.count + chain->last_validators.count) * 128;
     assay_buf out = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
     if (!out.ptr) return ASSAY_F_MEMORY;
     ASSAY_TRY(assay_bft_chain_encode(&out, chain, scratch));
     return assay_store_put(batch, ASSAY_STORE_NAMED, ASSAY_STR("chain"), (assay_bytes){out.ptr, out.len});
 }
 
-static assay_err put_set(assay_store_batch *batch, const assay_validator_set *set, uint64_t height, assay_arena scratch) {
+static assay_err put_set(assay_store_batch *batch, const assay_validator_set *set, uint64_t height,
+                         assay_arena scratch) {
     size_t cap = 1024 + (size_t)set->count * 160;
     assay_buf out = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
     if (!out.ptr) return ASSAY_F_MEMORY;
@@ -62,7 +64,8 @@ static assay_err put_evidence(assay_store_batch *batch, const assay_block *block
         uint8_t key[64], encoded[2048];
         assay_buf out = {encoded, 0, sizeof encoded};
         ASSAY_TRY(assay_duplicate_vote_encode(&out, &block->evidence[i]));
-        ASSAY_TRY(assay_store_put(batch, ASSAY_STORE_EVIDENCE, evidence_key(key, &block->evidence[i]), (assay_bytes){out.ptr, out.len}));
+        ASSAY_TRY(assay_store_put(batch, ASSAY_STORE_EVIDENCE, evidence_key(key, &block->evidence[i]),
+                                  (assay_bytes){out.ptr, out.len}));
     }
     return ASSAY_OK;
 }
@@ -85,7 +88,8 @@ static assay_err fill_decided(void *context, assay_store_batch *batch) {
     const decided *d = &v->deciding;
     assay_arena scratch = d->scratch;
     uint64_t height = (uint64_t)d->block->header.height;
-    assay_store_block row = {.height = height, .hash = d->id->hash, .block = d->encoded, .ids_count = d->block->txs_count};
+    assay_store_block row = {
+        .height = height, .hash = d->id->hash, .block = d->encoded, .ids_count = d->block->txs_count};
     assay_hash *ids = ASSAY_NEW(&scratch, assay_hash, row.ids_count);
     size_t cap = 256 + (size_t)d->commit->sigs_count * 160;
     assay_buf commit = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
@@ -107,7 +111,7 @@ static assay_err fill_decided(void *context, assay_store_batch *batch) {
 
 assay_err store_decided(validator *v) { return assay_store_write(v->store, fill_decided, v); }
 
-/* ---- reading ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------------- */
 
 assay_err store_chain(validator *v, assay_bft_chain *out, assay_arena *keep, bool *found) {
     assay_store_snapshot *snapshot;
@@ -136,7 +140,8 @@ assay_err store_block_at(validator *v, assay_bytes *block, assay_bytes *commit, 
 assay_err store_commit_at(validator *v, assay_commit *out, assay_arena *keep, uint64_t height) {
     assay_bytes bytes;
     assay_block next;
-    /* The commit in the next block has those signatures too that came late; only the newest block has but what this validator saw in time. */
+    /* The commit in the next block has those signatures too that came late; only the newest block has but what this
+     * validator saw in time. */
     assay_err err = store_block_at(v, &bytes, NULL, keep, height + 1);
     if (err == ASSAY_OK) {
         assay_arena upper = assay_base_arena_split(keep);

@@ -125,7 +125,7 @@ static assay_err build(assay_bytes *out, struct assay_node *node, visit *at, con
     return ASSAY_OK;
 }
 
-/* ---- by the SHA-256 of any file: what a deployer holds in hand ------------------------------------------------- */
+/* ---- by the SHA-256 of any file: what a deployer holds in hand ----------------------------------------------- */
 
 typedef struct index_batch {
     const assay_manifest *manifest;

@@ -3,7 +3,8 @@
  * checker - a validator's duties towards models, on a thread of its own so that hashing delays no block:
  *
  *   recorded version -> fetch its bytes from whoever holds them -> recompute its root -> custody -> check on chain
- *   the draws of later blocks -> open exactly the drawn chunks -> verify the opening as the ledger will -> opening on chain
+ *   the draws of later blocks -> open exactly the drawn chunks -> verify the opening as the ledger will -> opening on
+ * chain
  *
  * What to do is asked from the committed state each time, so a restart forgets nothing.
  */
@@ -17,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DUTIES_MAX 256   /* of one look; the next goes on behind them */
+#define DUTIES_MAX 256    /* of one look; the next goes on behind them */
 #define CUSTODIES_KEPT 64 /* a few KiB each: 64 bytes a file and 32 a MiB */
 #define REFUSED_KEPT 256
 #define WAITS_KEPT 4096
@@ -33,7 +34,8 @@ typedef struct custody {
     assay_model_custody_state state;
 } custody;
 
-/* A root whose bytes nobody had when they were asked for: asked again after a while, or when somebody announces them. */
+/* A root whose bytes nobody had when they were asked for: asked again after a while, or when somebody announces them.
+ */
 typedef struct byte_wait {
     assay_hash root;
     uint64_t until_ns, wait_ns;
@@ -58,7 +60,7 @@ struct checker {
     assay_models_turn turn;
 };
 
-/* ---- who has the bytes --------------------------------------------------------------------------------------------------------------------- */
+/* ---- who has the bytes --------------------------------------------------------------------------------------- */
 
 static assay_bytes holding_payload(uint8_t memory[40], const holding_note *note) {
     memcpy(memory, note->root.b, ASSAY_HASH_LEN);
@@ -68,7 +70,8 @@ static assay_bytes holding_payload(uint8_t memory[40], const holding_note *note)
 
 static assay_err holding_sign_bytes(assay_buf *out, const validator *v, const holding_note *note) {
     uint8_t payload[40];
-    return assay_types_sign_bytes(out, "holding", assay_base_bytes_str(v->node->chain_id), holding_payload(payload, note));
+    return assay_types_sign_bytes(out, "holding", assay_base_bytes_str(v->node->chain_id),
+                                  holding_payload(payload, note));
 }
 
 static void announce(validator *v, assay_hash root) {
@@ -89,7 +92,9 @@ void holders_note(validator *v, uint32_t from, const holding_note *note) {
     assay_staking_validator who;
     bool member;
     assay_rule_view view = assay_rule_view_state(v->state);
-    if (assay_staking_by_attestation(view, &who, &member, assay_crypto_address(note->key)) != ASSAY_OK || !member || who.power == 0) return;
+    if (assay_staking_by_attestation(view, &who, &member, assay_crypto_address(note->key)) != ASSAY_OK || !member ||
+        who.power == 0)
+        return;
     assay_os_mutex_lock(&v->holders_lock);
     if (!v->holders) v->holders = calloc(HOLDERS_MAX, sizeof *v->holders);
     bool known = !v->holders;
@@ -130,7 +135,8 @@ static bool holds(struct checker *c, assay_hash root, uint32_t index, assay_aren
     return get(c, &groups, &scratch, path, HOLDING_MANIFEST_MAX) == ASSAY_OK;
 }
 
-/* Those that announced it, one after the other, and then whoever says so when asked: an announcement that is a lie keeps nobody from the others. */
+/* Those that announced it, one after the other, and then whoever says so when asked: an announcement that is a lie
+ * keeps nobody from the others. */
 static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uint32_t nth, assay_arena scratch) {
     validator *v = c->owner;
     bool found = false, said[ASSAY_NODE_VALIDATORS_MAX] = {false};
@@ -138,7 +144,8 @@ static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uin
     assay_os_mutex_lock(&v->holders_lock);
     for (uint32_t i = 0; i < v->holders_count && !found; i++) {
         uint32_t candidate = v->holders[i].validator;
-        if (!assay_base_hash_eq(v->holders[i].root, root) || !atomic_load(&v->node->validators[candidate].alive)) continue;
+        if (!assay_base_hash_eq(v->holders[i].root, root) || !atomic_load(&v->node->validators[candidate].alive))
+            continue;
         said[candidate] = true;
         if (seen++ == nth) *index = candidate, found = true;
     }
@@ -150,7 +157,7 @@ static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uin
     return found;
 }
 
-/* ---- fetching ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- fetching ------------------------------------------------------------------------------------------------ */
 
 typedef struct range_reply {
     assay_bytes content;
@@ -171,27 +178,31 @@ assay_err range_encode(assay_bytes *out, assay_arena *keep, const assay_model_ra
 }
 
 /* One group, checked on arrival against the manifest's BLAKE3. */
-static assay_err fetch_group(struct checker *c, assay_model_range *range, assay_arena *keep, assay_hash root, const assay_file_leaf *file,
-                             uint32_t file_idx, uint64_t group, uint32_t from) {
+static assay_err fetch_group(struct checker *c, assay_model_range *range, assay_arena *keep, assay_hash root,
+                             const assay_file_leaf *file, uint32_t file_idx, uint64_t group, uint32_t from) {
     char hex[2 * ASSAY_HASH_LEN + 1], path[200];
     assay_bytes body;
     range_reply reply;
     assay_base_hex(hex, assay_base_hash_bytes(&root));
-    assay_os_format(path, sizeof path, "/bytes/%s/files/%u/groups/%llu?validator=%u", hex, file_idx, (unsigned long long)group, from);
+    assay_os_format(path, sizeof path, "/bytes/%s/files/%u/groups/%llu?validator=%u", hex, file_idx,
+                    (unsigned long long)group, from);
     ASSAY_TRY(get(c, &body, keep, path, ASSAY_BLAKE3_GROUP_LEN + 4096));
     ASSAY_TRY(assay_codec_decode(&reply, keep, &range_reply_message, body, ASSAY_CODEC_STRICT));
     *range = (assay_model_range){.bytes = reply.content, .path.count = reply.siblings_count};
-    for (uint32_t i = 0; i < reply.siblings_count; i++) memcpy(range->path.siblings[i].b, reply.siblings[i], ASSAY_HASH_LEN);
+    for (uint32_t i = 0; i < reply.siblings_count; i++)
+        memcpy(range->path.siblings[i].b, reply.siblings[i], ASSAY_HASH_LEN);
     return assay_model_range_check(range, file, group);
 }
 
 /* tensor_root NULL: any manifest of these files. */
-static assay_err fetch_manifest(struct checker *c, assay_hash root, const assay_hash *tensor_root, uint32_t from, assay_arena scratch) {
+static assay_err fetch_manifest(struct checker *c, assay_hash root, const assay_hash *tensor_root, uint32_t from,
+                                assay_arena scratch) {
     char hex[2 * ASSAY_HASH_LEN + 1], tensors[2 * ASSAY_HASH_LEN + 1] = "", path[280];
     assay_bytes bytes;
     assay_base_hex(hex, assay_base_hash_bytes(&root));
     if (tensor_root) assay_base_hex(tensors, assay_base_hash_bytes(tensor_root));
-    assay_os_format(path, sizeof path, "/bytes/%s/manifest?validator=%u%s%s", hex, from, tensor_root ? "&tensor_root=" : "", tensors);
+    assay_os_format(path, sizeof path, "/bytes/%s/manifest?validator=%u%s%s", hex, from,
+                    tensor_root ? "&tensor_root=" : "", tensors);
     ASSAY_TRY(get(c, &bytes, &scratch, path, HOLDING_MANIFEST_MAX));
     if (tensor_root) {
         assay_manifest manifest;
@@ -205,7 +216,8 @@ static assay_err fetch_manifest(struct checker *c, assay_hash root, const assay_
     return holding_begin(c->owner, root, bytes, scratch);
 }
 
-static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file_leaf *file, uint32_t file_idx, uint32_t from, assay_arena scratch) {
+static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file_leaf *file, uint32_t file_idx,
+                            uint32_t from, assay_arena scratch) {
     validator *v = c->owner;
     uint64_t have;
     ASSAY_TRY(holding_file_size(v, &have, root, file, scratch));
@@ -216,7 +228,8 @@ static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file
         assay_model_range range;
         uint64_t group = have / ASSAY_BLAKE3_GROUP_LEN;
         ASSAY_TRY(fetch_group(c, &range, &turn, root, file, file_idx, group, from));
-        /* After a kill in the middle of a write the file may end inside a group: only what is missing of it is written. */
+        /* After a kill in the middle of a write the file may end inside a group: only what is missing of it is written.
+         */
         size_t skip = (size_t)(have - group * ASSAY_BLAKE3_GROUP_LEN);
         assay_bytes rest = {range.bytes.ptr + skip, range.bytes.len - skip};
         ASSAY_TRY(holding_write(v, root, file, have, rest, &have, turn));
@@ -224,17 +237,20 @@ static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file
     return ASSAY_OK;
 }
 
-/* The version's own manifest: here, or from whoever has it. Bytes that do not fit are their sender's fault, never a verdict on the version: the next holder
- * is asked. */
-static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_arena *keep, const assay_version_record *record) {
+/* The version's own manifest: here, or from whoever has it. Bytes that do not fit are their sender's fault, never a
+ * verdict on the version: the next holder is asked. */
+static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_arena *keep,
+                              const assay_version_record *record) {
     validator *v = c->owner;
     assay_err err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
     for (uint32_t nth = 0; err == ASSAY_E_NOT_FOUND && nth < v->node->count; nth++) {
         uint32_t from;
         if (!find_holder(c, &from, record->root, nth, *keep)) break;
         assay_err one = fetch_manifest(c, record->root, &record->tensor_root, from, *keep);
-        if (one == ASSAY_OK) err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
-        else if (assay_base_err_is_fault(one)) return one;
+        if (one == ASSAY_OK)
+            err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
+        else if (assay_base_err_is_fault(one))
+            return one;
     }
     return err;
 }
@@ -247,21 +263,25 @@ static assay_err fetch(struct checker *c, assay_hash root, const assay_manifest 
         uint32_t from;
         if (!find_holder(c, &from, root, nth, scratch)) break;
         err = ASSAY_OK;
-        for (uint32_t i = 0; err == ASSAY_OK && i < manifest->files_count; i++) err = fetch_file(c, root, &manifest->files[i], i, from, scratch);
+        for (uint32_t i = 0; err == ASSAY_OK && i < manifest->files_count; i++)
+            err = fetch_file(c, root, &manifest->files[i], i, from, scratch);
         if (err == ASSAY_OK || err == ASSAY_F_INTERRUPTED) return err;
-        node_log(v->node, "validator %u: bytes of validator %u do not serve: %s", v->index, from, assay_base_err_text(err));
+        node_log(v->node, "validator %u: bytes of validator %u do not serve: %s", v->index, from,
+                 assay_base_err_text(err));
     }
     return err;
 }
 
-/* ---- custody ------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- custody ------------------------------------------------------------------------------------------------- */
 
-/* A custody belongs to a version, not to a root: its key is salted with the block that recorded it, and two versions may have the same bytes. */
+/* A custody belongs to a version, not to a root: its key is salted with the block that recorded it, and two versions
+ * may have the same bytes. */
 static custody *custody_find(struct checker *c, const assay_models_duty *duty) {
     assay_hash key = assay_custody_key(c->owner->attestation_key, duty->recorded_block);
     for (uint32_t i = 0; i < CUSTODIES_KEPT; i++) {
         custody *one = &c->custodies[i];
-        if (one->used && assay_base_hash_eq(one->root, duty->root) && assay_base_hash_eq(one->state.key, key)) return one;
+        if (one->used && assay_base_hash_eq(one->root, duty->root) && assay_base_hash_eq(one->state.key, key))
+            return one;
     }
     return NULL;
 }
@@ -319,8 +339,8 @@ static void drop_wrong_files(struct checker *c, const assay_models_duty *duty, a
     for (uint32_t i = 0; i < findings.count; i++)
         for (uint32_t k = 0; k < manifest.files_count; k++)
             if (assay_base_bytes_eq(manifest.files[k].path, findings.rows[i].file)) {
-                node_log(v->node, "validator %u: %.*s is not what was registered; dropped", v->index, (int)findings.rows[i].file.len,
-                         findings.rows[i].file.ptr);
+                node_log(v->node, "validator %u: %.*s is not what was registered; dropped", v->index,
+                         (int)findings.rows[i].file.len, findings.rows[i].file.ptr);
                 (void)!holding_drop_file(v, duty->root, &manifest.files[k], half);
             }
 }
@@ -342,7 +362,7 @@ static assay_err invent(struct checker *c, custody **out, const assay_models_dut
     return ASSAY_OK;
 }
 
-/* ---- transactions --------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- transactions -------------------------------------------------------------------------------------------- */
 
 static assay_err submit(struct checker *c, assay_tx_body *body, assay_arena scratch) {
     validator *v = c->owner;
@@ -381,12 +401,14 @@ static assay_err record_of(struct checker *c, assay_version_record *out, const a
     return found ? ASSAY_OK : ASSAY_E_NOT_FOUND;
 }
 
-/* The publisher signed a statement about these files; a version whose statement does not hold could never be verified by anybody. The manifest is the one
- * whose roots were registered. */
-static assay_err statement_holds(const assay_models_duty *duty, const assay_version_record *record, const assay_manifest *manifest, assay_arena scratch) {
+/* The publisher signed a statement about these files; a version whose statement does not hold could never be verified
+ * by anybody. The manifest is the one whose roots were registered. */
+static assay_err statement_holds(const assay_models_duty *duty, const assay_version_record *record,
+                                 const assay_manifest *manifest, assay_arena scratch) {
     uint64_t size, chunks;
     ASSAY_TRY(assay_manifest_totals(&size, &chunks, manifest));
-    if (size != record->size || chunks != record->chunks || manifest->files_count != record->files || manifest->tensors_count != record->tensors)
+    if (size != record->size || chunks != record->chunks || manifest->files_count != record->files ||
+        manifest->tensors_count != record->tensors)
         return ASSAY_E_CONTENT;
     assay_cert_statement statement = {duty->name, duty->version, manifest, record->model_signing};
     return assay_cert_statement_check(&statement, record->publisher, record->statement_signature, scratch);
@@ -402,13 +424,13 @@ static assay_hash version_id(const assay_models_duty *duty) {
 }
 
 /* What was registered never changes, so a statement that does not hold never will: it is not looked at again. */
-static assay_err judge(struct checker *c, const assay_models_duty *duty, const assay_version_record *record, const assay_manifest *manifest,
-                       assay_arena scratch) {
+static assay_err judge(struct checker *c, const assay_models_duty *duty, const assay_version_record *record,
+                       const assay_manifest *manifest, assay_arena scratch) {
     assay_err err = statement_holds(duty, record, manifest, scratch);
     if (err == ASSAY_OK || assay_base_err_is_fault(err)) return err;
     c->refused[c->refused_next++ % REFUSED_KEPT] = version_id(duty);
-    node_log(c->owner->node, "validator %u does not check %.*s@%.*s: %s", c->owner->index, (int)duty->name.len, duty->name.ptr, (int)duty->version.len,
-             duty->version.ptr, assay_base_err_text(err));
+    node_log(c->owner->node, "validator %u does not check %.*s@%.*s: %s", c->owner->index, (int)duty->name.len,
+             duty->name.ptr, (int)duty->version.len, duty->version.ptr, assay_base_err_text(err));
     return ASSAY_E_NOT_FOUND;
 }
 
@@ -450,8 +472,8 @@ static bool announced(validator *v, assay_hash root) {
     return found;
 }
 
-/* Versions whose bytes nobody brings must not keep the others waiting: asking everybody for them is put off, ever longer. What is announced, or handed in
- * here, is looked at at once. */
+/* Versions whose bytes nobody brings must not keep the others waiting: asking everybody for them is put off, ever
+ * longer. What is announced, or handed in here, is looked at at once. */
 static bool must_wait(struct checker *c, assay_hash root, assay_arena scratch) {
     const byte_wait *w = wait_of(c, root);
     if (!assay_base_hash_eq(w->root, root) || assay_os_monotonic_ns() >= w->until_ns) return false;
@@ -487,13 +509,16 @@ static assay_err do_check(struct checker *c, const assay_models_duty *duty, assa
     }
     assay_msg_check check = {duty->name, duty->version, duty->root, mine->state.root};
     ASSAY_TRY(submit(c, &(assay_tx_body){.check = &check}, scratch));
-    node_log(v->node, "validator %u checked %.*s@%.*s", v->index, (int)duty->name.len, duty->name.ptr, (int)duty->version.len, duty->version.ptr);
+    node_log(v->node, "validator %u checked %.*s@%.*s", v->index, (int)duty->name.len, duty->name.ptr,
+             (int)duty->version.len, duty->version.ptr);
     return ASSAY_OK;
 }
 
-/* ---- the lazy fault's opening ------------------------------------------------------------------------------------------------------------ */
+/* ---- the lazy fault's opening
+ * ------------------------------------------------------------------------------------------------------------ */
 
-static assay_err rows_of(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay_arena *keep, const assay_hash *hashes, uint32_t hashes_count) {
+static assay_err rows_of(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay_arena *keep, const assay_hash *hashes,
+                         uint32_t hashes_count) {
     uint8_t *rows = ASSAY_NEW(keep, uint8_t, (size_t)hashes_count * ASSAY_HASH_LEN);
     if (!rows) return ASSAY_F_MEMORY;
     if (hashes_count) memcpy(rows, hashes, (size_t)hashes_count * ASSAY_HASH_LEN);
@@ -502,15 +527,18 @@ static assay_err rows_of(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay
     return ASSAY_OK;
 }
 
-static assay_err merkle_rows(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay_arena *keep, assay_hash *leaves, size_t leaves_count, size_t index) {
+static assay_err merkle_rows(uint8_t (**out)[ASSAY_HASH_LEN], uint32_t *count, assay_arena *keep, assay_hash *leaves,
+                             size_t leaves_count, size_t index) {
     assay_merkle_path path;
     assay_merkle_path_of(&path, leaves, leaves_count, index);
     return rows_of(out, count, keep, path.hashes, path.count);
 }
 
-/* Chunk and plain path are real, fetched from a holder who has the bytes; the keyed path comes out of thin air, as nobody read what it would take. */
-static assay_err make_up_entry(struct checker *c, assay_opening_entry *out, assay_arena *keep, const assay_models_duty *duty, const custody *mine,
-                               const assay_manifest *manifest, uint64_t chunk, uint32_t from) {
+/* Chunk and plain path are real, fetched from a holder who has the bytes; the keyed path comes out of thin air, as
+ * nobody read what it would take. */
+static assay_err make_up_entry(struct checker *c, assay_opening_entry *out, assay_arena *keep,
+                               const assay_models_duty *duty, const custody *mine, const assay_manifest *manifest,
+                               uint64_t chunk, uint32_t from) {
     const uint64_t group_chunks = ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN;
     uint32_t file = 0;
     while (file + 1 < manifest->files_count && manifest->files[file + 1].chunks_before <= chunk) file++;
@@ -519,8 +547,11 @@ static assay_err make_up_entry(struct checker *c, assay_opening_entry *out, assa
     assay_model_range range;
     ASSAY_TRY(fetch_group(c, &range, keep, duty->root, leaf, file, group, from));
     size_t at = (size_t)in_group * ASSAY_BLAKE3_CHUNK_LEN, left = range.bytes.len - at;
-    *out = (assay_opening_entry){.chunk = chunk, .file_idx = file, .file = *leaf,
-                                 .content = {range.bytes.ptr + at, left < ASSAY_BLAKE3_CHUNK_LEN ? left : ASSAY_BLAKE3_CHUNK_LEN}};
+    *out = (assay_opening_entry){
+        .chunk = chunk,
+        .file_idx = file,
+        .file = *leaf,
+        .content = {range.bytes.ptr + at, left < ASSAY_BLAKE3_CHUNK_LEN ? left : ASSAY_BLAKE3_CHUNK_LEN}};
     size_t chunks = range.bytes.len ? (range.bytes.len + ASSAY_BLAKE3_CHUNK_LEN - 1) / ASSAY_BLAKE3_CHUNK_LEN : 1;
     assay_hash *values = ASSAY_NEW(keep, assay_hash, chunks);
     assay_hash *leaves = ASSAY_NEW(keep, assay_hash, manifest->files_count);
@@ -539,15 +570,18 @@ static assay_err make_up_entry(struct checker *c, assay_opening_entry *out, assa
     for (uint32_t i = 0; i < manifest->files_count; i++) {
         assay_bytes encoded;
         assay_arena turn = *keep;
-        ASSAY_TRY(assay_codec_encode_new(&encoded, &turn, &assay_file_leaf_message, &manifest->files[i], ASSAY_CODEC_STRICT));
+        ASSAY_TRY(
+            assay_codec_encode_new(&encoded, &turn, &assay_file_leaf_message, &manifest->files[i], ASSAY_CODEC_STRICT));
         leaves[i] = assay_merkle_leaf(encoded);
     }
     ASSAY_TRY(merkle_rows(&out->file_path, &out->file_path_count, keep, leaves, manifest->files_count, file));
-    for (uint32_t i = 0; i < manifest->files_count; i++) leaves[i] = assay_merkle_leaf(assay_base_hash_bytes(&mine->state.keyed[i]));
+    for (uint32_t i = 0; i < manifest->files_count; i++)
+        leaves[i] = assay_merkle_leaf(assay_base_hash_bytes(&mine->state.keyed[i]));
     return merkle_rows(&out->custody_path, &out->custody_path_count, keep, leaves, manifest->files_count, file);
 }
 
-static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries, assay_arena *keep, const assay_models_duty *duty, const custody *mine) {
+static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries, assay_arena *keep,
+                                 const assay_models_duty *duty, const custody *mine) {
     uint32_t from;
     assay_manifest manifest;
     if (!find_holder(c, &from, duty->root, 0, *keep)) return ASSAY_E_NOT_FOUND;
@@ -562,7 +596,7 @@ static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries
     return ASSAY_OK;
 }
 
-/* ---- openings ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- openings ------------------------------------------------------------------------------------------------ */
 
 static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay_arena keep, assay_arena scratch) {
     validator *v = c->owner;
@@ -581,29 +615,31 @@ static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay
     assay_opening_claim claim = {duty->root, duty->files, duty->chunks, mine->state.key, duty->custody_root};
     if (mine->invented) ASSAY_TRY(make_up_entries(c, entries, &keep, duty, mine));
     for (uint32_t i = 0; i < duty->draws_count && !mine->invented; i++) {
-        ASSAY_TRY(assay_model_opening_entry(&entries[i], &keep, dir, &manifest, &groups, &mine->state, duty->draws[i], scratch));
+        ASSAY_TRY(assay_model_opening_entry(&entries[i], &keep, dir, &manifest, &groups, &mine->state, duty->draws[i],
+                                            scratch));
         /* A node never signs an opening that would cost its stake. */
         ASSAY_TRY(assay_opening_entry_check(&entries[i], duty->draws[i], &claim));
     }
     assay_msg_opening opening = {duty->name, duty->version, entries, duty->draws_count};
     ASSAY_TRY(submit(c, &(assay_tx_body){.opening = &opening}, scratch));
-    node_log(v->node, "validator %u opened %u chunks of %.*s@%.*s", v->index, duty->draws_count, (int)duty->name.len, duty->name.ptr,
-             (int)duty->version.len, duty->version.ptr);
+    node_log(v->node, "validator %u opened %u chunks of %.*s@%.*s", v->index, duty->draws_count, (int)duty->name.len,
+             duty->name.ptr, (int)duty->version.len, duty->version.ptr);
     return ASSAY_OK;
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------------------------------------------- */
 
 static assay_err duties(struct checker *c, assay_models_duty **out, uint32_t *count, assay_arena *keep) {
     assay_store_snapshot *snapshot;
     ASSAY_TRY(assay_store_snapshot_begin(&snapshot, c->owner->store));
-    assay_err err = assay_models_duties(out, count, keep, assay_store_snapshot_reader(snapshot), c->owner->attestation_key, DUTIES_MAX,
-                                        &c->turn);
+    assay_err err = assay_models_duties(out, count, keep, assay_store_snapshot_reader(snapshot),
+                                        c->owner->attestation_key, DUTIES_MAX, &c->turn);
     assay_store_snapshot_end(snapshot);
     return err;
 }
 
-/* Some of what is due; true if there may be more. What cannot be done yet (no holder, draws to come) is tried again after the next block or a moment. */
+/* Some of what is due; true if there may be more. What cannot be done yet (no holder, draws to come) is tried again
+ * after the next block or a moment. */
 static bool look_once(struct checker *c) {
     validator *v = c->owner;
     assay_arena keep = assay_os_region_arena(&c->keep_region), scratch = assay_os_region_arena(&c->scratch_region);
@@ -612,11 +648,16 @@ static bool look_once(struct checker *c) {
     assay_err err = duties(c, &list, &count, &keep);
     if (count) atomic_store(&c->pending, true);
     for (uint32_t i = 0; err == ASSAY_OK && i < count && !atomic_load(&c->stopping); i++) {
-        assay_err one = list[i].kind == ASSAY_DUTY_CHECK ? do_check(c, &list[i], scratch) : do_open(c, &list[i], keep, scratch);
-        bool quiet = one == ASSAY_OK || one == ASSAY_E_NOT_FOUND || one == ASSAY_F_INTERRUPTED || one == ASSAY_E_WINDOW || one == ASSAY_E_DUPLICATE;
-        if (!quiet) node_log(v->node, "validator %u: duty for %.*s: %s", v->index, (int)list[i].name.len, list[i].name.ptr, assay_base_err_text(one));
+        assay_err one =
+            list[i].kind == ASSAY_DUTY_CHECK ? do_check(c, &list[i], scratch) : do_open(c, &list[i], keep, scratch);
+        bool quiet = one == ASSAY_OK || one == ASSAY_E_NOT_FOUND || one == ASSAY_F_INTERRUPTED ||
+                     one == ASSAY_E_WINDOW || one == ASSAY_E_DUPLICATE;
+        if (!quiet)
+            node_log(v->node, "validator %u: duty for %.*s: %s", v->index, (int)list[i].name.len, list[i].name.ptr,
+                     assay_base_err_text(one));
     }
-    if (err != ASSAY_OK) node_log(v->node, "validator %u: duties cannot be read: %s", v->index, assay_base_err_text(err));
+    if (err != ASSAY_OK)
+        node_log(v->node, "validator %u: duties cannot be read: %s", v->index, assay_base_err_text(err));
     return err == ASSAY_OK && count == DUTIES_MAX;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * consensus - carries out what the bft machine asks for: signs, asks the application, sends, waits, and makes decided blocks final.
+ * consensus - carries out what the bft machine asks for: signs, asks the application, sends, waits, and makes decided
+ * blocks final.
  */
 #include "node_internal.h"
 
@@ -16,7 +17,8 @@ assay_err consensus_begin(validator *v) {
     if (stopped) {
         /* The last block stays, and is served; the machine is never asked for another height. */
         if (!atomic_exchange(&v->stopped, true))
-            node_log(v->node, "validator %u: the chain stops at height %lld: nobody who may validate remains", v->index, (long long)v->chain->height);
+            node_log(v->node, "validator %u: the chain stops at height %lld: nobody who may validate remains", v->index,
+                     (long long)v->chain->height);
         return ASSAY_OK;
     }
     assay_commit commit = {0};
@@ -62,20 +64,23 @@ assay_err consensus_timers(validator *v, uint64_t now_ns) {
     return ASSAY_OK;
 }
 
-/* ---- the application's view of a block --------------------------------------------------------------------------------------------- */
+/* ---- the application's view of a block
+ * --------------------------------------------------------------------------------------------- */
 
-static assay_err engine_block(assay_engine_block *out, assay_arena *keep, const validator *v, const assay_block *block, assay_hash hash) {
+static assay_err engine_block(assay_engine_block *out, assay_arena *keep, const validator *v, const assay_block *block,
+                              assay_hash hash) {
     const assay_validator_set *signers = &v->chain->last_validators;
     uint32_t sigs = block->last_commit.sigs_count;
     assay_engine_vote_info *votes = ASSAY_NEW(keep, assay_engine_vote_info, sigs);
     assay_engine_misbehavior *misbehavior = ASSAY_NEW(keep, assay_engine_misbehavior, block->evidence_count);
     if (!votes || !misbehavior) return ASSAY_F_MEMORY;
     for (uint32_t i = 0; i < sigs && i < signers->count; i++)
-        votes[i] = (assay_engine_vote_info){signers->validators[i].address, signers->validators[i].power, block->last_commit.sigs[i].flag};
+        votes[i] = (assay_engine_vote_info){signers->validators[i].address, signers->validators[i].power,
+                                            block->last_commit.sigs[i].flag};
     for (uint32_t i = 0; i < block->evidence_count; i++) {
         const assay_duplicate_vote *e = &block->evidence[i];
-        misbehavior[i] = (assay_engine_misbehavior){e->vote_a.validator, e->validator_power, e->vote_a.height, e->vote_a.round,
-                                                    e->timestamp,        e->total_power};
+        misbehavior[i] = (assay_engine_misbehavior){e->vote_a.validator, e->validator_power, e->vote_a.height,
+                                                    e->vote_a.round,     e->timestamp,       e->total_power};
     }
     *out = (assay_engine_block){
         .height = block->header.height,
@@ -94,10 +99,11 @@ static assay_err engine_block(assay_engine_block *out, assay_arena *keep, const 
     return ASSAY_OK;
 }
 
-/* ---- evidence ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- evidence ------------------------------------------------------------------------------------------------ */
 
 static bool same_fault(const assay_vote *a, const assay_vote *b) {
-    return a->height == b->height && a->round == b->round && a->type == b->type && assay_base_address_eq(a->validator, b->validator);
+    return a->height == b->height && a->round == b->round && a->type == b->type &&
+           assay_base_address_eq(a->validator, b->validator);
 }
 
 static void evidence_add(validator *v, const assay_duplicate_vote *e) {
@@ -105,7 +111,8 @@ static void evidence_add(validator *v, const assay_duplicate_vote *e) {
         if (same_fault(&v->evidence[i].vote_a, &e->vote_a)) return;
     if (v->evidence_count == PENDING_EVIDENCE_MAX) return;
     v->evidence[v->evidence_count++] = *e;
-    node_log(v->node, "validator %u saw a double vote at height %lld, round %d", v->index, (long long)e->vote_a.height, e->vote_a.round);
+    node_log(v->node, "validator %u saw a double vote at height %lld, round %d", v->index, (long long)e->vote_a.height,
+             e->vote_a.round);
     consensus_hurry(v);
 }
 
@@ -136,8 +143,8 @@ assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *e, 
     return assay_duplicate_vote_check(e, v->chain->chain_id, set.validators[place].public_key);
 }
 
-/* Only evidence that this node itself can check against its history goes into a proposal. What no block will ever take (it is in one already, its height is
- * gone) is dropped: as long as something waits, blocks are made without rest. */
+/* Only evidence that this node itself can check against its history goes into a proposal. What no block will ever take
+ * (it is in one already, its height is gone) is dropped: as long as something waits, blocks are made without rest. */
 static assay_err evidence_choose(validator *v, assay_duplicate_vote **out, uint32_t *count, assay_arena *keep) {
     *out = ASSAY_NEW(keep, assay_duplicate_vote, v->evidence_count);
     if (!*out) return ASSAY_F_MEMORY;
@@ -163,7 +170,7 @@ static assay_err evidence_choose(validator *v, assay_duplicate_vote **out, uint3
     return ASSAY_OK;
 }
 
-/* ---- effects ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- effects ------------------------------------------------------------------------------------------------- */
 
 static assay_err make_block(validator *v, const assay_bft_effect *e) {
     assay_arena scratch = v->block_arena;
@@ -210,13 +217,14 @@ static assay_err check_block(validator *v, const assay_bft_effect *e) {
         ASSAY_TRY(engine_block(&request, &scratch, v, block, e->block_id.hash));
         ASSAY_TRY(v->app.process_proposal(v->app.context, &accept, &request));
     } else {
-        node_log(v->node, "validator %u refuses a proposed block at height %lld: %s", v->index, (long long)block->header.height,
-                 assay_base_err_text(err));
+        node_log(v->node, "validator %u refuses a proposed block at height %lld: %s", v->index,
+                 (long long)block->header.height, assay_base_err_text(err));
     }
     return assay_bft_block_checked(v->bft, e->block_id, accept);
 }
 
-/* A second vote that the others did not see in time is cast again some heights later; once it was seen, there is no vote of this validator any more. */
+/* A second vote that the others did not see in time is cast again some heights later; once it was seen, there is no
+ * vote of this validator any more. */
 #define TWICE_AGAIN 10
 
 static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
@@ -236,18 +244,15 @@ static assay_err sign_vote(validator *v, const assay_bft_effect *e) {
 static assay_err carry_out(validator *v, const assay_bft_effect *e) {
     switch (e->kind) {
     case ASSAY_BFT_SEND:
-        if (v->resend_to) network_send(v, v->resend_to - 1, &(envelope){.consensus = e->bytes});
-        else network_broadcast(v, &(envelope){.consensus = e->bytes});
+        if (v->resend_to)
+            network_send(v, v->resend_to - 1, &(envelope){.consensus = e->bytes});
+        else
+            network_broadcast(v, &(envelope){.consensus = e->bytes});
         return ASSAY_OK;
-    case ASSAY_BFT_SCHEDULE:
-        schedule(v, e);
-        return ASSAY_OK;
-    case ASSAY_BFT_MAKE_BLOCK:
-        return make_block(v, e);
-    case ASSAY_BFT_CHECK_BLOCK:
-        return check_block(v, e);
-    case ASSAY_BFT_SIGN_VOTE:
-        return sign_vote(v, e);
+    case ASSAY_BFT_SCHEDULE: schedule(v, e); return ASSAY_OK;
+    case ASSAY_BFT_MAKE_BLOCK: return make_block(v, e);
+    case ASSAY_BFT_CHECK_BLOCK: return check_block(v, e);
+    case ASSAY_BFT_SIGN_VOTE: return sign_vote(v, e);
     case ASSAY_BFT_SIGN_PROPOSAL: {
         assay_proposal proposal = e->proposal;
         assay_err err = assay_signer_proposal(v->signer, &proposal, v->chain->chain_id, assay_os_now());
@@ -257,9 +262,7 @@ static assay_err carry_out(validator *v, const assay_bft_effect *e) {
     case ASSAY_BFT_DECIDE:
         ASSAY_TRY(consensus_apply(v, e->block, e->bytes, &e->block_id, e->commit));
         return consensus_begin(v);
-    case ASSAY_BFT_EVIDENCE:
-        evidence_add(v, &e->evidence);
-        return ASSAY_OK;
+    case ASSAY_BFT_EVIDENCE: evidence_add(v, &e->evidence); return ASSAY_OK;
     case ASSAY_BFT_BEHIND:
         if ((uint64_t)e->height > v->tip_seen) v->tip_seen = (uint64_t)e->height;
         sync_hello(v);
@@ -280,9 +283,11 @@ assay_err consensus_drain(validator *v) {
     return ASSAY_OK;
 }
 
-/* ---- a decided block becomes final ------------------------------------------------------------------------------------------------- */
+/* ---- a decided block becomes final
+ * ------------------------------------------------------------------------------------------------- */
 
-/* A sweep walks the pool in order of arrival: of one sender that is the order of nonces, so one that is gone takes those behind it along. */
+/* A sweep walks the pool in order of arrival: of one sender that is the order of nonces, so one that is gone takes
+ * those behind it along. */
 typedef struct sweep {
     validator *v;
     assay_arena scratch;
@@ -293,7 +298,8 @@ typedef struct sweep {
 static mempool_sender *expected_of(sweep *s, assay_address sender) {
     uint32_t h;
     memcpy(&h, sender.b, sizeof h);
-    for (h &= s->cap - 1; s->expected[h].count && !assay_base_address_eq(s->expected[h].address, sender); h = (h + 1) & (s->cap - 1)) {}
+    for (h &= s->cap - 1; s->expected[h].count && !assay_base_address_eq(s->expected[h].address, sender);
+         h = (h + 1) & (s->cap - 1)) {}
     return &s->expected[h];
 }
 
@@ -308,10 +314,14 @@ static bool still_fits(void *context, const mempool_entry *entry) {
         if (application_account(s->v, &e->next, &balance, a->sender) != ASSAY_OK) return true;
     }
     assay_err why = ASSAY_OK;
-    if (a->nonce != e->next) why = ASSAY_E_NONCE;
-    else if ((a->expiry_height && a->expiry_height <= (uint64_t)height) || entry->height + MEMPOOL_BLOCKS_MAX < height) why = ASSAY_E_EXPIRED;
-    if (why == ASSAY_OK) e->next++;
-    else waiting_drop(s->v, entry->id, why);
+    if (a->nonce != e->next)
+        why = ASSAY_E_NONCE;
+    else if ((a->expiry_height && a->expiry_height <= (uint64_t)height) || entry->height + MEMPOOL_BLOCKS_MAX < height)
+        why = ASSAY_E_EXPIRED;
+    if (why == ASSAY_OK)
+        e->next++;
+    else
+        waiting_drop(s->v, entry->id, why);
     return why == ASSAY_OK;
 }
 
@@ -327,7 +337,8 @@ static void settle_pool(validator *v, const assay_block *block) {
     if (s.expected) mempool_sweep(&v->pool, still_fits, &s);
 }
 
-assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit) {
+assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
+                          const assay_commit *commit) {
     assay_arena scratch = v->block_arena;
     assay_engine_block request;
     assay_engine_finalized finalized;

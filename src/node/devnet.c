@@ -4,8 +4,8 @@
  *
  *   <data>/genesis            the strict encoding, whose hash names the chain
  *   <data>/accounts.json      accounts that hold units, each with its key file          <data>/keys/account<i>.key
- *   <data>/trust.json         what a verifier needs, kept fresh                          <data>/lock      one process at a time
- *   <data>/validator<i>/      consensus.key, consensus.watermark, attestation.key, owner.key, store/, models/
+ *   <data>/trust.json         what a verifier needs, kept fresh                          <data>/lock      one process
+ * at a time <data>/validator<i>/      consensus.key, consensus.watermark, attestation.key, owner.key, store/, models/
  */
 #include "node_internal.h"
 
@@ -37,11 +37,13 @@ void node_final(validator *v) {
 
 validator *node_front(struct assay_node *node) {
     for (uint32_t i = 0; i < node->count; i++)
-        if (atomic_load(&node->validators[i].alive) && !atomic_load(&node->validators[i].failed)) return &node->validators[i];
+        if (atomic_load(&node->validators[i].alive) && !atomic_load(&node->validators[i].failed))
+            return &node->validators[i];
     return &node->validators[0];
 }
 
-/* A devnet's rules: those of a main network where a person would not notice, shorter where one would wait. spec/limits.md lists them. */
+/* A devnet's rules: those of a main network where a person would not notice, shorter where one would wait.
+ * spec/limits.md lists them. */
 static assay_params devnet_params(void) {
     return (assay_params){
         .epoch_blocks = 10,
@@ -85,7 +87,8 @@ static assay_err path_of(const char **out, assay_arena *keep, const char *format
     return ASSAY_OK;
 }
 
-static assay_err prove(assay_signature *out, const assay_key_secret *secret, const char *kind, assay_bytes chain, assay_address owner) {
+static assay_err prove(assay_signature *out, const assay_key_secret *secret, const char *kind, assay_bytes chain,
+                       assay_address owner) {
     uint8_t memory[256];
     assay_buf sign = {memory, 0, sizeof memory};
     ASSAY_TRY(assay_types_sign_bytes(&sign, kind, chain, (assay_bytes){owner.b, sizeof owner.b}));
@@ -94,7 +97,8 @@ static assay_err prove(assay_signature *out, const assay_key_secret *secret, con
 }
 
 /* Makes one validator's keys and its line in the genesis. */
-static assay_err genesis_validator(struct assay_node *node, assay_genesis_validator *out, assay_address *owner, uint32_t index, assay_bytes chain) {
+static assay_err genesis_validator(struct assay_node *node, assay_genesis_validator *out, assay_address *owner,
+                                   uint32_t index, assay_bytes chain) {
     assay_arena scratch = node->keep;
     const char *dir = node->validators[index].dir, *path;
     ASSAY_TRY(assay_os_dirs_create(dir, 0700));
@@ -141,8 +145,10 @@ static assay_err write_accounts(struct assay_node *node, const assay_genesis_acc
     assay_json json = assay_json_begin(&text);
     assay_json_array(&json, NULL);
     for (uint32_t i = 0; i < DEVNET_ACCOUNTS + node->count; i++) {
-        if (i < DEVNET_ACCOUNTS) ASSAY_TRY(path_of(&path, &scratch, "%s/keys/account%u.key", node->data, i));
-        else ASSAY_TRY(path_of(&path, &scratch, "%s/owner.key", node->validators[i - DEVNET_ACCOUNTS].dir));
+        if (i < DEVNET_ACCOUNTS)
+            ASSAY_TRY(path_of(&path, &scratch, "%s/keys/account%u.key", node->data, i));
+        else
+            ASSAY_TRY(path_of(&path, &scratch, "%s/owner.key", node->validators[i - DEVNET_ACCOUNTS].dir));
         assay_json_object(&json, NULL);
         assay_json_address(&json, "address", accounts[i].address);
         assay_json_str(&json, "key_file", path);
@@ -171,7 +177,8 @@ static assay_err genesis_make(struct assay_node *node) {
         assay_key_secret secret;
         ASSAY_TRY(path_of(&path, keep, "%s/keys/account%u.key", node->data, i));
         ASSAY_TRY(node_key_load(&secret, path, true));
-        accounts[i] = (assay_genesis_account){assay_crypto_address(assay_crypto_ed25519_public(&secret)), DEVNET_BALANCE};
+        accounts[i] =
+            (assay_genesis_account){assay_crypto_address(assay_crypto_ed25519_public(&secret)), DEVNET_BALANCE};
         assay_crypto_wipe(&secret, sizeof secret);
     }
     for (uint32_t i = 0; i < node->count; i++) {
@@ -228,7 +235,9 @@ static assay_err genesis_open(struct assay_node *node) {
     if (err == ASSAY_OK) {
         assay_arena scratch = node->keep;
         assay_genesis genesis;
-        if (assay_codec_decode(&genesis, &scratch, &assay_genesis_message, node->genesis, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
+        if (assay_codec_decode(&genesis, &scratch, &assay_genesis_message, node->genesis, ASSAY_CODEC_STRICT) !=
+            ASSAY_OK)
+            return ASSAY_F_CORRUPT;
         node->count = genesis.validators_count;
         node->resumed = true;
         ASSAY_TRY(validators_prepare(node));
@@ -245,7 +254,8 @@ static assay_err genesis_open(struct assay_node *node) {
     node->genesis_hash = assay_genesis_hash(node->genesis);
     node->trust_seconds = genesis.params.unbonding_seconds * 2 / 3;
     uint64_t most = genesis.params.validators_max;
-    if (most < 1 || most > ASSAY_VALIDATORS_MAX || genesis.validators_count > ASSAY_VALIDATORS_MAX) return ASSAY_F_CORRUPT;
+    if (most < 1 || most > ASSAY_VALIDATORS_MAX || genesis.validators_count > ASSAY_VALIDATORS_MAX)
+        return ASSAY_F_CORRUPT;
     node->validators_max = (uint32_t)(most > genesis.validators_count ? most : genesis.validators_count);
     assay_genesis_chain_id(node->chain_id, genesis.name, node->genesis_hash);
     return ASSAY_OK;
@@ -266,7 +276,8 @@ static assay_err data_open(struct assay_node *node) {
     return assay_os_lock(&node->lock, path);
 }
 
-/* ---- trust.json, kept fresh --------------------------------------------------------------------------------------------------------------- */
+/* ---- trust.json, kept fresh
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void janitor(void *context) {
     struct assay_node *node = context;
@@ -313,7 +324,8 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
     ASSAY_TRY(data_open(node));
     ASSAY_TRY(genesis_open(node));
     const char *reason = "";
-    assay_os_format(why, why_cap, "the address %s port %u", node->config.address ? node->config.address : "127.0.0.1", node->config.port);
+    assay_os_format(why, why_cap, "the address %s port %u", node->config.address ? node->config.address : "127.0.0.1",
+                    node->config.port);
     assay_err err = routes_start(node, &reason);
     if (err != ASSAY_OK) {
         assay_os_format(why, why_cap, "port %u: %s", node->config.port, reason ? reason : "");
@@ -340,7 +352,8 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
 
 assay_err assay_node_start(assay_node **out, const assay_node_config *config, char *why, size_t why_cap) {
     if (config->validators < 1 || config->validators > ASSAY_NODE_VALIDATORS_MAX) {
-        assay_os_format(why, why_cap, "%u validators: 1 to %u are possible", config->validators, ASSAY_NODE_VALIDATORS_MAX);
+        assay_os_format(why, why_cap, "%u validators: 1 to %u are possible", config->validators,
+                        ASSAY_NODE_VALIDATORS_MAX);
         return ASSAY_E_RANGE;
     }
     struct assay_node *node = calloc(1, sizeof *node);

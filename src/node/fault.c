@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * fault - a devnet's misbehaviour on order. What it casts is real: a second signed vote, a check of bytes that nobody read. The other validators are told
- * nothing and find it, or not, by the rules alone.
+ * fault - a devnet's misbehaviour on order. What it casts is real: a second signed vote, a check of bytes that nobody
+ * read. The other validators are told nothing and find it, or not, by the rules alone.
  */
 #include "node_internal.h"
 
@@ -18,7 +18,8 @@ assay_err fault_vote_twice(validator *v, const assay_vote *vote) {
     assay_buf out = {memory, 0, sizeof memory};
     ASSAY_TRY(assay_bft_encode_vote_message(&out, &second));
     network_broadcast(v, &(envelope){.consensus = {out.ptr, out.len}});
-    node_log(v->node, "fault: validator %u signed a second precommit at height %lld, round %d", v->index, (long long)second.height, second.round);
+    node_log(v->node, "fault: validator %u signed a second precommit at height %lld, round %d", v->index,
+             (long long)second.height, second.round);
     return ASSAY_OK;
 }
 
@@ -37,7 +38,8 @@ assay_err fault_order(struct assay_node *node, const char *kind, uint32_t index,
             err = ASSAY_E_STATE;
         } else {
             validator_stop(v);
-            node_log(node, "fault: validator %u killed at height %llu", index, (unsigned long long)atomic_load(&v->height));
+            node_log(node, "fault: validator %u killed at height %llu", index,
+                     (unsigned long long)atomic_load(&v->height));
         }
     } else if (strcmp(kind, "revive") == 0) {
         if (alive) {

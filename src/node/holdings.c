@@ -4,10 +4,10 @@
  *
  *   <validator>/models/<root>/manifest   the strict encoding, checked against the root before it is written
  *   <validator>/models/<root>/manifest-<tensor root>   of further versions with these files and other tensors
- *   <validator>/models/<root>/claimed    digests of the 1 MiB groups that an upload brought, checked against the manifest
- *   <validator>/models/<root>/files/...  the files; a file that is still arriving is shorter than the manifest says, so an upload or a fetch goes on
- *                                        where it stopped
- *   <validator>/models/<root>/groups     chaining values of the 1 MiB groups, written when the whole was recomputed: the mark that it is complete
+ *   <validator>/models/<root>/claimed    digests of the 1 MiB groups that an upload brought, checked against the
+ * manifest <validator>/models/<root>/files/...  the files; a file that is still arriving is shorter than the manifest
+ * says, so an upload or a fetch goes on where it stopped <validator>/models/<root>/groups     chaining values of the 1
+ * MiB groups, written when the whole was recomputed: the mark that it is complete
  *
  * Any thread may read; writers of one root take turns under the holdings' lock.
  */
@@ -27,25 +27,29 @@ assay_err holding_path(const validator *v, const char **out, assay_arena *keep, 
     return ASSAY_OK;
 }
 
-assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root) {
+assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep,
+                           assay_hash root) {
     const char *path;
     assay_bytes bytes;
     ASSAY_TRY(holding_path(v, &path, keep, root, "manifest"));
     ASSAY_TRY(assay_os_read_whole(&bytes, keep, path, HOLDING_MANIFEST_MAX));
     if (encoded) *encoded = bytes;
-    return assay_codec_decode(out, keep, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT) == ASSAY_OK ? ASSAY_OK : ASSAY_F_CORRUPT;
+    return assay_codec_decode(out, keep, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT) == ASSAY_OK
+               ? ASSAY_OK
+               : ASSAY_F_CORRUPT;
 }
 
 /* manifest-<tensor root> */
-static assay_err manifest_path_of(const validator *v, const char **out, assay_arena *keep, assay_hash root, assay_hash tensor_root) {
+static assay_err manifest_path_of(const validator *v, const char **out, assay_arena *keep, assay_hash root,
+                                  assay_hash tensor_root) {
     char hex[2 * ASSAY_HASH_LEN + 1], name[sizeof "manifest-" + sizeof hex];
     assay_base_hex(hex, assay_base_hash_bytes(&tensor_root));
     assay_os_format(name, sizeof name, "manifest-%s", hex);
     return holding_path(v, out, keep, root, name);
 }
 
-assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
-                              assay_hash tensor_root) {
+assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep,
+                              assay_hash root, assay_hash tensor_root) {
     const char *path;
     assay_hash first;
     assay_bytes bytes;
@@ -56,15 +60,16 @@ assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_byt
         turn = *keep;
         ASSAY_TRY(manifest_path_of(v, &path, &turn, root, tensor_root));
         ASSAY_TRY(assay_os_read_whole(&bytes, &turn, path, HOLDING_MANIFEST_MAX));
-        if (assay_codec_decode(out, &turn, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK) return ASSAY_F_CORRUPT;
+        if (assay_codec_decode(out, &turn, &assay_manifest_message, bytes, ASSAY_CODEC_STRICT) != ASSAY_OK)
+            return ASSAY_F_CORRUPT;
     }
     *keep = turn;
     if (encoded) *encoded = bytes;
     return ASSAY_OK;
 }
 
-assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
-                         const assay_manifest *manifest) {
+assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep,
+                         assay_hash root, const assay_manifest *manifest) {
     const char *path;
     assay_bytes bytes;
     ASSAY_TRY(holding_path(v, &path, keep, root, "groups"));
@@ -121,7 +126,8 @@ assay_err holding_begin(validator *v, assay_hash root, assay_bytes encoded, assa
 }
 
 /* How many bytes of a file are here. */
-assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, const assay_file_leaf *file, assay_arena scratch) {
+assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, const assay_file_leaf *file,
+                            assay_arena scratch) {
     const char *path;
     assay_os_info info;
     *out = 0;
@@ -131,8 +137,8 @@ assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, 
     return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
 }
 
-assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, uint64_t *size,
-                        assay_arena scratch) {
+assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes,
+                        uint64_t *size, assay_arena scratch) {
     const char *path;
     ASSAY_TRY(file_path(v, &path, &scratch, root, file->path));
     assay_os_mutex_lock(&v->holdings_lock);
@@ -162,7 +168,8 @@ assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *fi
     return err;
 }
 
-assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest, assay_arena scratch) {
+assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest,
+                          assay_arena scratch) {
     *bytes = 0;
     for (uint32_t i = 0; i < manifest->files_count; i++) {
         uint64_t have;
@@ -170,7 +177,8 @@ assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, 
         const char *path;
         assay_arena again = scratch;
         ASSAY_TRY(file_path(v, &path, &again, root, manifest->files[i].path));
-        if (manifest->files[i].size == 0 && !assay_os_exists(path)) *bytes += 1; /* an empty file still has to be made */
+        if (manifest->files[i].size == 0 && !assay_os_exists(path))
+            *bytes += 1; /* an empty file still has to be made */
         if (have < manifest->files[i].size) *bytes += manifest->files[i].size - have;
     }
     return ASSAY_OK;
@@ -180,7 +188,8 @@ assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, 
 assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch) {
     const char *path;
     ASSAY_TRY(holding_path(v, &path, &scratch, root, "groups"));
-    ASSAY_TRY(assay_os_replace(path, (assay_bytes){(const uint8_t *)groups->values, groups->count * sizeof *groups->values}, 0644));
+    ASSAY_TRY(assay_os_replace(
+        path, (assay_bytes){(const uint8_t *)groups->values, groups->count * sizeof *groups->values}, 0644));
     ASSAY_TRY(holding_path(v, &path, &scratch, root, "claimed"));
     assay_err err = assay_os_remove(path);
     return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
@@ -205,9 +214,11 @@ assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf
     return err;
 }
 
-/* ---- uploads that are checked on arrival --------------------------------------------------------------------------- */
+/* ---- uploads that are checked on arrival ---------------------------------------------------------------------------
+ */
 
-assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root, const assay_manifest *manifest) {
+assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root,
+                          const assay_manifest *manifest) {
     const char *path;
     assay_bytes bytes;
     ASSAY_TRY(holding_path(v, &path, keep, root, "claimed"));
@@ -215,7 +226,8 @@ assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_are
     return assay_model_groups_read(out, keep, bytes, manifest);
 }
 
-assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes, assay_arena scratch) {
+assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes,
+                        assay_arena scratch) {
     const char *path, *file;
     assay_model_groups groups;
     ASSAY_TRY(assay_model_groups_read(&groups, &scratch, bytes, manifest));
@@ -237,8 +249,8 @@ assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *man
 
 /* How much of bytes, which follow what is here at offset, are whole groups of the file that fit their digests. head
  * bytes of the first group are here already. */
-static assay_err fitting(size_t *out, const assay_model_groups *groups, const assay_manifest *manifest, uint64_t file_idx, uint64_t offset,
-                         size_t head, assay_bytes joined) {
+static assay_err fitting(size_t *out, const assay_model_groups *groups, const assay_manifest *manifest,
+                         uint64_t file_idx, uint64_t offset, size_t head, assay_bytes joined) {
     const assay_file_leaf *file = &manifest->files[file_idx];
     const uint64_t first = groups->first[file_idx], count = groups->first[file_idx + 1] - first;
     uint64_t group = (offset - head) / ASSAY_BLAKE3_GROUP_LEN;
@@ -248,8 +260,10 @@ static assay_err fitting(size_t *out, const assay_model_groups *groups, const as
         size_t len = left < ASSAY_BLAKE3_GROUP_LEN ? (size_t)left : ASSAY_BLAKE3_GROUP_LEN;
         if (joined.len - at < len) break;
         assay_bytes bytes = {joined.ptr + at, len};
-        assay_hash value = count == 1 ? assay_crypto_blake3(NULL, bytes)
-                                      : assay_crypto_blake3_subtree(NULL, bytes, group * (ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN));
+        assay_hash value =
+            count == 1
+                ? assay_crypto_blake3(NULL, bytes)
+                : assay_crypto_blake3_subtree(NULL, bytes, group * (ASSAY_BLAKE3_GROUP_LEN / ASSAY_BLAKE3_CHUNK_LEN));
         if (!assay_base_hash_eq(value, groups->values[first + group])) return at ? ASSAY_OK : ASSAY_E_CONTENT;
         at += len;
         *out = at - head;
@@ -259,8 +273,8 @@ static assay_err fitting(size_t *out, const assay_model_groups *groups, const as
 }
 
 /* What is here of the group in which offset lies: after a kill in the middle of a write. */
-static assay_err read_head(const validator *v, assay_bytes *joined, size_t *head, assay_arena *keep, assay_hash root, const assay_file_leaf *file,
-                           uint64_t offset, assay_bytes bytes) {
+static assay_err read_head(const validator *v, assay_bytes *joined, size_t *head, assay_arena *keep, assay_hash root,
+                           const assay_file_leaf *file, uint64_t offset, assay_bytes bytes) {
     const char *path;
     assay_os_file f;
     size_t len;
@@ -296,8 +310,8 @@ static assay_err cut(validator *v, assay_hash root, const assay_file_leaf *file,
     return err;
 }
 
-assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_idx, uint64_t offset, assay_bytes bytes, uint64_t *size,
-                                assay_arena scratch) {
+assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_idx, uint64_t offset, assay_bytes bytes,
+                                uint64_t *size, assay_arena scratch) {
     const assay_hash root = entry->root;
     const assay_manifest *manifest = &entry->manifest;
     const assay_file_leaf *file = &manifest->files[file_idx];
@@ -330,7 +344,9 @@ static uint64_t bytes_below(const assay_os_file *dir, uint32_t depth, assay_aren
     for (uint32_t i = 0; i < count; i++) {
         assay_os_file below;
         if (entries[i].type == ASSAY_OS_FILE) sum += entries[i].size;
-        if (entries[i].type != ASSAY_OS_DIR || assay_os_dir_open_beneath(&below, dir, (const char *)entries[i].name.ptr) != ASSAY_OK) continue;
+        if (entries[i].type != ASSAY_OS_DIR ||
+            assay_os_dir_open_beneath(&below, dir, (const char *)entries[i].name.ptr) != ASSAY_OK)
+            continue;
         sum += bytes_below(&below, depth - 1, scratch);
         assay_os_file_close(&below);
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inbox - packets on their way to one validator. Bytes are shared, never copied per receiver: a block that goes to 99 peers is in memory once.
+ * inbox - packets on their way to one validator. Bytes are shared, never copied per receiver: a block that goes to 99
+ * peers is in memory once.
  */
 #include "node_internal.h"
 

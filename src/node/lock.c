@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * lock - what a validator locked on, kept on disk before it signs the precommit that says so. A validator that forgot its lock could vote against a block
- * that others already hold final.
+ * lock - what a validator locked on, kept on disk before it signs the precommit that says so. A validator that forgot
+ * its lock could vote against a block that others already hold final.
  *
- * Two files take turns, each a SHA-256, a number that grows, and the machine's bytes: a write that a crash cuts short damages only the file whose precommit was
- * not signed yet, and leaves the lock before it.
+ * Two files take turns, each a SHA-256, a number that grows, and the machine's bytes: a write that a crash cuts short
+ * damages only the file whose precommit was not signed yet, and leaves the lock before it.
  */
 #include "node_internal.h"
 
@@ -44,8 +44,10 @@ assay_err lock_keep(validator *v, assay_bytes bytes) {
     return err;
 }
 
-/* The bytes of one file and their number; 0 if there is none, or it is damaged, which is what a crash in the middle of a write leaves. */
-static assay_err lock_read(const validator *v, assay_bytes *bytes, uint64_t *number, assay_arena *keep, uint32_t which) {
+/* The bytes of one file and their number; 0 if there is none, or it is damaged, which is what a crash in the middle of
+ * a write leaves. */
+static assay_err lock_read(const validator *v, assay_bytes *bytes, uint64_t *number, assay_arena *keep,
+                           uint32_t which) {
     char path[600];
     assay_bytes content;
     *number = 0;
@@ -77,7 +79,8 @@ assay_err lock_open(validator *v, assay_bytes *bytes, assay_arena *keep) {
     return ASSAY_OK;
 }
 
-/* The newest that is whole is what was last signed for, or is about to be; what is of another height the machine ignores itself. */
+/* The newest that is whole is what was last signed for, or is about to be; what is of another height the machine
+ * ignores itself. */
 assay_err lock_recall(validator *v) {
     assay_arena scratch = v->block_arena;
     assay_bytes bytes;

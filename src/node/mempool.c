@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * mempool - transactions that wait for a block. Arrival order is kept, so that one sender's nonces stay in the order in which they came.
+ * mempool - transactions that wait for a block. Arrival order is kept, so that one sender's nonces stay in the order in
+ * which they came.
  */
 #include "node_internal.h"
 
@@ -64,7 +65,7 @@ static assay_err grow(mempool *pool) {
     return ASSAY_OK;
 }
 
-/* ---- senders ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- senders ------------------------------------------------------------------------------------------------- */
 
 static uint32_t sender_place(const mempool *pool, assay_address address) {
     uint32_t h;
@@ -84,7 +85,8 @@ const mempool_sender *mempool_sender_of(const mempool *pool, assay_address addre
     return s->count ? s : NULL;
 }
 
-/* Room for one more sender: the table is made anew, without those that have nothing waiting any more, when half of it was used. */
+/* Room for one more sender: the table is made anew, without those that have nothing waiting any more, when half of it
+ * was used. */
 static assay_err senders_room(mempool *pool) {
     if (pool->senders_used + 1 <= pool->senders_cap / 2) return ASSAY_OK;
     mempool old = *pool;
@@ -121,7 +123,8 @@ static void sender_remove(mempool *pool, const assay_ledger_admission *a) {
     s->fees -= a->fee;
 }
 
-static assay_err sender_check(const mempool *pool, const assay_ledger_admission *a, uint64_t account_nonce, uint64_t account_balance) {
+static assay_err sender_check(const mempool *pool, const assay_ledger_admission *a, uint64_t account_nonce,
+                              uint64_t account_balance) {
     const mempool_sender *s = mempool_sender_of(pool, a->sender);
     uint64_t fees;
     if (a->nonce != (s && s->next > account_nonce ? s->next : account_nonce)) return ASSAY_E_NONCE;
@@ -130,20 +133,26 @@ static assay_err sender_check(const mempool *pool, const assay_ledger_admission 
     return fees <= account_balance ? ASSAY_OK : ASSAY_E_FUNDS;
 }
 
-assay_err mempool_add(mempool *pool, assay_hash id, packet *p, const assay_ledger_admission *admission, uint64_t account_nonce,
-                      uint64_t account_balance, int64_t height) {
+assay_err mempool_add(mempool *pool, assay_hash id, packet *p, const assay_ledger_admission *admission,
+                      uint64_t account_nonce, uint64_t account_balance, int64_t height) {
     if (find(pool, id)) return ASSAY_E_DUPLICATE;
     if (pool->count >= MEMPOOL_TXS_MAX || pool->bytes + p->len > MEMPOOL_BYTES_MAX) return ASSAY_E_FULL;
     ASSAY_TRY(sender_check(pool, admission, account_nonce, account_balance));
     ASSAY_TRY(senders_room(pool));
     if (pool->end == pool->cap) {
-        if (pool->count < pool->cap / 2) compact(pool);
-        else ASSAY_TRY(grow(pool));
+        if (pool->count < pool->cap / 2)
+            compact(pool);
+        else
+            ASSAY_TRY(grow(pool));
     }
     mempool_entry *e = &pool->entries[pool->end];
     uint32_t *bucket = &pool->buckets[bucket_of(pool, id)];
-    *e = (mempool_entry){
-        .id = id, .packet = packet_hold(p), .admission = *admission, .height = height, .next_same_bucket = *bucket, .used = true};
+    *e = (mempool_entry){.id = id,
+                         .packet = packet_hold(p),
+                         .admission = *admission,
+                         .height = height,
+                         .next_same_bucket = *bucket,
+                         .used = true};
     *bucket = ++pool->end;
     pool->count++;
     pool->bytes += p->len;
@@ -194,5 +203,6 @@ void mempool_sweep(mempool *pool, bool (*keep)(void *context, const mempool_entr
     compact(pool);
     /* What may come next follows what is left. */
     for (uint32_t i = 0; i < pool->end; i++)
-        pool->senders[sender_place(pool, pool->entries[i].admission.sender)].next = pool->entries[i].admission.nonce + 1;
+        pool->senders[sender_place(pool, pool->entries[i].admission.sender)].next =
+            pool->entries[i].admission.nonce + 1;
 }

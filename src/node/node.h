@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node - the wiring: makes validators out of ledger, state, store, bft, signer and model, and lets people talk to them over HTTP.
+ * node - the wiring: makes validators out of ledger, state, store, bft, signer and model, and lets people talk to them
+ * over HTTP.
  *
  *   HTTP, peers' bytes, timers --> one inbox a validator --> its thread: bft <-> application (ledger, state) --> store
  *                                                             \--> its checker thread: fetch, hash, check, open
  *
- * This room owns every thread of the daemon. A devnet runs n whole validators in one process: each has its own keys, ledger, store, mempool, model
- * bytes and checks, and verifies every signature itself; only encoded bytes pass between them. They share a process, so they are whole and not
- * independent: one crash takes them all.
- * Reading order: node.h, node_internal.h, validator.c, consensus.c, application.c, mempool.c, sync.c, holdings.c, checker.c, fault.c, devnet.c, routes*.c.
- * Spec: spec/node.md.
+ * This room owns every thread of the daemon. A devnet runs n whole validators in one process: each has its own keys,
+ * ledger, store, mempool, model bytes and checks, and verifies every signature itself; only encoded bytes pass between
+ * them. They share a process, so they are whole and not independent: one crash takes them all. Reading order: node.h,
+ * node_internal.h, validator.c, consensus.c, application.c, mempool.c, sync.c, holdings.c, checker.c, fault.c,
+ * devnet.c, routes*.c. Spec: spec/node.md.
  */
 #ifndef ASSAY_NODE_H
 #define ASSAY_NODE_H
@@ -33,24 +34,27 @@ typedef struct assay_node_config {
 
 typedef struct assay_node assay_node;
 
-/* assay_node_start - starts all validators and the HTTP server, and returns when the first block is final (or goes on where the data directory stood).
- * Writes genesis, keys, trust.json and accounts.json into the data directory. On failure everything is stopped and *why (in a static buffer of the calling
- * thread's last failure) says what. ASSAY_E_RANGE (validators), ASSAY_F_STORAGE, ASSAY_F_BUSY (the directory is in use), ASSAY_F_NETWORK, ASSAY_F_CORRUPT. */
+/* assay_node_start - starts all validators and the HTTP server, and returns when the first block is final (or goes on
+ * where the data directory stood). Writes genesis, keys, trust.json and accounts.json into the data directory. On
+ * failure everything is stopped and *why (in a static buffer of the calling thread's last failure) says what.
+ * ASSAY_E_RANGE (validators), ASSAY_F_STORAGE, ASSAY_F_BUSY (the directory is in use), ASSAY_F_NETWORK,
+ * ASSAY_F_CORRUPT. */
 ASSAY_MUST_USE assay_err assay_node_start(assay_node **out, const assay_node_config *config, char *why, size_t why_cap);
 
 typedef struct assay_node_view {
     uint16_t port;
     uint32_t validators;
-    const char *data;     /* the directory in use */
+    const char *data; /* the directory in use */
     const char *chain_id;
     uint64_t height;
-    bool resumed; /* the directory held a chain already */
+    bool resumed;     /* the directory held a chain already */
     assay_err failed; /* not ASSAY_OK: a validator stopped for this fault */
 } assay_node_view;
 /* assay_node_look - where the node stands. Any thread. */
 assay_node_view assay_node_look(const assay_node *node);
 
-/* assay_node_stop - stops the server and every validator, closes the stores, removes an in-memory directory, frees all. */
+/* assay_node_stop - stops the server and every validator, closes the stores, removes an in-memory directory, frees all.
+ */
 void assay_node_stop(assay_node *node);
 
 #endif

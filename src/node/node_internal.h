@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * node_internal - what the files of this folder share: packets and inboxes, the mempool, one validator, the network between validators.
+ * node_internal - what the files of this folder share: packets and inboxes, the mempool, one validator, the network
+ * between validators.
  */
 #ifndef ASSAY_NODE_INTERNAL_H
 #define ASSAY_NODE_INTERNAL_H
@@ -21,7 +22,8 @@
 
 #include <stdatomic.h>
 
-/* ---- packets and inboxes (inbox.c) ------------------------------------------------------------------------------------------------ */
+/* ---- packets and inboxes (inbox.c)
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Bytes that several receivers share. */
 typedef struct packet {
@@ -33,7 +35,8 @@ packet *packet_new(assay_bytes bytes); /* a copy with one reference; NULL withou
 packet *packet_hold(packet *p);
 void packet_drop(packet *p); /* NULL is allowed */
 
-/* A transaction handed in at this node, and whoever waits for what becomes of it. Two references: the waiter's and the validator's. */
+/* A transaction handed in at this node, and whoever waits for what becomes of it. Two references: the waiter's and the
+ * validator's. */
 typedef struct submission {
     atomic_uint references;
     assay_os_mutex lock;
@@ -41,9 +44,9 @@ typedef struct submission {
     bool done;
     bool until_final; /* else done at admission */
     assay_hash id;
-    assay_err err;    /* the verdict of admission, or of execution */
-    uint64_t height;  /* of the block that has it; 0: none */
-    uint32_t index;   /* in that block */
+    assay_err err;           /* the verdict of admission, or of execution */
+    uint64_t height;         /* of the block that has it; 0: none */
+    uint32_t index;          /* in that block */
     struct submission *next; /* the validator's list of those who wait for a block */
 } submission;
 submission *submission_new(bool until_final);
@@ -67,11 +70,11 @@ void waiting_drop(struct validator *v, assay_hash id, assay_err err);
 void waiting_end(struct validator *v);
 
 typedef enum delivery_kind {
-    DELIVERY_PEER = 1,  /* an encoded envelope of another validator */
-    DELIVERY_PEER_TXS,  /* an envelope that holds transactions */
-    DELIVERY_LOCAL_TX,  /* a transaction from HTTP or from the own checker */
-    DELIVERY_FAULT,     /* a devnet order: code in `from` */
-    DELIVERY_WAKE       /* nothing but a reason to look */
+    DELIVERY_PEER = 1, /* an encoded envelope of another validator */
+    DELIVERY_PEER_TXS, /* an envelope that holds transactions */
+    DELIVERY_LOCAL_TX, /* a transaction from HTTP or from the own checker */
+    DELIVERY_FAULT,    /* a devnet order: code in `from` */
+    DELIVERY_WAKE      /* nothing but a reason to look */
 } delivery_kind;
 typedef struct delivery {
     delivery_kind kind;
@@ -81,10 +84,10 @@ typedef struct delivery {
 } delivery;
 
 #define INBOX_SENDERS_MAX ASSAY_NODE_VALIDATORS_MAX
-#define INBOX_URGENT_MAX 4096u  /* of one sender */
-#define INBOX_TXS_MAX 32768u    /* of one sender, who may be this node's own clients */
+#define INBOX_URGENT_MAX 4096u             /* of one sender */
+#define INBOX_TXS_MAX 32768u               /* of one sender, who may be this node's own clients */
 #define INBOX_BYTES_MAX ((size_t)32 << 20) /* of one sender, in either */
-#define INBOX_TURN_URGENT 32u   /* of one sender in one turn, */
+#define INBOX_TURN_URGENT 32u              /* of one sender in one turn, */
 #define INBOX_TURN_BYTES ((size_t)8 << 20) /* which ends when so much was taken */
 typedef struct inbox_lane {
     delivery *ring;
@@ -107,15 +110,17 @@ typedef struct inbox {
 } inbox;
 assay_err inbox_init(inbox *in);
 void inbox_fini(inbox *in);
-/* inbox_push - takes over d's references; false (and they are given up) if the inbox is closed, or full for this sender. */
+/* inbox_push - takes over d's references; false (and they are given up) if the inbox is closed, or full for this
+ * sender. */
 bool inbox_push(inbox *in, delivery d);
-/* inbox_take - up to max deliveries, of the senders in turn and of each in order, waiting until the deadline for the first; 0 if there is none or the inbox
- * was closed. */
+/* inbox_take - up to max deliveries, of the senders in turn and of each in order, waiting until the deadline for the
+ * first; 0 if there is none or the inbox was closed. */
 size_t inbox_take(inbox *in, delivery *out, size_t max, uint64_t deadline_ns);
 void inbox_open(inbox *in, bool open);
 void inbox_clear(inbox *in);
 
-/* ---- mempool (mempool.c): transactions that wait, of one validator; only its thread touches it ---------------------------------------- */
+/* ---- mempool (mempool.c): transactions that wait, of one validator; only its thread touches it
+ * ---------------------------------------- */
 
 #define MEMPOOL_TXS_MAX 50000u
 #define MEMPOOL_BYTES_MAX (64u * 1024 * 1024)
@@ -125,7 +130,7 @@ typedef struct mempool_entry {
     assay_hash id;
     packet *packet;
     assay_ledger_admission admission;
-    int64_t height; /* of the chain when it came */
+    int64_t height;            /* of the chain when it came */
     uint32_t next_same_bucket; /* index + 1 */
     bool used;
 } mempool_entry;
@@ -150,17 +155,19 @@ void mempool_fini(mempool *pool);
 bool mempool_find(const mempool *pool, assay_hash id);
 /* mempool_sender_of - what an account has waiting; NULL: nothing. Valid until the pool changes. */
 const mempool_sender *mempool_sender_of(const mempool *pool, assay_address address);
-/* mempool_add - takes a reference to packet. account is the sender's as committed: only a nonce that follows (its next one, or the one after those that
- * wait) is taken, and only fees that it can pay together with those. ASSAY_E_NONCE, ASSAY_E_FUNDS, ASSAY_E_FULL, ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
-assay_err mempool_add(mempool *pool, assay_hash id, packet *packet, const assay_ledger_admission *admission, uint64_t account_nonce,
-                      uint64_t account_balance, int64_t height);
+/* mempool_add - takes a reference to packet. account is the sender's as committed: only a nonce that follows (its next
+ * one, or the one after those that wait) is taken, and only fees that it can pay together with those. ASSAY_E_NONCE,
+ * ASSAY_E_FUNDS, ASSAY_E_FULL, ASSAY_E_DUPLICATE, ASSAY_F_MEMORY. */
+assay_err mempool_add(mempool *pool, assay_hash id, packet *packet, const assay_ledger_admission *admission,
+                      uint64_t account_nonce, uint64_t account_balance, int64_t height);
 void mempool_remove(mempool *pool, assay_hash id);
 /* mempool_list - the waiting transactions, lane by lane, each in order of arrival, until max_bytes; *txs in keep. */
 assay_err mempool_list(const mempool *pool, assay_arena *keep, assay_bytes **txs, uint32_t *count, uint64_t max_bytes);
 /* mempool_sweep - drops what can no longer be included: keep(context, entry) == false. */
 void mempool_sweep(mempool *pool, bool (*keep)(void *context, const mempool_entry *entry), void *context);
 
-/* ---- one validator ------------------------------------------------------------------------------------------------------------------ */
+/* ---- one validator
+ * ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct timer {
     bool set;
@@ -171,7 +178,8 @@ typedef struct timer {
 } timer;
 #define TIMERS_MAX 16
 #define PENDING_EVIDENCE_MAX 64
-/* Bytes of transactions that a proposal carries at most: a block stays below ASSAY_BLOCK_LEN_MAX with its commit and evidence. */
+/* Bytes of transactions that a proposal carries at most: a block stays below ASSAY_BLOCK_LEN_MAX with its commit and
+ * evidence. */
 #define BLOCK_TXS_BYTES_MAX (2u * 1024 * 1024)
 
 /* A block that is being made final: application.c stores it between finalize and commit. */
@@ -184,8 +192,18 @@ typedef struct decided {
     assay_arena scratch;
 } decided;
 
-enum { REGION_KEEP, REGION_JOURNAL, REGION_LEDGER, REGION_HEIGHT, REGION_BLOCK, REGION_APP, REGION_INTAKE, REGION_CHAIN_A, REGION_CHAIN_B,
-       REGION_COUNT };
+enum {
+    REGION_KEEP,
+    REGION_JOURNAL,
+    REGION_LEDGER,
+    REGION_HEIGHT,
+    REGION_BLOCK,
+    REGION_APP,
+    REGION_INTAKE,
+    REGION_CHAIN_A,
+    REGION_CHAIN_B,
+    REGION_COUNT
+};
 
 /* Who announced that it holds a version's bytes. */
 typedef struct holder {
@@ -252,7 +270,7 @@ typedef struct validator {
     timer timers[TIMERS_MAX];
     assay_duplicate_vote evidence[PENDING_EVIDENCE_MAX];
     uint32_t evidence_count;
-    int64_t hello_height;  /* where we stood at the last look; when we look again, and after how long */
+    int64_t hello_height; /* where we stood at the last look; when we look again, and after how long */
     uint64_t hello_at_ns, hello_wait_ns;
     uint64_t asked_height; /* block asked for, and when */
     uint64_t asked_at_ns;
@@ -268,7 +286,7 @@ typedef struct validator {
     /* Read by other threads. */
     atomic_ullong height;
     atomic_ullong blocks, txs, waiting_txs;
-    atomic_int round; /* of the height under way */
+    atomic_int round;          /* of the height under way */
     atomic_ullong model_bytes; /* on disk: files of models */
     atomic_bool alive;
     atomic_bool stopped; /* the chain: nobody who may validate remains */
@@ -283,10 +301,10 @@ typedef struct validator {
     shelf_entry shelf[SHELF_ENTRIES];
     uint64_t shelf_clock;
     assay_os_mutex holdings_lock; /* writers of model bytes take turns */
-    holder *holders; /* HOLDERS_MAX, lazily allocated */
+    holder *holders;              /* HOLDERS_MAX, lazily allocated */
     uint32_t holders_count;
-    atomic_bool lazy; /* fault: check without reading */
-    atomic_bool twice; /* fault: sign one more, conflicting precommit */
+    atomic_bool lazy;          /* fault: check without reading */
+    atomic_bool twice;         /* fault: sign one more, conflicting precommit */
     atomic_llong twice_height; /* of the last one */
 } validator;
 
@@ -314,7 +332,7 @@ struct assay_node {
     atomic_bool stopping;
     uint64_t started_ns;
     uint64_t trust_seconds;
-    atomic_bool large; /* a request works on a large manifest */
+    atomic_bool large;       /* a request works on a large manifest */
     uint32_t validators_max; /* of the genesis: the largest set that may come */
 };
 
@@ -328,7 +346,8 @@ assay_err validator_open(validator *v);  /* opens keys, store, state, ledger, bf
 assay_err validator_start(validator *v); /* threads */
 void validator_stop(validator *v);       /* threads end without flushing anything; everything is closed */
 void validator_fail(validator *v, assay_err err, const char *what);
-/* validator_submit - hands a transaction in (any thread). The result comes through s, of which one reference is taken over. */
+/* validator_submit - hands a transaction in (any thread). The result comes through s, of which one reference is taken
+ * over. */
 void validator_submit(validator *v, assay_bytes tx, submission *s);
 
 /* validator_enter, _leave - a visit of another thread; false if the validator is not running. */
@@ -363,10 +382,11 @@ bool store_evidence_known(validator *v, const assay_duplicate_vote *evidence);
 assay_err lock_keep(validator *v, assay_bytes bytes); /* durable before the precommit that it belongs to is signed */
 /* lock_open - the newest lock that is whole, and where the next one goes: never over it. Empty if there is none. */
 assay_err lock_open(validator *v, assay_bytes *bytes, assay_arena *keep);
-assay_err lock_recall(validator *v);                  /* right after the first assay_bft_height of a run */
+assay_err lock_recall(validator *v); /* right after the first assay_bft_height of a run */
 
 /* keys.c */
-/* node_key_load - a secret key file (64 hex digits, mode 0600); made if create and there is none. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_STORAGE. */
+/* node_key_load - a secret key file (64 hex digits, mode 0600); made if create and there is none. ASSAY_E_NOT_FOUND,
+ * ASSAY_F_CORRUPT, ASSAY_F_STORAGE. */
 assay_err node_key_load(assay_key_secret *out, const char *path, bool create);
 /* node_final - wakes those who wait for the next block of any validator. */
 void node_final(validator *v);
@@ -412,7 +432,8 @@ void holders_note(validator *v, uint32_t from, const holding_note *note);
 assay_err consensus_begin(validator *v); /* the height after v->chain */
 assay_err consensus_drain(validator *v); /* after each input */
 void consensus_hurry(validator *v);      /* something waits for a block: no idle second */
-assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id, const assay_commit *commit);
+assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
+                          const assay_commit *commit);
 uint64_t consensus_deadline(const validator *v);
 assay_err consensus_timers(validator *v, uint64_t now_ns);
 /* consensus_evidence_check - against stored history. scratch must not be where the evidence lies. */
@@ -429,7 +450,8 @@ assay_err sync_envelope(validator *v, uint32_t from, const envelope *e);
 void sync_ask(validator *v, uint32_t from, uint64_t height);
 
 /* shelf.c */
-/* shelf_take - the entry of a root; ASSAY_E_NOT_FOUND if its manifest is not here. It stays until shelf_return (NULL is allowed). */
+/* shelf_take - the entry of a root; ASSAY_E_NOT_FOUND if its manifest is not here. It stays until shelf_return (NULL is
+ * allowed). */
 assay_err shelf_take(validator *v, shelf_entry **out, assay_hash root);
 void shelf_return(validator *v, shelf_entry *e);
 /* shelf_groups - digests of the 1 MiB groups: the final ones, or those that an upload claims. ASSAY_E_NOT_FOUND. */
@@ -445,29 +467,34 @@ assay_err holding_path(const validator *v, const char **out, assay_arena *keep, 
 assay_err holding_files(const validator *v, const char **out, assay_arena *keep, assay_hash root);
 /* holding_manifest - what is known of a root's files. Its tensors may be another version's: the root says nothing of
  * them. holding_manifest_of - the manifest with these tensors. *encoded may be NULL. ASSAY_E_NOT_FOUND: not here. */
-assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root);
-assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
-                              assay_hash tensor_root);
-assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep, assay_hash root,
-                         const assay_manifest *manifest);
+assay_err holding_manifest(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep,
+                           assay_hash root);
+assay_err holding_manifest_of(const validator *v, assay_manifest *out, assay_bytes *encoded, assay_arena *keep,
+                              assay_hash root, assay_hash tensor_root);
+assay_err holding_groups(const validator *v, assay_model_groups *out, assay_bytes *encoded, assay_arena *keep,
+                         assay_hash root, const assay_manifest *manifest);
 bool holding_complete(const validator *v, assay_hash root);
 /* Takes a manifest in, beside another one of the same root if the tensors differ: ASSAY_E_PROOF if it is not that of
  * the root. Whether its tensors are those that somebody registered is the caller's to know. */
 assay_err holding_begin(validator *v, assay_hash root, assay_bytes encoded, assay_arena scratch);
-assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, const assay_file_leaf *file, assay_arena scratch);
+assay_err holding_file_size(const validator *v, uint64_t *out, assay_hash root, const assay_file_leaf *file,
+                            assay_arena scratch);
 /* Writes bytes that follow what is here; *size is what is here afterwards. ASSAY_E_RANGE if they do not follow. */
-assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes, uint64_t *size,
-                        assay_arena scratch);
-assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest, assay_arena scratch);
+assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t offset, assay_bytes bytes,
+                        uint64_t *size, assay_arena scratch);
+assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, const assay_manifest *manifest,
+                          assay_arena scratch);
 /* Takes in the groups' digests of an upload, checked against the manifest: from then on each MiB is checked on arrival
  * (holding_write_checked), and what came before unchecked is dropped. ASSAY_E_PROOF. */
-assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes, assay_arena scratch);
+assay_err holding_claim(validator *v, assay_hash root, const assay_manifest *manifest, assay_bytes bytes,
+                        assay_arena scratch);
 /* holding_write, if the upload has digests only of whole MiB (or the file's end) that fit them: ASSAY_E_CONTENT if one
  * does not, ASSAY_E_SIZE if there is no whole one. */
-assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_idx, uint64_t offset, assay_bytes bytes, uint64_t *size,
-                                assay_arena scratch);
+assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_idx, uint64_t offset, assay_bytes bytes,
+                                uint64_t *size, assay_arena scratch);
 /* The digests that an upload claims. ASSAY_E_NOT_FOUND. */
-assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root, const assay_manifest *manifest);
+assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_arena *keep, assay_hash root,
+                          const assay_manifest *manifest);
 /* Counts the files' bytes on disk, when the validator opens. */
 void holding_count(validator *v, assay_arena scratch);
 assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch);

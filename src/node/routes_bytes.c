@@ -175,7 +175,7 @@ void get_file(void *context, const assay_http_request *request, assay_http_respo
     octets(request, response, err, bytes);
 }
 
-/* ---- uploads: only for what is recorded, only as much as was declared ------------------------------------------ */
+/* ---- uploads: only for what is recorded, only as much as was declared ---------------------------------------- */
 
 /* Of versions with one root, so many are looked at. Each costs its publisher a deposit. */
 #define SAME_ROOT_MAX 4096
@@ -309,7 +309,7 @@ void put_file(void *context, const assay_http_request *request, assay_http_respo
     }
 }
 
-/* ---- faults of a devnet ---------------------------------------------------------------------------------------- */
+/* ---- faults of a devnet -------------------------------------------------------------------------------------- */
 
 static bool is_json(assay_bytes type) {
     const assay_bytes json = ASSAY_STR("application/json");

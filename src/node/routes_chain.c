@@ -106,7 +106,7 @@ void get_trust(void *context, const assay_http_request *request, assay_http_resp
         response->body = text;
 }
 
-/* ---- validators ------------------------------------------------------------------------------------------------ */
+/* ---- validators ---------------------------------------------------------------------------------------------- */
 
 static void validator_json(assay_json *json, const struct assay_node *node, const assay_params *params,
                            const assay_staking_validator *row) {
@@ -185,7 +185,7 @@ void get_validator(void *context, const assay_http_request *request, assay_http_
                            named ? NULL : "a validator is named by its owner's address or its index");
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 /* Decoded into the request's memory, of which the upper half is scratch. */
 static assay_err block_read(assay_block *out, assay_commit *commit, assay_store_block *row, const visit *at,

@@ -228,7 +228,7 @@ void get_version(void *context, const assay_http_request *request, assay_http_re
     finish(&at, err, request, response, &json);
 }
 
-/* ---- the log --------------------------------------------------------------------------------------------------- */
+/* ---- the log ------------------------------------------------------------------------------------------------- */
 
 static void path_json(assay_json *json, const char *key, const assay_merkle_path *path) {
     assay_json_array(json, key);
@@ -366,7 +366,7 @@ void get_proof(void *context, const assay_http_request *request, assay_http_resp
     finish(&at, err, request, response, &json);
 }
 
-/* ---- penalties ------------------------------------------------------------------------------------------------- */
+/* ---- penalties ----------------------------------------------------------------------------------------------- */
 
 static void penalty_json(assay_json *json, const assay_slashing_penalty *p) {
     assay_json_object(json, NULL);

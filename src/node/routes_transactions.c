@@ -156,7 +156,7 @@ void post_transactions(void *context, const assay_http_request *request, assay_h
     if (!response->status) response->status = 202;
 }
 
-/* ---- one transaction ------------------------------------------------------------------------------------------- */
+/* ---- one transaction ----------------------------------------------------------------------------------------- */
 
 /* A block may hold a transaction whose names are no names (that is why it failed) and not even text. */
 static void name_json(assay_json *json, assay_bytes name) {
@@ -266,7 +266,7 @@ void get_transaction(void *context, const assay_http_request *request, assay_htt
         assay_http_json_done(request, response, &json);
 }
 
-/* ---- accounts -------------------------------------------------------------------------------------------------- */
+/* ---- accounts ------------------------------------------------------------------------------------------------ */
 
 #define HOLDINGS_MAX 1000
 

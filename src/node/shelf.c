@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * shelf - the manifests and digests that requests for model bytes need again and again, decoded once: a model of many files is uploaded and fetched with a
- * request a file, and each would read the whole manifest otherwise.
+ * shelf - the manifests and digests that requests for model bytes need again and again, decoded once: a model of many
+ * files is uploaded and fetched with a request a file, and each would read the whole manifest otherwise.
  *
- * A few roots per validator; the one that was used longest ago makes room. Whoever holds a shelf entry (shelf_take) keeps it where it is until shelf_return.
+ * A few roots per validator; the one that was used longest ago makes room. Whoever holds a shelf entry (shelf_take)
+ * keeps it where it is until shelf_return.
  */
 #include "node_internal.h"
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sync - how a validator that was away catches up: it asks where the others stand, fetches one decided block after the other with its commit, checks both
- * as if its peers were liars, and applies them. At the tip, peers send again what they know of the present height.
+ * sync - how a validator that was away catches up: it asks where the others stand, fetches one decided block after the
+ * other with its commit, checks both as if its peers were liars, and applies them. At the tip, peers send again what
+ * they know of the present height.
  */
 #include "node_internal.h"
 
 #define ASK_AGAIN_NS 250000000ull
 #define RESENDERS_MAX 6u
-/* Whoever was asked in vain is asked again only if nobody else answers: one that claims a height and does not serve it must not keep the others out. */
+/* Whoever was asked in vain is asked again only if nobody else answers: one that claims a height and does not serve it
+ * must not keep the others out. */
 #define ASK_SAME_NS (6 * ASK_AGAIN_NS)
 /* Who floods us with questions gets an answer so often at most. */
 #define RESEND_NS 500000ull
@@ -36,7 +38,8 @@ static assay_err answer_status(validator *v, uint32_t from, uint64_t height) {
         network_send(v, from, &(envelope){.status = &(height_note){own}});
         return ASSAY_OK;
     }
-    /* The peer stands where we stand: what it lacks is the round that is under way. A few of many peers are enough to tell it, and it alone is told. */
+    /* The peer stands where we stand: what it lacks is the round that is under way. A few of many peers are enough to
+     * tell it, and it alone is told. */
     uint32_t distance = (v->index + v->node->count - from) % v->node->count;
     uint64_t now = assay_os_monotonic_ns();
     if (distance > RESENDERS_MAX || now - v->resent_at_ns < RESEND_NS) return ASSAY_OK;
@@ -71,9 +74,11 @@ static assay_err take_block(validator *v, uint32_t from, const block_reply *repl
     assay_block_id id = {.hash = assay_header_hash(&block.header)};
     ASSAY_TRY(assay_block_parts(&id.parts_total, &id.parts_hash, reply->block, scratch));
     uint64_t power;
-    ASSAY_TRY(assay_commit_check(&power, &commit, &v->chain->validators, v->chain->chain_id, &id, block.header.height, scratch));
+    ASSAY_TRY(assay_commit_check(&power, &commit, &v->chain->validators, v->chain->chain_id, &id, block.header.height,
+                                 scratch));
     ASSAY_TRY(assay_bft_block_check(v->chain, &block, scratch));
-    for (uint32_t i = 0; i < block.evidence_count; i++) ASSAY_TRY(consensus_evidence_check(v, &block.evidence[i], scratch));
+    for (uint32_t i = 0; i < block.evidence_count; i++)
+        ASSAY_TRY(consensus_evidence_check(v, &block.evidence[i], scratch));
     /* The arena up to here holds the block that is being applied. */
     assay_arena whole = v->block_arena;
     v->block_arena = scratch;
@@ -81,8 +86,10 @@ static assay_err take_block(validator *v, uint32_t from, const block_reply *repl
     v->block_arena = whole;
     ASSAY_TRY(err);
     ASSAY_TRY(consensus_begin(v));
-    if ((uint64_t)v->chain->height < v->tip_seen) sync_ask(v, from, (uint64_t)v->chain->height + 1);
-    else sync_hello(v);
+    if ((uint64_t)v->chain->height < v->tip_seen)
+        sync_ask(v, from, (uint64_t)v->chain->height + 1);
+    else
+        sync_hello(v);
     return ASSAY_OK;
 }
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trust - writes <data>/trust.json: what somebody needs who will verify certificates of this chain, kept fresh as blocks pass.
+ * trust - writes <data>/trust.json: what somebody needs who will verify certificates of this chain, kept fresh as
+ * blocks pass.
  */
 #include "node_internal.h"
 
 #include "cert/cert.h"
 
-/* The newest block, and the first block of each of the latest validator sets: a certificate of any age finds an anchor with many of its signers. */
+/* The newest block, and the first block of each of the latest validator sets: a certificate of any age finds an anchor
+ * with many of its signers. */
 #define CHECKPOINTS_MAX 16
 
 static assay_err checkpoint(validator *v, assay_trust_checkpoint *out, assay_arena *keep, uint64_t height) {

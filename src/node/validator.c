@@ -9,11 +9,12 @@
 
 #define MIB ((size_t)1 << 20)
 
-/* Address space, not memory: pages come when they are touched. What a block or a height needs at its worst is bounded here. */
+/* Address space, not memory: pages come when they are touched. What a block or a height needs at its worst is bounded
+ * here. */
 static const size_t region_sizes[REGION_COUNT] = {
-    [REGION_KEEP] = 16 * MIB,    [REGION_JOURNAL] = 256 * MIB, [REGION_LEDGER] = 32 * MIB, [REGION_HEIGHT] = 96 * MIB,
-    [REGION_BLOCK] = 128 * MIB,  [REGION_APP] = 32 * MIB,     [REGION_INTAKE] = 32 * MIB, [REGION_CHAIN_A] = 4 * MIB,
-    [REGION_CHAIN_B] = 4 * MIB,
+    [REGION_KEEP] = 16 * MIB,   [REGION_JOURNAL] = 256 * MIB, [REGION_LEDGER] = 32 * MIB,
+    [REGION_HEIGHT] = 96 * MIB, [REGION_BLOCK] = 128 * MIB,   [REGION_APP] = 32 * MIB,
+    [REGION_INTAKE] = 32 * MIB, [REGION_CHAIN_A] = 4 * MIB,   [REGION_CHAIN_B] = 4 * MIB,
 };
 
 static assay_err regions_open(validator *v) {
@@ -41,7 +42,8 @@ static assay_err key_file(assay_key_secret *secret, const char *dir, const char 
     return node_key_load(secret, path, true);
 }
 
-/* What the chain says before its first block: genesis through the application, stored at height 0, so that a restart finds it. */
+/* What the chain says before its first block: genesis through the application, stored at height 0, so that a restart
+ * finds it. */
 static assay_err chain_begin(validator *v) {
     assay_arena scratch = v->block_arena;
     assay_genesis genesis;
@@ -56,8 +58,8 @@ static assay_err chain_begin(validator *v) {
     assay_engine_init_result result;
     ASSAY_TRY(v->app.init_chain(v->app.context, &result, &scratch, &request));
     assay_arena memory = v->chain_arenas[0];
-    ASSAY_TRY(assay_bft_chain_genesis(&v->chains[0], &memory, chain_id, request.time, genesis.app_version, result.validators,
-                                      result.validators_count, result.app_hash));
+    ASSAY_TRY(assay_bft_chain_genesis(&v->chains[0], &memory, chain_id, request.time, genesis.app_version,
+                                      result.validators, result.validators_count, result.app_hash));
     v->chain = &v->chains[0];
     v->chain_slot = 0;
     ASSAY_TRY(store_genesis(v));
@@ -75,7 +77,8 @@ static assay_err chain_open(validator *v) {
     if (!found) return chain_begin(v);
     v->chain = &v->chains[0];
     v->chain_slot = 0;
-    bool same = (uint64_t)v->chain->height == info.last_height && assay_base_hash_eq(v->chain->app_hash, info.last_app_hash) &&
+    bool same = (uint64_t)v->chain->height == info.last_height &&
+                assay_base_hash_eq(v->chain->app_hash, info.last_app_hash) &&
                 assay_base_bytes_eq(v->chain->chain_id, assay_base_bytes_str(v->node->chain_id));
     return same ? ASSAY_OK : ASSAY_F_CORRUPT;
 }
@@ -110,7 +113,8 @@ assay_err validator_open(validator *v) {
     ASSAY_TRY(key_file(&v->attestation_secret, v->dir, "attestation.key"));
     v->attestation_key = assay_crypto_ed25519_public(&v->attestation_secret);
     ASSAY_TRY(store_open(v));
-    ASSAY_TRY(assay_state_open(&v->state, &v->keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]), assay_store_state_reader(v->store)));
+    ASSAY_TRY(assay_state_open(&v->state, &v->keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]),
+                               assay_store_state_reader(v->store)));
     ASSAY_TRY(assay_ledger_open(&v->ledger, &v->keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state));
     ASSAY_TRY(chain_open(v));
     ASSAY_TRY(machine_open(v));
@@ -118,7 +122,8 @@ assay_err validator_open(validator *v) {
     return checker_open(v);
 }
 
-/* ---- transactions coming in ---------------------------------------------------------------------------------------------------------- */
+/* ---- transactions coming in
+ * ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct arrival {
     assay_bytes bytes;
@@ -134,7 +139,8 @@ static void refuse(arrival *a, assay_err err) {
     a->submission = NULL;
 }
 
-/* Signatures of many transactions at once cost about half of one by one. Whoever fails the batch is found by the single check that follows. */
+/* Signatures of many transactions at once cost about half of one by one. Whoever fails the batch is found by the single
+ * check that follows. */
 static void verify_together(validator *v, arrival *arrivals, size_t count, assay_arena scratch) {
     assay_crypto_batch_item *items = ASSAY_NEW(&scratch, assay_crypto_batch_item, count);
     size_t *places = ASSAY_NEW(&scratch, size_t, count);
@@ -172,7 +178,8 @@ static assay_err admit(validator *v, arrival *a) {
     uint64_t nonce, balance;
     ASSAY_TRY(application_account(v, &nonce, &balance, v->admission.sender));
     a->packet = packet_new(a->bytes);
-    err = a->packet ? mempool_add(&v->pool, a->id, a->packet, &v->admission, nonce, balance, v->chain->height) : ASSAY_F_MEMORY;
+    err = a->packet ? mempool_add(&v->pool, a->id, a->packet, &v->admission, nonce, balance, v->chain->height)
+                    : ASSAY_F_MEMORY;
     packet_drop(a->packet);
     if (err != ASSAY_OK) {
         refuse(a, err);
@@ -220,18 +227,20 @@ static assay_err intake(validator *v, arrival *arrivals, size_t count, assay_are
     return ASSAY_OK;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the thread ---------------------------------------------------------------------------------------------- */
 
 #define BATCH_MAX 256
 #define ARRIVALS_MAX 1024
 
-/* Verifying what is false costs as much as what is right. What a peer says next is not looked at for a moment: of an honest one, who may have been unlucky,
- * little is lost, for it is sent again. */
+/* Verifying what is false costs as much as what is right. What a peer says next is not looked at for a moment: of an
+ * honest one, who may have been unlucky, little is lost, for it is sent again. */
 #define MUTE_NS 100000000ull
 
 static void mute(validator *v, uint32_t from) { v->muted_ns[from] = assay_os_monotonic_ns() + MUTE_NS; }
 
-static bool is_muted(const validator *v, uint32_t from) { return v->muted_ns[from] && assay_os_monotonic_ns() < v->muted_ns[from]; }
+static bool is_muted(const validator *v, uint32_t from) {
+    return v->muted_ns[from] && assay_os_monotonic_ns() < v->muted_ns[from];
+}
 
 static assay_err take_consensus(validator *v, uint32_t from, assay_bytes message) {
     assay_err err = assay_bft_message(v->bft, message);
@@ -264,8 +273,10 @@ static assay_err turn(validator *v, delivery *deliveries, size_t count) {
         assay_bytes bytes = d->packet ? (assay_bytes){d->packet->bytes, d->packet->len} : (assay_bytes){NULL, 0};
         envelope e;
         if (d->kind == DELIVERY_LOCAL_TX) {
-            if (arrived < ARRIVALS_MAX) arrivals[arrived++] = (arrival){.bytes = bytes, .submission = d->submission};
-            else submission_done(d->submission, ASSAY_F_BUSY, 0, NULL);
+            if (arrived < ARRIVALS_MAX)
+                arrivals[arrived++] = (arrival){.bytes = bytes, .submission = d->submission};
+            else
+                submission_done(d->submission, ASSAY_F_BUSY, 0, NULL);
             d->submission = NULL;
         } else if (d->kind == DELIVERY_PEER || d->kind == DELIVERY_PEER_TXS) {
             if (is_muted(v, d->from)) continue;
@@ -284,15 +295,17 @@ static assay_err turn(validator *v, delivery *deliveries, size_t count) {
     return intake(v, arrivals, arrived, scratch);
 }
 
-/* After a kill in the middle of a height, the signer refuses to sign another word in the rounds it already spoke in. When a whole network was killed, all
- * would wait there for timeouts; so a validator goes straight to the next round. That is a timeout that came early, which is always safe. */
+/* After a kill in the middle of a height, the signer refuses to sign another word in the rounds it already spoke in.
+ * When a whole network was killed, all would wait there for timeouts; so a validator goes straight to the next round.
+ * That is a timeout that came early, which is always safe. */
 static assay_err skip_signed_rounds(validator *v) {
     int64_t height;
     int32_t round;
     assay_signer_last(v->signer, &height, &round);
     if (height != v->chain->height + 1) return ASSAY_OK;
     ASSAY_TRY(assay_bft_start_now(v->bft));
-    for (assay_bft_view view = assay_bft_look(v->bft); view.height == height && view.round <= round; view = assay_bft_look(v->bft)) {
+    for (assay_bft_view view = assay_bft_look(v->bft); view.height == height && view.round <= round;
+         view = assay_bft_look(v->bft)) {
         ASSAY_TRY(assay_bft_timeout(v->bft, height, view.round, ASSAY_STEP_PRECOMMIT_WAIT));
         ASSAY_TRY(consensus_drain(v));
         if (assay_bft_look(v->bft).round == view.round) break;
@@ -301,8 +314,9 @@ static assay_err skip_signed_rounds(validator *v) {
     return ASSAY_OK;
 }
 
-/* Packets can be lost; a word now and then finds out who lacks what. Standing still at one height is the sign: first after a blink (a network that has just
- * started), then ever less often, and never more often than a busy process can bear. */
+/* Packets can be lost; a word now and then finds out who lacks what. Standing still at one height is the sign: first
+ * after a blink (a network that has just started), then ever less often, and never more often than a busy process can
+ * bear. */
 #define HELLO_FIRST_NS 30000000ull
 #define HELLO_LAST_NS 1000000000ull
 
@@ -349,7 +363,8 @@ static assay_err live(validator *v) {
 
 void validator_fail(validator *v, assay_err err, const char *what) {
     atomic_store(&v->failed, (int)err);
-    node_log(v->node, "validator %u stopped %s: %s (%s)", v->index, what, assay_base_err_text(err), assay_base_err_code(err));
+    node_log(v->node, "validator %u stopped %s: %s (%s)", v->index, what, assay_base_err_text(err),
+             assay_base_err_code(err));
     node_final(v);
 }
 
@@ -409,10 +424,12 @@ void validator_submit(validator *v, assay_bytes tx, submission *s) {
         return;
     }
     /* A refused push gives the packet up; the submission is told here. */
-    if (!inbox_push(&v->inbox, (delivery){DELIVERY_LOCAL_TX, v->index, p, s})) submission_done(s, ASSAY_F_BUSY, 0, NULL);
+    if (!inbox_push(&v->inbox, (delivery){DELIVERY_LOCAL_TX, v->index, p, s}))
+        submission_done(s, ASSAY_F_BUSY, 0, NULL);
 }
 
-/* ---- other threads look inside ----------------------------------------------------------------------------------------------------------- */
+/* ---- other threads look inside
+ * ----------------------------------------------------------------------------------------------------------- */
 
 bool validator_enter(validator *v) {
     assay_os_mutex_lock(&v->gate);

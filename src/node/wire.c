@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * wire - what validators say to each other, and how it gets there. Everything crosses as encoded bytes, as it would over a network.
+ * wire - what validators say to each other, and how it gets there. Everything crosses as encoded bytes, as it would
+ * over a network.
  */
 #include "node_internal.h"
 
@@ -51,7 +52,8 @@ static packet *seal(const envelope *e) {
 
 static void deliver(validator *from, validator *to, const envelope *e, packet *p) {
     if (!atomic_load(&to->alive)) return;
-    inbox_push(&to->inbox, (delivery){e->txs_count ? DELIVERY_PEER_TXS : DELIVERY_PEER, from->index, packet_hold(p), NULL});
+    inbox_push(&to->inbox,
+               (delivery){e->txs_count ? DELIVERY_PEER_TXS : DELIVERY_PEER, from->index, packet_hold(p), NULL});
 }
 
 void network_broadcast(validator *from, const envelope *e) {

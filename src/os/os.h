@@ -29,7 +29,7 @@
  * bytes and a zero. Call it right after the failure. */
 void assay_os_reason(char *out, size_t cap);
 
-/* ---- time and randomness ----------------------------------------------------------------------------------------- */
+/* ---- time and randomness ------------------------------------------------------------------------------------- */
 
 /* assay_os_now - the wall clock, UTC. */
 assay_time assay_os_now(void);
@@ -43,7 +43,7 @@ uint64_t assay_os_cpu_ns(void);
  * has started; were it to, the process stops rather than go on with weak bytes. */
 void assay_os_random(void *out, size_t len);
 
-/* ---- threads ----------------------------------------------------------------------------------------------------- */
+/* ---- threads ------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_OS_THREAD_NAME_MAX 15
 #define ASSAY_OS_STACK_MIN (64u * 1024)
@@ -93,7 +93,7 @@ void assay_os_condition_broadcast(assay_os_condition *condition);
  * loop. */
 bool assay_os_condition_wait(assay_os_condition *condition, assay_os_mutex *mutex, uint64_t deadline_ns);
 
-/* ---- memory ------------------------------------------------------------------------------------------------------ */
+/* ---- memory -------------------------------------------------------------------------------------------------- */
 
 /* A span of address space whose pages the system gives when they are first touched. */
 typedef struct assay_os_region {
@@ -115,7 +115,7 @@ void assay_os_unreserve(assay_os_region *region);
 /* assay_os_resident - bytes of real memory that this process holds now; 0 if the system does not say. */
 uint64_t assay_os_resident(void);
 
-/* ---- files ------------------------------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------------------------- */
 
 /* An open file or directory. A zeroed struct is closed. */
 typedef struct assay_os_file {
@@ -210,7 +210,7 @@ bool assay_os_exists(const char *path);
  * the process ends, however it ends. ASSAY_F_BUSY if another process, or another open file of this one, holds it. */
 ASSAY_MUST_USE assay_err assay_os_lock(assay_os_file *out, const char *path);
 
-/* ---- directories ------------------------------------------------------------------------------------------------- */
+/* ---- directories --------------------------------------------------------------------------------------------- */
 
 /* assay_os_dir_open - opens a directory that a person named: links on the way are followed. ASSAY_E_NOT_FOUND if path
  * is missing or no directory. Close it with assay_os_file_close. */
@@ -247,7 +247,7 @@ ASSAY_MUST_USE assay_err assay_os_temp_dir(const char **out, assay_arena *keep, 
  * ASSAY_F_MEMORY, ASSAY_E_NAME if name holds a zero byte. */
 ASSAY_MUST_USE assay_err assay_os_path_join(const char **out, assay_arena *keep, const char *dir, assay_bytes name);
 
-/* ---- the process and its surroundings ---------------------------------------------------------------------------- */
+/* ---- the process and its surroundings ------------------------------------------------------------------------ */
 
 /* assay_os_env - an environment variable's value, or NULL if it is unset. Valid until the environment changes: never,
  * in Assay. */

@@ -36,7 +36,7 @@ assay_err assay_os_home_dir(const char **out, assay_arena *keep, assay_os_home w
     return assay_os_path_join(out, keep, home, assay_base_bytes_str(rows[which].below_home));
 }
 
-/* ---- console ---- */
+/* ---- console ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_os_print(assay_os_stream stream, assay_bytes bytes) {
     for (size_t done = 0; done < bytes.len;) {

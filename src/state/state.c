@@ -4,7 +4,7 @@
  * them. */
 #include "state_internal.h"
 
-/* ---- the head row ---------------------------------------------------------------------------------------------- */
+/* ---- the head row -------------------------------------------------------------------------------------------- */
 
 /* On storage: the log's peaks from the smallest full subtree up, as many as size has bits. */
 typedef struct head_row {
@@ -59,7 +59,7 @@ assay_err assay_state_head_read(assay_state_head *out, assay_state_reader reader
     return peaks == row.peaks_count ? ASSAY_OK : ASSAY_F_CORRUPT;
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 size_t assay_state_footprint(void) { return sizeof(assay_state) + _Alignof(assay_state); }
 
@@ -80,7 +80,7 @@ uint64_t assay_state_height(const assay_state *state) { return state->head.heigh
 assay_hash assay_state_root(const assay_state *state) { return state->head.root; }
 const assay_merkle_log *assay_state_log(const assay_state *state) { return &state->head.log; }
 
-/* ---- reading and writing through the journal ------------------------------------------------------------------- */
+/* ---- reading and writing through the journal ----------------------------------------------------------------- */
 
 static assay_err get(assay_state *state, assay_space space, assay_bytes key, assay_bytes *value, bool *found) {
     const journal_key *entry = assay_journal_find(&state->journal, space, key);
@@ -172,7 +172,7 @@ void assay_state_rollback(assay_state *state, assay_state_point point) {
     assay_journal_rollback(&state->journal, point.entries, point.logs);
 }
 
-/* ---- prepare --------------------------------------------------------------------------------------------------- */
+/* ---- prepare ------------------------------------------------------------------------------------------------- */
 
 static bool change_before(const void *context, const void *a, const void *b) {
     (void)context;
@@ -241,7 +241,7 @@ assay_err assay_state_prepare(assay_state *state, assay_hash *root, uint64_t *lo
     return ASSAY_OK;
 }
 
-/* ---- commit ---------------------------------------------------------------------------------------------------- */
+/* ---- commit -------------------------------------------------------------------------------------------------- */
 
 /* Rows go out in the order of their keys, space by space: storage then finds neighbours where it just was. */
 static assay_err commit_tree(const assay_state *state, assay_state_writer writer) {

@@ -69,7 +69,7 @@ uint64_t assay_state_height(const assay_state *state);
 assay_hash assay_state_root(const assay_state *state);
 const assay_merkle_log *assay_state_log(const assay_state *state);
 
-/* ---- one block ------------------------------------------------------------------------------------------------- */
+/* ---- one block ----------------------------------------------------------------------------------------------- */
 
 /* assay_state_get - the value of a key as this block sees it; *found tells. Valid until the next commit, discard, or
  * rollback to before it was put. Cost: a walk through the journal (0.1 us), else a read of storage. ASSAY_F_*. */
@@ -120,7 +120,7 @@ void assay_state_committed(assay_state *state);
 /* assay_state_discard - forgets the journal, whatever came of it: the state is what was committed last. */
 void assay_state_discard(assay_state *state);
 
-/* ---- reading what is committed (any thread, over a snapshot's reader) ------------------------------------------ */
+/* ---- reading what is committed (any thread, over a snapshot's reader) ---------------------------------------- */
 
 /* What ties a block's rows together. */
 typedef struct assay_state_head {

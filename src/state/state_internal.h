@@ -131,7 +131,7 @@ ASSAY_MUST_USE assay_err assay_tree_root(assay_hash *root, assay_state_reader re
 ASSAY_MUST_USE assay_err assay_tree_path(assay_smt_path *path, tree_node *end, assay_state_reader reader,
                                          assay_hash position);
 
-/* ---- rows (spec/state.md, section 4) --------------------------------------------------------------------------- */
+/* ---- rows (spec/state.md, section 4) ------------------------------------------------------------------------- */
 
 #define PAGE_KEY_LEN_MAX (1 + PAGE_DEPTH_MAX)
 #define LOG_KEY_LEN 9
@@ -146,7 +146,7 @@ assay_bytes assay_log_key(uint8_t out[LOG_KEY_LEN], uint32_t level, uint64_t ind
 extern const assay_codec_message assay_state_head_message;
 ASSAY_MUST_USE assay_err assay_head_encode(assay_buf *out, const assay_state_head *head);
 
-/* ---- the state itself (state.c) -------------------------------------------------------------------------------- */
+/* ---- the state itself (state.c) ------------------------------------------------------------------------------ */
 
 typedef struct log_write {
     struct log_write *next;

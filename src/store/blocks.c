@@ -19,7 +19,7 @@ static uint64_t get_u64(const uint8_t in[8]) {
     return value;
 }
 
-/* ---- the node's tables ----------------------------------------------------------------------------------------- */
+/* ---- the node's tables --------------------------------------------------------------------------------------- */
 
 static assay_err key_check(assay_bytes key) {
     return key.len >= 1 && key.len <= ASSAY_STORE_KEY_LEN_MAX ? ASSAY_OK : ASSAY_E_RANGE;
@@ -53,7 +53,7 @@ assay_err assay_store_next(assay_store_snapshot *snapshot, assay_store_table tab
     return ASSAY_OK;
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static assay_bytes tx_key(uint8_t out[1 + ASSAY_HASH_LEN], const assay_hash *id) {
     out[0] = TAG_TX;
@@ -145,7 +145,7 @@ assay_err assay_store_tx(uint64_t *height, uint32_t *index, assay_store_snapshot
     return ASSAY_OK;
 }
 
-/* ---- validator sets -------------------------------------------------------------------------------------------- */
+/* ---- validator sets ------------------------------------------------------------------------------------------ */
 
 assay_err assay_store_put_validators(assay_store_batch *batch, uint64_t height, assay_bytes set) {
     uint8_t key[8];
@@ -168,7 +168,7 @@ assay_err assay_store_get_validators(assay_bytes *set, uint64_t *from, assay_sto
     return ASSAY_OK;
 }
 
-/* ---- pruning --------------------------------------------------------------------------------------------------- */
+/* ---- pruning ------------------------------------------------------------------------------------------------- */
 
 /* Drops the block that the cursor stands on, if it is below retain_height. */
 static assay_err prune_block(bool *done, assay_store_batch *batch, MDB_cursor *cursor, uint64_t retain_height) {

@@ -10,7 +10,7 @@
  * (rows.c has checksums). */
 #include "store_internal.h"
 
-/* ---- the format, as LMDB 0.9 writes it (mdb.c: MDB_meta, MDB_db, MDB_page, MDB_node), native byte order -------- */
+/* ---- the format, as LMDB 0.9 writes it (mdb.c: MDB_meta, MDB_db, MDB_page, MDB_node), native byte order ------ */
 
 #define META_MAGIC 0xBEEFC0DEu
 #define META_VERSION 1u
@@ -54,7 +54,7 @@ const uint8_t *assay_pages_map(const void *place, uint64_t page_size) {
     return page - head.number * page_size;
 }
 
-/* ---- the walk -------------------------------------------------------------------------------------------------- */
+/* ---- the walk ------------------------------------------------------------------------------------------------ */
 
 typedef struct walk {
     const assay_os_file *file;

@@ -9,7 +9,7 @@
 
 #define MIX UINT64_C(0x9e3779b97f4a7c15)
 
-/* ---- checksums ------------------------------------------------------------------------------------------------- */
+/* ---- checksums ----------------------------------------------------------------------------------------------- */
 
 /* Four sums side by side over words of 8 bytes, so that they need not wait for one another. Each step is a bijection of
  * its sum, so one changed word always changes what comes out before it is cut to 32 bits. Against accidents, not
@@ -37,7 +37,7 @@ static uint32_t sum_of(assay_bytes key, assay_bytes value) {
     return (uint32_t)(sum_add(sum_add(MIX, key), value) >> 32);
 }
 
-/* ---- one row --------------------------------------------------------------------------------------------------- */
+/* ---- one row ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key, const assay_bytes *pieces,
                          size_t count, bool append) {
@@ -74,7 +74,7 @@ assay_err assay_rows_value(assay_bytes *out, assay_store *store, MDB_val key, MD
     return ASSAY_OK;
 }
 
-/* ---- buckets --------------------------------------------------------------------------------------------------- */
+/* ---- buckets ------------------------------------------------------------------------------------------------- */
 
 typedef struct bucket_entry {
     size_t start, end; /* in the bucket */
@@ -163,7 +163,7 @@ static assay_err bucket_set(assay_store_batch *batch, assay_bytes row, assay_byt
     return err;
 }
 
-/* ---- keys of any length below a tag ---------------------------------------------------------------------------- */
+/* ---- keys of any length below a tag -------------------------------------------------------------------------- */
 
 assay_err assay_rows_set(assay_store_batch *batch, uint8_t tag, assay_bytes key, assay_bytes value) {
     uint8_t memory[KEY_LEN_MAX];

@@ -20,7 +20,7 @@
 #define IN_PLACE 1
 #endif
 
-/* ---- errors ---------------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------------------------- */
 
 assay_err assay_store_err(assay_store *store, int rc) {
     store->reason = mdb_strerror(rc);
@@ -46,7 +46,7 @@ assay_err assay_store_corrupt(assay_store *store, const char *reason) {
 
 const char *assay_store_reason(const assay_store *store) { return store->reason; }
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 typedef struct paths {
     const char *directory, *lock, *format, *data;
@@ -212,7 +212,7 @@ void assay_store_close(assay_store *store) {
     assay_os_unreserve(&memory);
 }
 
-/* ---- snapshots ------------------------------------------------------------------------------------------------- */
+/* ---- snapshots ----------------------------------------------------------------------------------------------- */
 
 /* Makes a snapshot see what is committed now; the first time, with a transaction and cursors of its own. */
 static assay_err snapshot_renew(assay_store_snapshot *snapshot) {
@@ -299,7 +299,7 @@ assay_err assay_store_look(assay_store_usage *out, assay_store *store) {
     return ASSAY_OK;
 }
 
-/* ---- the state's tables ---------------------------------------------------------------------------------------- */
+/* ---- the state's tables -------------------------------------------------------------------------------------- */
 
 static uint8_t space_tag(assay_space space) { return (uint8_t)(TAG_SPACE + (unsigned)space); }
 
@@ -380,7 +380,7 @@ static void trim(assay_store *store) {
     assay_store_snapshot_end(snapshot);
 }
 
-/* ---- batches --------------------------------------------------------------------------------------------------- */
+/* ---- batches ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context, assay_store_batch *batch),
                             void *context) {

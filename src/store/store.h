@@ -78,7 +78,7 @@ typedef struct assay_store_usage {
 /* assay_store_look - figures for /metrics. Any thread. Takes a snapshot for it: ASSAY_F_BUSY, ASSAY_F_STORAGE. */
 ASSAY_MUST_USE assay_err assay_store_look(assay_store_usage *out, assay_store *store);
 
-/* ---- the node's tables ----------------------------------------------------------------------------------------- */
+/* ---- the node's tables --------------------------------------------------------------------------------------- */
 
 /* Each an ordered map of bytes (1 .. ASSAY_STORE_KEY_LEN_MAX) to bytes (0 .. ASSAY_STORE_VALUE_LEN_MAX). What the bytes
  * mean is their writer's business. */
@@ -90,7 +90,7 @@ typedef enum assay_store_table {
     ASSAY_STORE_NAMED         /* small records by name: "genesis", "bft", ... */
 } assay_store_table;
 
-/* ---- writing --------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 /* assay_store_write - runs fill(context, batch) inside one transaction and commits what it put. If fill returns an
  * error, nothing is changed and that error is returned. Cost: about 0.1 ms and the rows, and two flushes of the disk if
@@ -131,7 +131,7 @@ ASSAY_MUST_USE assay_err assay_store_put_validators(assay_store_batch *batch, ui
 ASSAY_MUST_USE assay_err assay_store_prune(uint32_t *dropped, assay_store_batch *batch, uint64_t retain_height,
                                            uint32_t limit);
 
-/* ---- reading --------------------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------------- */
 
 /* assay_store_state_reader - for assay_state_open: always what was committed last. One thread only, the one that
  * executes blocks. Bytes are valid until assay_store_state_writer is called. Valid until the store is closed. */

@@ -68,7 +68,7 @@ assay_err assay_store_err(assay_store *store, int rc);
 /* assay_store_corrupt - ASSAY_F_CORRUPT, with a reason of ours. */
 assay_err assay_store_corrupt(assay_store *store, const char *reason);
 
-/* ---- rows.c ---------------------------------------------------------------------------------------------------- */
+/* ---- rows.c -------------------------------------------------------------------------------------------------- */
 
 /* assay_rows_put - writes the pieces as one value with its checksum. append: the key is probably behind all others. */
 ASSAY_MUST_USE assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes key,
@@ -86,7 +86,7 @@ ASSAY_MUST_USE assay_err assay_rows_next(assay_store_snapshot *snapshot, uint8_t
 ASSAY_MUST_USE assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t tag, assay_bytes before,
                                          assay_bytes *key, assay_bytes *value, bool *found);
 
-/* ---- pages.c --------------------------------------------------------------------------------------------------- */
+/* ---- pages.c ------------------------------------------------------------------------------------------------- */
 
 /* assay_pages_map - where LMDB's map begins, given any place in one of its pages that is no continuation of a large
  * value. */

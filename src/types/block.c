@@ -3,7 +3,7 @@
  * Evidence of double votes, blocks and their parts, light blocks. */
 #include "types_internal.h"
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field duplicate_vote_fields[] = {
     ASSAY_FIELD_MESSAGE(1, MESSAGE, assay_duplicate_vote, vote_a, &assay_types_vote_message),
@@ -54,7 +54,7 @@ static const assay_codec_field block_fields[] = {
 };
 static const assay_codec_message block_message = ASSAY_MESSAGE("tendermint.types.Block", wire_block, block_fields);
 
-/* ---- double votes ------------------------------------------------------------------------------------------------ */
+/* ---- double votes -------------------------------------------------------------------------------------------- */
 
 assay_duplicate_vote assay_duplicate_vote_new(const assay_vote *one, const assay_vote *other, uint64_t total_power,
                                               uint64_t validator_power, assay_time timestamp) {
@@ -96,7 +96,7 @@ assay_err assay_duplicate_vote_decode(assay_duplicate_vote *out, assay_bytes inp
     return assay_types_duplicate_vote_form(out);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 /* The leaves are the hashes of transactions, hashed once more as leaves. */
 static assay_err data_hash(assay_hash *out, const assay_block *block, assay_arena scratch) {
@@ -187,7 +187,7 @@ assay_err assay_block_parts(uint32_t *total, assay_hash *root, assay_bytes encod
     return ASSAY_OK;
 }
 
-/* ---- light blocks ------------------------------------------------------------------------------------------------ */
+/* ---- light blocks -------------------------------------------------------------------------------------------- */
 
 static size_t varint_size(size_t value) {
     size_t size = 1;

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field commit_sig_fields[] = {
     ASSAY_FIELD(1, U32, assay_commit_sig, flag),
@@ -29,7 +29,7 @@ const assay_codec_message assay_types_commit_message =
 static const assay_codec_message commit_head_message = {"tendermint.types.Commit", sizeof(assay_commit),
                                                         _Alignof(assay_commit), 3, commit_fields};
 
-/* ---- the wire ---------------------------------------------------------------------------------------------------- */
+/* ---- the wire ------------------------------------------------------------------------------------------------ */
 
 static assay_commit_sig sig_to_wire(const assay_commit_sig *sig) {
     assay_commit_sig wire = *sig;
@@ -104,7 +104,7 @@ assay_err assay_commit_hash(assay_hash *out, const assay_commit *commit, assay_a
     return ASSAY_OK;
 }
 
-/* ---- what follows from a commit ---------------------------------------------------------------------------------- */
+/* ---- what follows from a commit ------------------------------------------------------------------------------ */
 
 /* Bytes that a canonical precommit takes at most: length 2, type 2, height and round 9 each, block id 78, time 19,
  * chain id 52. */

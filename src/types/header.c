@@ -4,7 +4,7 @@
  * fields, each encoded alone, as CometBFT's Header.Hash computes it. */
 #include "types_internal.h"
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 /* The two version numbers of assay_header, as the message that they are on the wire. */
 typedef struct consensus_version {
@@ -76,7 +76,7 @@ static const assay_codec_field tx_result_fields[] = {
 static const assay_codec_message tx_result_message =
     ASSAY_MESSAGE("tendermint.abci.ExecTxResult", assay_tx_result, tx_result_fields);
 
-/* ---- the block hash ---------------------------------------------------------------------------------------------- */
+/* ---- the block hash ------------------------------------------------------------------------------------------ */
 
 static assay_hash leaf_of(const assay_codec_message *message, const void *value) {
     uint8_t memory[128]; /* the largest is a block id of 76 bytes */
@@ -120,7 +120,7 @@ assay_hash assay_header_hash(const assay_header *header) {
     return assay_merkle_root(leaves, sizeof leaves / sizeof *leaves);
 }
 
-/* ---- the wire ---------------------------------------------------------------------------------------------------- */
+/* ---- the wire ------------------------------------------------------------------------------------------------ */
 
 assay_types_wire_header assay_types_header_to_wire(const assay_header *header) {
     return (wire_header){*header, assay_base_hash_bytes(&header->app_hash)};
@@ -151,7 +151,7 @@ assay_err assay_header_decode(assay_header *out, assay_bytes input) {
     return assay_types_header_from_wire(out, &wire);
 }
 
-/* ---- parameters and results -------------------------------------------------------------------------------------- */
+/* ---- parameters and results ---------------------------------------------------------------------------------- */
 
 assay_err assay_results_hash(assay_hash *out, const assay_tx_result *results, uint32_t count, assay_arena scratch) {
     return assay_types_root(out, &tx_result_message, results, count, ASSAY_CODEC_COMET, scratch);

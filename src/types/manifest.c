@@ -3,7 +3,7 @@
  * Manifests: a version's files and tensors, their order and their two roots. */
 #include "types_internal.h"
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field file_leaf_fields[] = {
     ASSAY_FIELD_BYTES(1, assay_file_leaf, path, ASSAY_PATH_LEN_MAX),
@@ -34,7 +34,7 @@ static const assay_codec_field manifest_fields[] = {
 };
 const assay_codec_message assay_manifest_message = ASSAY_MESSAGE("Manifest", assay_manifest, manifest_fields);
 
-/* ---- paths ------------------------------------------------------------------------------------------------------- */
+/* ---- paths --------------------------------------------------------------------------------------------------- */
 
 /* The end of a component sorts before every byte, so a separator does too. */
 static int rank(uint8_t c) { return c == '/' ? 0 : c + 1; }
@@ -82,7 +82,7 @@ assay_err assay_path_check(assay_bytes path) {
     return component_ok((assay_bytes){path.ptr + start, path.len - start}) ? ASSAY_OK : ASSAY_E_NAME;
 }
 
-/* ---- manifests --------------------------------------------------------------------------------------------------- */
+/* ---- manifests ----------------------------------------------------------------------------------------------- */
 
 uint64_t assay_file_chunks(uint64_t size) {
     if (size == 0) return 1;

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- tables: cosmos.ics23.v1 ------------------------------------------------------------------------------------- */
+/* ---- tables: cosmos.ics23.v1 --------------------------------------------------------------------------------- */
 
 enum { HASH_SHA256 = 1 }; /* HashOp.SHA256; LengthOp.NO_PREFIX is 0 and so not on the wire */
 
@@ -75,7 +75,7 @@ static const assay_codec_field commitment_fields[] = {
 };
 static const assay_codec_message commitment_message = ASSAY_MESSAGE("CommitmentProof", commitment, commitment_fields);
 
-/* ---- the tree ---------------------------------------------------------------------------------------------------- */
+/* ---- the tree ------------------------------------------------------------------------------------------------ */
 
 static const uint8_t leaf_prefix[1] = {0}, inner_prefix[1] = {1};
 
@@ -91,7 +91,7 @@ static bool turns_right(assay_hash hashed_key, uint32_t depth) {
     return hashed_key.b[depth / 8] >> (7 - depth % 8) & 1;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------------------------- */
 
 /* An ExistenceProof with the memory that its path points into: 20 KiB, so that no arena is asked for. */
 typedef struct existence_room {
@@ -145,7 +145,7 @@ assay_err assay_state_proof_encode_absent(assay_buf *out, assay_bytes key, const
     return assay_codec_encode(out, &commitment_message, &proof, ASSAY_CODEC_STRICT);
 }
 
-/* ---- checking ---------------------------------------------------------------------------------------------------- */
+/* ---- checking ------------------------------------------------------------------------------------------------ */
 
 /* An operation's place is told by its shape alone: a right child has its left sibling in the prefix. */
 static bool is_right_child(const inner_op *op) { return op->prefix.len != 1; }

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- tables: the messages ---------------------------------------------------------------------------------------- */
+/* ---- tables: the messages ------------------------------------------------------------------------------------ */
 
 static const assay_codec_field version_ref_fields[] = {
     ASSAY_FIELD_BYTES(1, assay_version_ref, name, ASSAY_NAME_LEN_MAX),
@@ -131,7 +131,7 @@ static const assay_codec_field evidence_fields[] = {
 };
 const assay_codec_message assay_msg_evidence_message = ASSAY_MESSAGE("Evidence", assay_msg_evidence, evidence_fields);
 
-/* ---- tables: body and transaction -------------------------------------------------------------------------------- */
+/* ---- tables: body and transaction ---------------------------------------------------------------------------- */
 
 #define BODY_MESSAGE(number, member, table) ASSAY_FIELD_MESSAGE(number, MESSAGE_OPTIONAL, assay_tx_body, member, table)
 
@@ -164,7 +164,7 @@ static const assay_codec_field tx_fields[] = {
 };
 const assay_codec_message assay_tx_message = ASSAY_MESSAGE("Tx", assay_tx, tx_fields);
 
-/* ---- what is signed ---------------------------------------------------------------------------------------------- */
+/* ---- what is signed ------------------------------------------------------------------------------------------ */
 
 assay_err assay_types_sign_bytes(assay_buf *out, const char *kind, assay_bytes chain_id, assay_bytes payload) {
     static const uint8_t zero[1] = {0};
@@ -190,7 +190,7 @@ assay_err assay_types_format_check(assay_bytes encoded, uint32_t known) {
     return format == known ? ASSAY_OK : ASSAY_E_FORMAT;
 }
 
-/* ---- transactions ------------------------------------------------------------------------------------------------ */
+/* ---- transactions -------------------------------------------------------------------------------------------- */
 
 enum { TX_FORMAT = 1 };
 
@@ -288,7 +288,7 @@ assay_err assay_tx_sign(assay_buf *out, const assay_tx_body *body, const assay_k
 
 assay_hash assay_tx_id(assay_bytes encoded) { return assay_crypto_sha256_one(encoded); }
 
-/* ---- names ------------------------------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------------------------- */
 
 static bool is_digit(uint8_t c) { return c >= '0' && c <= '9'; }
 static bool is_lower(uint8_t c) { return c >= 'a' && c <= 'z'; }

@@ -4,7 +4,7 @@
  * the steps), including its wrapping int64 arithmetic where a hostile set could reach it. */
 #include "types_internal.h"
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 /* tendermint.crypto.PublicKey: one of several kinds on the wire, Ed25519 with us. */
 static const assay_codec_field public_key_fields[] = {ASSAY_FIELD_FIXED(1, FIXED, assay_public_key, b)};
@@ -41,7 +41,7 @@ static const assay_codec_field set_fields[] = {
 };
 static const assay_codec_message set_message = ASSAY_MESSAGE("tendermint.types.ValidatorSet", wire_set, set_fields);
 
-/* ---- order ------------------------------------------------------------------------------------------------------- */
+/* ---- order --------------------------------------------------------------------------------------------------- */
 
 static int address_cmp(assay_address a, assay_address b) {
     return assay_base_bytes_cmp((assay_bytes){a.b, sizeof a.b}, (assay_bytes){b.b, sizeof b.b});
@@ -65,7 +65,7 @@ int32_t assay_validators_find(const assay_validator_set *set, assay_address addr
     return -1;
 }
 
-/* ---- priorities -------------------------------------------------------------------------------------------------- */
+/* ---- priorities ---------------------------------------------------------------------------------------------- */
 
 static int64_t clip(__int128 value) {
     if (value > INT64_MAX) return INT64_MAX;
@@ -141,7 +141,7 @@ uint32_t assay_validators_proposer(const assay_validator_set *set) {
     return set->proposer;
 }
 
-/* ---- making and changing sets ------------------------------------------------------------------------------------ */
+/* ---- making and changing sets -------------------------------------------------------------------------------- */
 
 /* Copies changes with their addresses, in the order of addresses. ASSAY_E_DUPLICATE if one stands there twice. */
 static assay_err sorted_changes(assay_validator **out, const assay_validator *changes, uint32_t count,
@@ -265,7 +265,7 @@ assay_err assay_validators_copy(assay_validator_set *out, assay_arena *keep, con
     return ASSAY_OK;
 }
 
-/* ---- hash and wire ----------------------------------------------------------------------------------------------- */
+/* ---- hash and wire ------------------------------------------------------------------------------------------- */
 
 assay_err assay_validators_hash(assay_hash *out, const assay_validator_set *set, assay_arena scratch) {
     return assay_types_root(out, &simple_validator_message, set->validators, set->count, ASSAY_CODEC_COMET, scratch);

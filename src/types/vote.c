@@ -4,7 +4,7 @@
  * offsets from where its first member lies, so that nothing is copied between a wire struct and ours. */
 #include "types_internal.h"
 
-/* ---- what every file here uses ----------------------------------------------------------------------------------- */
+/* ---- what every file here uses ------------------------------------------------------------------------------- */
 
 bool assay_types_is_zero(const void *memory, size_t len) {
     const uint8_t *bytes = memory;
@@ -45,7 +45,7 @@ assay_err assay_types_root(assay_hash *out, const assay_codec_message *message, 
     return ASSAY_OK;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field timestamp_fields[] = {
     ASSAY_FIELD(1, I64, assay_time, seconds),
@@ -145,7 +145,7 @@ static const assay_codec_field canonical_proposal_fields[] = {
 static const assay_codec_message canonical_proposal_message =
     ASSAY_MESSAGE("tendermint.types.CanonicalProposal", canonical, canonical_proposal_fields);
 
-/* ---- block ids --------------------------------------------------------------------------------------------------- */
+/* ---- block ids ----------------------------------------------------------------------------------------------- */
 
 bool assay_block_id_eq(const assay_block_id *a, const assay_block_id *b) {
     return a->parts_total == b->parts_total && assay_base_hash_eq(a->hash, b->hash) &&
@@ -174,7 +174,7 @@ int assay_types_block_id_cmp(const assay_block_id *a, const assay_block_id *b) {
     return assay_base_bytes_cmp((assay_bytes){key_a, out_a.len}, (assay_bytes){key_b, out_b.len});
 }
 
-/* ---- votes ------------------------------------------------------------------------------------------------------- */
+/* ---- votes --------------------------------------------------------------------------------------------------- */
 
 assay_err assay_vote_sign_bytes(assay_buf *out, const assay_vote *vote, assay_bytes chain_id) {
     canonical c = {.type = vote->type,
@@ -217,7 +217,7 @@ bool assay_vote_verify(const assay_vote *vote, assay_bytes chain_id, assay_publi
     return assay_crypto_ed25519_verify(key, (assay_bytes){message.ptr, message.len}, vote->signature);
 }
 
-/* ---- proposals --------------------------------------------------------------------------------------------------- */
+/* ---- proposals ----------------------------------------------------------------------------------------------- */
 
 assay_err assay_proposal_sign_bytes(assay_buf *out, const assay_proposal *proposal, assay_bytes chain_id) {
     canonical c = {.type = SIGNED_PROPOSAL,

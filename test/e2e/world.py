@@ -24,7 +24,7 @@ BIN = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
 ASSAY = os.path.join(BIN, "assay")
 ASSAYD = os.path.join(BIN, "assayd")
 VERIFY = os.path.join(BIN, "assay-verify")
-KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TMPDIR")
+KEPT = ("PATH", "LANG", "LD_LIBRARY_PATH", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "TMPDIR")
 
 passed = failed = 0
 

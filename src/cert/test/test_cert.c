@@ -30,7 +30,7 @@ static assay_bytes make_text(assay_arena *keep, uint32_t files, const chain_opti
     return text;
 }
 
-/* ---- round trip and size ----------------------------------------------------------------------------------------- */
+/* ---- round trip and size ------------------------------------------------------------------------------------- */
 
 static void test_round_trip(void **state) {
     (void)state;
@@ -103,7 +103,7 @@ static void test_statuses(void **state) {
     }
 }
 
-/* ---- the statement ----------------------------------------------------------------------------------------------- */
+/* ---- the statement ------------------------------------------------------------------------------------------- */
 
 static void test_statement(void **state) {
     (void)state;
@@ -202,7 +202,7 @@ static void test_file_name(void **state) {
     assert_int_equal(strlen(name) + 1, sizeof name - 0);
 }
 
-/* ---- parts that do not belong together --------------------------------------------------------------------------- */
+/* ---- parts that do not belong together ----------------------------------------------------------------------- */
 
 static assay_err build_of(const assay_cert_parts *parts) {
     static uint8_t text[1u << 20];
@@ -279,7 +279,7 @@ static void test_commit_border(void **state) {
     assert_int_equal(chain_text(&text, &keep, &made.parts, arena_of(scratch_memory)), ASSAY_E_SIGNATURE);
 }
 
-/* ---- every field changed ----------------------------------------------------------------------------------------- */
+/* ---- every field changed ------------------------------------------------------------------------------------- */
 
 typedef struct sweep {
     json_t *root;
@@ -465,7 +465,7 @@ static void test_every_checkpoint_bit(void **state) {
     assert_int_equal(accepted, 0);
 }
 
-/* ---- the wrapper ------------------------------------------------------------------------------------------------- */
+/* ---- the wrapper --------------------------------------------------------------------------------------------- */
 
 static assay_err with(assay_bytes text, const char *insert) {
     static char changed[1u << 20];

@@ -29,7 +29,7 @@ static void make(assay_cert *out, chain *at, assay_arena *keep, const chain_opti
 
 static assay_time at_second(int64_t after) { return (assay_time){CHAIN_TIME + after, 123456789}; }
 
-/* ---- the light client -------------------------------------------------------------------------------------------- */
+/* ---- the light client ---------------------------------------------------------------------------------------- */
 
 /* The certificate's only signer holds `known` of the anchor's power, somebody else `strangers`. */
 static assay_err overlap_of(uint64_t known, uint64_t strangers, const assay_cert_policy *policy,
@@ -164,7 +164,7 @@ static void test_anchors(void **state) {
     assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &foreign, &strict, at_second(9)), ASSAY_E_OTHER_CHAIN);
 }
 
-/* ---- trust files ------------------------------------------------------------------------------------------------- */
+/* ---- trust files --------------------------------------------------------------------------------------------- */
 
 static assay_bytes trust_text(assay_arena *keep, const assay_trust *trust) {
     assay_buf text;

@@ -26,7 +26,7 @@ static uint8_t weights[2 * MIB + 5000];
 static size_t header_len;
 static assay_bytes cert_text;
 
-/* ---- the model --------------------------------------------------------------------------------------------------- */
+/* ---- the model ----------------------------------------------------------------------------------------------- */
 
 static const char *in(const char *folder, const char *name) {
     static char path[4][1024];
@@ -140,7 +140,7 @@ static int fresh(void **state) {
     return 0;
 }
 
-/* ---- one verification -------------------------------------------------------------------------------------------- */
+/* ---- one verification ---------------------------------------------------------------------------------------- */
 
 static assay_verdict verdict; /* of the latest; its memory lasts until the next */
 static assay_cert_policy policy;
@@ -174,7 +174,7 @@ static void expect_finding(assay_err code, const char *file) {
     fail_msg("no finding %s of %s", assay_base_err_code(code), file);
 }
 
-/* ---- the sweep --------------------------------------------------------------------------------------------------- */
+/* ---- the sweep ----------------------------------------------------------------------------------------------- */
 
 static size_t changes;
 
@@ -260,7 +260,7 @@ static void test_sweep_certificate(void **state) {
     assert_true(changes > 1000 && newer < changes / 50);
 }
 
-/* ---- paths, order, what is too many or too few ------------------------------------------------------------------- */
+/* ---- paths, order, what is too many or too few --------------------------------------------------------------- */
 
 static void test_paths(void **state) {
     (void)state;
@@ -318,7 +318,7 @@ static void test_extra_missing_links(void **state) {
     expect_finding(ASSAY_E_CONTENT, "weights.safetensors");
 }
 
-/* ---- exits ------------------------------------------------------------------------------------------------------- */
+/* ---- exits --------------------------------------------------------------------------------------------------- */
 
 static void with_status(uint32_t status) {
     const chain_options options = {.status = status};
@@ -571,7 +571,7 @@ static void test_demands(void **state) {
     demand(NULL);
 }
 
-/* ---- what is printed --------------------------------------------------------------------------------------------- */
+/* ---- what is printed ----------------------------------------------------------------------------------------- */
 
 static json_t *as_json(void) {
     static uint8_t room[1u << 20];

@@ -16,7 +16,7 @@
 
 static uint8_t memory[1 << 22];
 
-/* ---- vectors ----------------------------------------------------------------------------------------------------- */
+/* ---- vectors ------------------------------------------------------------------------------------------------- */
 
 static json_t *load(const char *file) {
     char path[512];
@@ -157,7 +157,7 @@ static void refusals(void **state) {
     json_decref(rows);
 }
 
-/* ---- bounds and memory ------------------------------------------------------------------------------------------- */
+/* ---- bounds and memory --------------------------------------------------------------------------------------- */
 
 static void encode_fails(const assay_codec_message *message, const void *value, assay_err want) {
     uint8_t bytes[2048];

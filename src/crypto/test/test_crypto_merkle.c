@@ -11,7 +11,7 @@ static int make_leaves(void **state) {
     return 0;
 }
 
-/* ---- the tree as RFC 6962 writes it ---- */
+/* ---- the tree as RFC 6962 writes it -------------------------------------------------------------------------- */
 
 static size_t split(size_t n) {
     size_t k = 1;
@@ -61,7 +61,7 @@ static void same_path(const assay_merkle_path *a, const assay_merkle_path *b) {
     for (uint32_t i = 0; i < a->count; i++) assert_hash_equal(a->hashes[i], b->hashes[i]);
 }
 
-/* ---- a store of emitted nodes ---- */
+/* ---- a store of emitted nodes -------------------------------------------------------------------------------- */
 
 typedef struct store {
     assay_hash nodes[9][256];
@@ -84,7 +84,7 @@ static assay_err get(void *context, uint32_t level, uint64_t index, assay_hash *
     return ASSAY_OK;
 }
 
-/* ---- tests ---- */
+/* ---- tests --------------------------------------------------------------------------------------------------- */
 
 static void vectors_of_gen_py(void **state) {
     (void)state;

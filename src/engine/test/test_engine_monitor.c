@@ -117,7 +117,7 @@ static assay_err call(const assay_engine_app *app, char letter, int64_t height) 
     }
 }
 
-/* ---- the recogniser: ABNF, word by word -------------------------------------------------------------------------- */
+/* ---- the recogniser: ABNF, word by word ---------------------------------------------------------------------- */
 
 #define ROUND "(ps?|s)*"
 #define HEIGHT "((" ROUND ")*fc)"
@@ -166,7 +166,7 @@ static bool legal(recogniser *r, const char *text) {
     return false;
 }
 
-/* ---- all sequences ----------------------------------------------------------------------------------------------- */
+/* ---- all sequences ------------------------------------------------------------------------------------------- */
 
 #define LENGTH_MAX 7
 
@@ -242,7 +242,7 @@ static void test_recogniser(void **state) {
     regfree(&r.start);
 }
 
-/* ---- heights and answers ----------------------------------------------------------------------------------------- */
+/* ---- heights and answers ------------------------------------------------------------------------------------- */
 
 static void test_heights(void **state) {
     (void)state;

@@ -19,7 +19,7 @@ static assay_rule_key key_of(assay_address address) {
     return key;
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_accounts_get(assay_rule_view view, assay_accounts_account *out, assay_address address) {
     bool found;
@@ -45,7 +45,7 @@ assay_err assay_accounts_next(assay_rule_view view, assay_address *address, assa
     return *found ? assay_rule_read_address(address, assay_rule_key_tail(key, &first), 0) : ASSAY_OK;
 }
 
-/* ---- movements --------------------------------------------------------------------------------------------------- */
+/* ---- movements ----------------------------------------------------------------------------------------------- */
 
 assay_err assay_accounts_credit(assay_rule_context *context, assay_address address, uint64_t amount) {
     if (amount == 0) return ASSAY_OK;
@@ -69,7 +69,7 @@ assay_err assay_accounts_burn(assay_rule_context *context, assay_address address
     return assay_rule_burn(context, amount);
 }
 
-/* ---- fees -------------------------------------------------------------------------------------------------------- */
+/* ---- fees ---------------------------------------------------------------------------------------------------- */
 
 assay_err assay_accounts_fee(uint64_t *out, const assay_params *params, size_t len) {
     uint64_t bytes;
@@ -88,7 +88,7 @@ assay_err assay_accounts_charge(assay_rule_context *context, assay_address addre
     return assay_rule_burn(context, fee);
 }
 
-/* ---- messages and genesis ---------------------------------------------------------------------------------------- */
+/* ---- messages and genesis ------------------------------------------------------------------------------------ */
 
 assay_err assay_accounts_send(assay_rule_context *context, const assay_msg_send *message) {
     if (message->amount == 0) return ASSAY_E_RANGE;

@@ -13,7 +13,7 @@ assay_err assay_models_params_check(const assay_params *params) {
     return ok ? ASSAY_OK : ASSAY_E_RANGE;
 }
 
-/* ---- attesting ------------------------------------------------------------------------------------------------- */
+/* ---- attesting ----------------------------------------------------------------------------------------------- */
 
 /* The power in force of those whose check of the version is opened. */
 static assay_err power_checked(assay_rule_context *context, uint64_t *power, const models_version *version) {
@@ -127,7 +127,7 @@ static assay_err test_and_keep(assay_rule_context *context, const models_entry *
     return test(context, entry);
 }
 
-/* ---- windows that close ---------------------------------------------------------------------------------------- */
+/* ---- windows that close -------------------------------------------------------------------------------------- */
 
 static assay_err close_version(assay_rule_context *context, const models_version *version) {
     assay_rule_key key = assay_models_key_open(version->name, version->version);
@@ -207,7 +207,7 @@ static assay_err close_window(assay_rule_context *context, const models_entry *e
     return ASSAY_F_CORRUPT;
 }
 
-/* ---- draws ----------------------------------------------------------------------------------------------------- */
+/* ---- draws --------------------------------------------------------------------------------------------------- */
 
 /* All draws are there: the opening's window begins. */
 static assay_err ready(assay_rule_context *context, const models_entry *entry, assay_models_check_record *check) {
@@ -267,7 +267,7 @@ static assay_err draw(assay_rule_context *context, const models_entry *entry, bo
     return assay_rule_put(context->state, &assay_models_check_table, &key, &check);
 }
 
-/* ---- the block's end ------------------------------------------------------------------------------------------- */
+/* ---- the block's end ----------------------------------------------------------------------------------------- */
 
 assay_err assay_models_close_block(assay_rule_context *context) {
     bool left;

@@ -23,7 +23,7 @@ static assay_err check_store(assay_rule_context *context, const models_version *
     return assay_rule_put(context->state, &assay_models_check_table, &key, check);
 }
 
-/* ---- check ----------------------------------------------------------------------------------------------------- */
+/* ---- check --------------------------------------------------------------------------------------------------- */
 
 /* Each check that came to nothing doubles the chunks of every draw, as far as one opening can show them. */
 static uint64_t chunks_per_draw(const assay_params *params, uint64_t voids) {
@@ -65,7 +65,7 @@ assay_err assay_models_check(assay_rule_context *context, const assay_msg_check 
     return ASSAY_OK;
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 /* Holds every entry against its draw: ASSAY_E_EVIDENCE if one is false, else ASSAY_E_OPENING if one does not fit, else
  * ASSAY_OK. All are looked at: an entry that fits nothing does not shield a false one. */
@@ -143,7 +143,7 @@ assay_err assay_models_opening(assay_rule_context *context, const assay_msg_open
     return ASSAY_OK;
 }
 
-/* ---- report ---------------------------------------------------------------------------------------------------- */
+/* ---- report -------------------------------------------------------------------------------------------------- */
 
 /* A report may come from a validator's owner too: attestation keys need not hold anything to pay with. */
 static assay_err reporter(assay_rule_context *context, assay_staking_validator *out) {

@@ -81,8 +81,9 @@ static assay_err look_at_version(search *s, const models_entry *entry, assay_are
 }
 
 /* From after *last on, which moves along; *ended when nothing is left, or what stands before `stop` was reached. */
-static assay_err walk(search *s, assay_rule_key *last, bool *ended, const assay_rule_key *prefix, const assay_rule_key *stop,
-                      assay_arena scratch, assay_err (*look)(search *s, const models_entry *entry, assay_arena scratch)) {
+static assay_err walk(search *s, assay_rule_key *last, bool *ended, const assay_rule_key *prefix,
+                      const assay_rule_key *stop, assay_arena scratch,
+                      assay_err (*look)(search *s, const models_entry *entry, assay_arena scratch)) {
     *ended = false;
     while (s->count < s->max) {
         models_entry entry;

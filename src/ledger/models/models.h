@@ -43,7 +43,7 @@
 #define ASSAY_MODELS_REPORT_PATH_MAX 896u /* bytes of a report's path: a report fits one record */
 #define ASSAY_MODELS_DUE_MAX 512u         /* windows that close in one block; the rest close in the next ones */
 
-/* ---- records that queries give --------------------------------------------------------------------------------- */
+/* ---- records that queries give ------------------------------------------------------------------------------- */
 
 /* model/name/<name> */
 typedef struct assay_models_model {
@@ -96,7 +96,7 @@ typedef struct assay_models_report_record {
     uint64_t height;
 } assay_models_report_record;
 
-/* ---- messages -------------------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------------------------ */
 
 /* assay_models_register - records a version, and its model if that is new: the signer is its maintainer then. The
  * deposit is params.deposit_per_mib for each started MiB, at least one: half is burned, half is held until the version
@@ -152,7 +152,7 @@ ASSAY_MUST_USE assay_err assay_models_opening(assay_rule_context *context, const
  *   ASSAY_E_DUPLICATE     it reported already; ASSAY_F_* */
 ASSAY_MUST_USE assay_err assay_models_report(assay_rule_context *context, const assay_msg_report *message);
 
-/* ---- genesis and blocks ---------------------------------------------------------------------------------------- */
+/* ---- genesis and blocks -------------------------------------------------------------------------------------- */
 
 /* assay_models_params_check - ASSAY_E_RANGE if draws and chunks are 0 or do not fit one record and one opening. */
 ASSAY_MUST_USE assay_err assay_models_params_check(const assay_params *params);
@@ -227,7 +227,7 @@ ASSAY_MUST_USE assay_err assay_models_reports(assay_models_report_row **out, uin
 /* assay_models_audit - all deposits that are held. For audits of the supply. O(versions). ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_models_audit(assay_rule_view view, uint64_t *held);
 
-/* ---- duties: what a validator's node has to do -------------------------------------------------------------------*/
+/* ---- duties: what a validator's node has to do --------------------------------------------------------------- */
 
 typedef enum assay_models_duty_kind {
     ASSAY_DUTY_CHECK = 1, /* the version is open and has no check of mine, or a void or false one */

@@ -90,7 +90,7 @@ assay_err assay_models_index_del(assay_state *state, const assay_rule_key *key);
 void assay_models_emit(assay_rule_context *context, const char *kind, assay_bytes name, assay_bytes version,
                        uint64_t amount, uint64_t extra);
 
-/* ---- windows (windows.c) --------------------------------------------------------------------------------------- */
+/* ---- windows (windows.c) ------------------------------------------------------------------------------------- */
 
 /* assay_models_attest_window, _duty_window - both longer with size; _opening_window is not. */
 assay_rule_window assay_models_attest_window(const assay_params *params, uint64_t size);

@@ -3,7 +3,7 @@
  * What others may ask: of a snapshot, from any thread, or of the journal. Everything that is returned is a copy. */
 #include "models_internal.h"
 
-/* ---- one ------------------------------------------------------------------------------------------------------- */
+/* ---- one ----------------------------------------------------------------------------------------------------- */
 
 assay_err assay_models_version(assay_rule_view view, assay_version_record *out, bool *found, assay_bytes name,
                                assay_bytes version) {
@@ -73,7 +73,7 @@ assay_err assay_models_owner_get(assay_rule_view view, assay_bytes *model, bool 
     return *found ? assay_base_arena_copy(model, keep, link.name) : ASSAY_OK;
 }
 
-/* ---- many ------------------------------------------------------------------------------------------------------ */
+/* ---- many ---------------------------------------------------------------------------------------------------- */
 
 assay_err assay_models_list(assay_models_row **out, uint32_t *count, assay_arena *keep, assay_rule_view view,
                             assay_bytes after, uint32_t max) {

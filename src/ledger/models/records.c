@@ -3,7 +3,7 @@
  * Every record that models keeps, its table and its key. Nobody else writes them. */
 #include "models_internal.h"
 
-/* ---- tables ---------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field model_fields[] = {
     ASSAY_FIELD(1, U32, assay_models_model, format),
@@ -79,7 +79,7 @@ const assay_rule_table assay_models_report_table = {&assay_models_report_message
 const assay_rule_table assay_models_link_table = {&assay_models_link_message, false};
 const assay_rule_table assay_models_entry_table = {&assay_models_entry_message, true};
 
-/* ---- keys ------------------------------------------------------------------------------------------------------ */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 /* prefix name@version: neither has an '@', so it reads one way. */
 static assay_rule_key of_version(const char *prefix, assay_bytes name, assay_bytes version) {
@@ -209,7 +209,7 @@ assay_bytes assay_models_owner_of(assay_bytes name) {
     return (assay_bytes){name.ptr, (size_t)(slash - name.ptr)};
 }
 
-/* ---- reading and writing --------------------------------------------------------------------------------------- */
+/* ---- reading and writing ------------------------------------------------------------------------------------- */
 
 assay_err assay_models_check_load(assay_rule_view view, assay_models_check_record *out, bool *found, assay_arena *keep,
                                   assay_bytes name, assay_bytes version, assay_address validator) {

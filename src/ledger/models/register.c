@@ -3,7 +3,7 @@
  * What publishers say: a version is registered, deprecated, revoked; who maintains a model. */
 #include "models_internal.h"
 
-/* ---- who may --------------------------------------------------------------------------------------------------- */
+/* ---- who may ------------------------------------------------------------------------------------------------- */
 
 static bool maintains(const assay_models_model *model, assay_address who) {
     for (uint32_t i = 0; i < model->maintainers_count; i++)
@@ -35,7 +35,7 @@ static assay_err claim_prefix(assay_rule_context *context, assay_bytes name, ass
     return assay_rule_put(context->state, &assay_models_link_table, &key, &(models_link){.format = 1, .name = name});
 }
 
-/* ---- what is well formed --------------------------------------------------------------------------------------- */
+/* ---- what is well formed ------------------------------------------------------------------------------------- */
 
 /* UTF-8 as RFC 3629 has it: people will read it, and JSON must carry it. */
 static bool text_ok(assay_bytes text) {
@@ -89,7 +89,7 @@ static assay_err parents_ok(assay_rule_context *context, const assay_msg_registe
     return ASSAY_OK;
 }
 
-/* ---- register -------------------------------------------------------------------------------------------------- */
+/* ---- register ------------------------------------------------------------------------------------------------ */
 
 /* Half of the deposit is burned now, the larger one of two halves; the other is held. */
 static assay_err deposit(assay_rule_context *context, uint64_t *whole, uint64_t *held, uint64_t size) {
@@ -185,7 +185,7 @@ assay_err assay_models_register(assay_rule_context *context, const assay_msg_reg
     return ASSAY_OK;
 }
 
-/* ---- deprecate, revoke ----------------------------------------------------------------------------------------- */
+/* ---- deprecate, revoke --------------------------------------------------------------------------------------- */
 
 /* The version that a status message means, if the signer may speak of it. */
 static assay_err status_target(assay_rule_context *context, models_version *version, const assay_msg_status *m) {
@@ -238,7 +238,7 @@ assay_err assay_models_revoke(assay_rule_context *context, const assay_msg_statu
     return ASSAY_OK;
 }
 
-/* ---- maintainers ----------------------------------------------------------------------------------------------- */
+/* ---- maintainers --------------------------------------------------------------------------------------------- */
 
 assay_err assay_models_maintainers(assay_rule_context *context, const assay_msg_maintainers *m) {
     assay_arena scratch = context->scratch;

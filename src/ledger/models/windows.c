@@ -9,7 +9,7 @@
 
 static const char by_height[] = "models/height/", by_time[] = "models/time/";
 
-/* ---- lengths --------------------------------------------------------------------------------------------------- */
+/* ---- lengths ------------------------------------------------------------------------------------------------- */
 
 /* In proportion to size. Parameters are bounded by ASSAY_RULE_SPAN_MAX (2^40) and sizes by model_size_max (2^50): the
  * sum stays below 2^61. */
@@ -32,7 +32,7 @@ assay_rule_window assay_models_opening_window(const assay_params *params) {
     return (assay_rule_window){params->opening_blocks, params->opening_seconds};
 }
 
-/* ---- is it open? ----------------------------------------------------------------------------------------------- */
+/* ---- is it open? --------------------------------------------------------------------------------------------- */
 
 assay_err assay_models_is_open(assay_rule_view view, const assay_params *params, const assay_version_record *record,
                                assay_rule_moment now) {
@@ -69,7 +69,7 @@ uint32_t assay_models_draw_list(uint64_t *chunks, const assay_models_check_recor
     return count;
 }
 
-/* ---- the queues ------------------------------------------------------------------------------------------------ */
+/* ---- the queues ---------------------------------------------------------------------------------------------- */
 
 /* Where the entry waits: prefix, the number that orders, and what makes the key its own. */
 static assay_rule_key place(const char *prefix, uint64_t order, const models_entry *entry) {

@@ -11,7 +11,7 @@ static const assay_codec_field totals_fields[] = {
 static const assay_codec_message totals_message = ASSAY_MESSAGE("Totals", assay_rule_totals, totals_fields);
 const assay_rule_table assay_rule_totals_table = {&totals_message, false};
 
-/* ---- totals ------------------------------------------------------------------------------------------------------ */
+/* ---- totals -------------------------------------------------------------------------------------------------- */
 
 assay_err assay_rule_totals_read(assay_rule_totals *out, assay_rule_view view) {
     bool found;
@@ -52,7 +52,7 @@ assay_err assay_rule_issue(assay_rule_context *context, uint64_t amount) {
     return assay_base_add_u64(&context->totals.issued, context->totals.issued, amount);
 }
 
-/* ---- marks ------------------------------------------------------------------------------------------------------- */
+/* ---- marks --------------------------------------------------------------------------------------------------- */
 
 assay_rule_point assay_rule_mark(const assay_rule_context *context) {
     assay_rule_point point = {
@@ -77,7 +77,7 @@ void assay_rule_rollback(assay_rule_context *context, const assay_rule_point *po
     }
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------------ */
+/* ---- events -------------------------------------------------------------------------------------------------- */
 
 void assay_rule_recheck(assay_rule_context *context, uint64_t height) {
     if (height <= context->height) return;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-/* ---- keys -------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 void assay_rule_key_bytes(assay_rule_key *key, assay_bytes bytes) {
     ASSAY_ASSERT(bytes.len <= sizeof key->bytes - key->len);
@@ -71,7 +71,7 @@ assay_err assay_rule_read_address(assay_address *out, assay_bytes tail, size_t o
     return ASSAY_OK;
 }
 
-/* ---- views ------------------------------------------------------------------------------------------------------- */
+/* ---- views --------------------------------------------------------------------------------------------------- */
 
 assay_rule_view assay_rule_view_state(assay_state *state) { return (assay_rule_view){.state = state}; }
 assay_rule_view assay_rule_view_snapshot(assay_state_reader reader) { return (assay_rule_view){.reader = reader}; }
@@ -95,7 +95,7 @@ static assay_err view_next(assay_rule_view view, bool side, const assay_rule_key
     return ASSAY_OK;
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------------- */
 
 /* What this ledger wrote decodes; what does not was damaged. */
 static assay_err decode(void *record, assay_arena *keep, const assay_rule_table *table, assay_bytes value) {
@@ -139,7 +139,7 @@ assay_err assay_rule_del(assay_state *state, const assay_rule_table *table, cons
                        : assay_state_del(state, assay_rule_key_of(key));
 }
 
-/* ---- text -------------------------------------------------------------------------------------------------------- */
+/* ---- text ---------------------------------------------------------------------------------------------------- */
 
 assay_err assay_rule_text_check(assay_bytes text) {
     if (text.len > ASSAY_RULE_TEXT_LEN_MAX) return ASSAY_E_RANGE;
@@ -154,7 +154,7 @@ assay_err assay_rule_text_check(assay_bytes text) {
     return assay_json_end(&json);
 }
 
-/* ---- two plain records ------------------------------------------------------------------------------------------- */
+/* ---- two plain records --------------------------------------------------------------------------------------- */
 
 static const assay_codec_field number_fields[] = {
     ASSAY_FIELD(1, U32, assay_rule_number, format),

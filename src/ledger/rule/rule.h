@@ -18,7 +18,7 @@
 #include "state/state.h"
 #include "types/types.h"
 
-/* ---- keys and records -------------------------------------------------------------------------------------------- */
+/* ---- keys and records ---------------------------------------------------------------------------------------- */
 
 #define ASSAY_RULE_KEY_LEN_MAX 384
 
@@ -100,7 +100,7 @@ typedef struct assay_rule_owner { /* an address that a key leads to */
 } assay_rule_owner;
 extern const assay_rule_table assay_rule_number_table, assay_rule_owner_table;
 
-/* ---- events ------------------------------------------------------------------------------------------------------ */
+/* ---- events -------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_RULE_NO_TX UINT32_MAX
 
@@ -120,7 +120,7 @@ typedef struct assay_rule_events {
     uint32_t dropped;
 } assay_rule_events;
 
-/* ---- the context ------------------------------------------------------------------------------------------------- */
+/* ---- the context --------------------------------------------------------------------------------------------- */
 
 /* Amounts of the whole chain. issued never changes after genesis: issued - burned is the supply. */
 typedef struct assay_rule_totals {
@@ -197,7 +197,7 @@ void assay_rule_emit(assay_rule_context *context, const char *kind, assay_bytes 
 void assay_rule_emit_address(assay_rule_context *context, const char *kind, assay_address subject, uint64_t amount,
                              uint64_t extra);
 
-/* ---- windows ----------------------------------------------------------------------------------------------------- */
+/* ---- windows ------------------------------------------------------------------------------------------------- */
 
 /* A place in the chain: a height and the seconds of its header's time (nanoseconds are dropped everywhere alike). */
 typedef struct assay_rule_moment {
@@ -227,7 +227,7 @@ bool assay_rule_is_epoch_end(const assay_rule_context *context);
 /* assay_rule_epoch_end_of - the last height of the epoch that has height. UINT64_MAX if beyond 64 bits. */
 uint64_t assay_rule_epoch_end_of(const assay_params *params, uint64_t height);
 
-/* ---- the chain's own records ------------------------------------------------------------------------------------- */
+/* ---- the chain's own records --------------------------------------------------------------------------------- */
 
 typedef struct assay_rule_chain {
     uint32_t format; /* 1 */

@@ -12,7 +12,7 @@ enum { SPAN = 64 };
 
 static const char moments_prefix[] = "rule/moment/";
 
-/* ---- windows ----------------------------------------------------------------------------------------------------- */
+/* ---- windows ------------------------------------------------------------------------------------------------- */
 
 assay_rule_moment assay_rule_now(const assay_rule_context *context) {
     return (assay_rule_moment){context->height, context->time.seconds};
@@ -41,7 +41,7 @@ uint64_t assay_rule_epoch_end_of(const assay_params *params, uint64_t height) {
     return assay_base_add_u64(&end, height, params->epoch_blocks - past) == ASSAY_OK ? end : UINT64_MAX;
 }
 
-/* ---- moments ----------------------------------------------------------------------------------------------------- */
+/* ---- moments ------------------------------------------------------------------------------------------------- */
 
 /* One record is the raw seconds of up to SPAN heights, big-endian; record 0 begins with height 1. */
 static assay_rule_key record_of(uint64_t height) {

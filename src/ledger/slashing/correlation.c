@@ -19,7 +19,7 @@ typedef struct docket {
     uint32_t count;
 } docket;
 
-/* ---- all open faults --------------------------------------------------------------------------------------------- */
+/* ---- all open faults ----------------------------------------------------------------------------------------- */
 
 static bool owner_before(const void *context, const void *a, const void *b) {
     (void)context;
@@ -46,7 +46,7 @@ static assay_err load(assay_rule_context *context, docket *out, assay_arena *are
     return ASSAY_OK;
 }
 
-/* ---- X ----------------------------------------------------------------------------------------------------------- */
+/* ---- X ------------------------------------------------------------------------------------------------------- */
 
 static assay_rule_moment moment_of(const item *i) { return (assay_rule_moment){i->place.height, i->fault.seconds}; }
 
@@ -77,7 +77,7 @@ static uint64_t rate_of(uint64_t share) {
     return rate > ASSAY_SLASHING_FLOOR ? rate : ASSAY_SLASHING_FLOOR;
 }
 
-/* ---- taking what is due ------------------------------------------------------------------------------------------ */
+/* ---- taking what is due -------------------------------------------------------------------------------------- */
 
 /* The fault of one validator for which most is due, and how that comes about. */
 static assay_slashing_penalty heaviest(const assay_params *p, const docket *all, uint32_t first, uint32_t end) {
@@ -161,7 +161,7 @@ assay_err assay_slashing_correlate(assay_rule_context *context, const slashing_p
     return ASSAY_OK;
 }
 
-/* ---- forgetting -------------------------------------------------------------------------------------------------- */
+/* ---- forgetting ---------------------------------------------------------------------------------------------- */
 
 /* A later fault is correlated with this one only if its block lies before the window's end, and its evidence must come
  * within the age of evidence from there. So two windows one after the other, each ended by blocks and seconds both. */

@@ -42,7 +42,7 @@ static assay_rule_key key_of(const char *prefix, assay_address owner) {
     return key;
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_slashing_liveness_get(assay_rule_view view, assay_slashing_liveness *out, assay_address owner) {
     bool found;
@@ -56,7 +56,7 @@ static assay_err liveness_put(assay_rule_context *context, assay_slashing_livene
     return assay_rule_put(context->state, &assay_slashing_liveness_table, &key, liveness);
 }
 
-/* ---- what it costs ----------------------------------------------------------------------------------------------- */
+/* ---- what it costs ------------------------------------------------------------------------------------------- */
 
 static uint64_t rate_of(uint64_t offence) {
     if (offence <= 1) return 0;
@@ -91,7 +91,7 @@ static assay_err offend(assay_rule_context *context, const assay_staking_validat
     return assay_slashing_penalty_add(context, &p);
 }
 
-/* ---- duties ------------------------------------------------------------------------------------------------------ */
+/* ---- duties -------------------------------------------------------------------------------------------------- */
 
 assay_err assay_slashing_missed_duty(assay_rule_context *context, assay_address owner) {
     assay_staking_validator v;
@@ -108,7 +108,7 @@ assay_err assay_slashing_missed_duty(assay_rule_context *context, assay_address 
     return offend(context, &v, &liveness, ASSAY_SLASHING_MISSED_DUTIES);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static assay_err window_get(assay_rule_context *context, slashing_window *out) {
     bool found;
@@ -132,8 +132,9 @@ assay_err assay_slashing_window_turn(assay_rule_context *context) {
     return assay_rule_put(context->state, &window_table, &key, &window);
 }
 
-/* Is so much missed that the window cannot be passed any more? A window is at least its blocks and at least its seconds: on a chain
- * that makes many blocks a second the share is of the blocks that came, and whoever was away for a moment is not absent yet. */
+/* Is so much missed that the window cannot be passed any more? A window is at least its blocks and at least its
+ * seconds: on a chain that makes many blocks a second the share is of the blocks that came, and whoever was away for a
+ * moment is not absent yet. */
 static bool is_too_much(const assay_rule_context *context, const slashing_window *window, uint64_t missed) {
     const assay_params *p = context->params;
     uint64_t seen = context->height + 1 - window->height, blocks = seen, least, seconds;

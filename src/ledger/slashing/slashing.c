@@ -3,7 +3,7 @@
  * Faults as they arrive: evidence is judged, known faults are told apart, penalties are kept. */
 #include "slashing_internal.h"
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field fault_fields[] = {
     ASSAY_FIELD(1, U32, slashing_fault, format),        ASSAY_FIELD(2, I64, slashing_fault, seconds),
@@ -93,7 +93,7 @@ uint64_t assay_slashing_due(uint64_t base, uint64_t rate) {
     return due;
 }
 
-/* ---- penalties --------------------------------------------------------------------------------------------------- */
+/* ---- penalties ----------------------------------------------------------------------------------------------- */
 
 static assay_rule_key penalty_key(uint64_t id) {
     assay_rule_key key = assay_rule_key_begin(penalty_prefix);
@@ -153,7 +153,7 @@ const char *assay_slashing_kind_text(assay_slashing_kind kind) {
     return "unknown";
 }
 
-/* ---- double signatures ------------------------------------------------------------------------------------------- */
+/* ---- double signatures --------------------------------------------------------------------------------------- */
 
 /* Is there a fault of this validator at this height that may be the same? One that does not tell its round is the
  * same as any of its height. */
@@ -245,7 +245,7 @@ assay_err assay_slashing_misbehavior(assay_rule_context *context, assay_address 
     return assay_base_err_is_fault(err) ? err : ASSAY_OK;
 }
 
-/* ---- false openings ---------------------------------------------------------------------------------------------- */
+/* ---- false openings ------------------------------------------------------------------------------------------ */
 
 assay_err assay_slashing_false_opening(assay_rule_context *context, uint64_t *penalty, assay_address owner,
                                        uint64_t fault_height, assay_hash evidence) {

@@ -77,7 +77,7 @@ typedef struct assay_slashing_liveness {
     int64_t last_seconds;
 } assay_slashing_liveness;
 
-/* ---- faults ------------------------------------------------------------------------------------------------------ */
+/* ---- faults -------------------------------------------------------------------------------------------------- */
 
 /* assay_slashing_evidence - two votes of one validator for the same height, round and type and different blocks, each
  * signed by its consensus key: slashed, tombstoned, its stake locked until the correlation window and the evidence's
@@ -112,7 +112,7 @@ ASSAY_MUST_USE assay_err assay_slashing_missed_block(assay_rule_context *context
  * and their stake is unlocked. Before staking's end. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_slashing_end_block(assay_rule_context *context);
 
-/* ---- queries (any thread, over a snapshot) ----------------------------------------------------------------------- */
+/* ---- queries (any thread, over a snapshot) ------------------------------------------------------------------- */
 
 /* assay_slashing_penalty_get - one penalty. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_slashing_penalty_get(assay_rule_view view, assay_slashing_penalty *out, bool *found,

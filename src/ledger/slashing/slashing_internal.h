@@ -45,8 +45,8 @@ typedef struct slashing_window {
     uint64_t height; /* of its first block */
     int64_t seconds; /* header time of the block before that (of its own first block, for the very first) */
 } slashing_window;
-/* assay_slashing_window_turn - at every block's end: the next block begins a new window if this one's blocks and seconds
- * are both over. ASSAY_F_*. */
+/* assay_slashing_window_turn - at every block's end: the next block begins a new window if this one's blocks and
+ * seconds are both over. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_slashing_window_turn(assay_rule_context *context);
 
 extern const assay_rule_table assay_slashing_fault_table, assay_slashing_offender_table, assay_slashing_penalty_table,

@@ -10,7 +10,7 @@ static assay_rule_key delegation_key(assay_address delegator, assay_address vali
     return key;
 }
 
-/* ---- in ---------------------------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------------------------ */
 
 /* Shares for tokens that enter the pool: as many as there are tokens in an empty one. */
 static assay_err pool_enter(assay_staking_validator *v, uint64_t *shares, uint64_t amount) {
@@ -49,7 +49,7 @@ assay_err assay_staking_delegate(assay_rule_context *context, const assay_msg_de
     return ASSAY_OK;
 }
 
-/* ---- out --------------------------------------------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------------------------------------------- */
 
 /* Takes amount, or all that the shares are worth if that is what was asked, out of the pool. *left is what unbonds. */
 static assay_err pool_leave(assay_staking_validator *v, staking_delegation *d, uint64_t *left, uint64_t amount) {
@@ -106,7 +106,7 @@ assay_err assay_staking_undelegate(assay_rule_context *context, const assay_msg_
     return ASSAY_OK;
 }
 
-/* ---- back -------------------------------------------------------------------------------------------------------- */
+/* ---- back ---------------------------------------------------------------------------------------------------- */
 
 assay_err assay_staking_unjail(assay_rule_context *context, const assay_msg_unjail *message) {
     staking_edit edit;

@@ -3,7 +3,7 @@
  * How a validator comes into being: by a message, or at genesis. */
 #include "staking_internal.h"
 
-/* ---- keys -------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 /* Did the key's holder agree to sign for this owner? Without that, one could register another's key and have it
  * slashed. */

@@ -26,7 +26,7 @@ assay_err assay_staking_list(assay_staking_validator **out, uint32_t *count, ass
     return ASSAY_OK;
 }
 
-/* ---- holdings ---------------------------------------------------------------------------------------------------- */
+/* ---- holdings ------------------------------------------------------------------------------------------------ */
 
 /* What shares of a pool are worth; 0 for those of a pool that is gone. */
 static assay_err worth(uint64_t *out, uint64_t shares, uint64_t tokens, uint64_t all) {
@@ -103,7 +103,7 @@ assay_err assay_staking_holdings(assay_staking_holding **out, uint32_t *count, a
     return ASSAY_OK;
 }
 
-/* ---- audit ------------------------------------------------------------------------------------------------------- */
+/* ---- audit --------------------------------------------------------------------------------------------------- */
 
 assay_err assay_staking_audit(assay_rule_view view, uint64_t *held) {
     assay_staking_totals totals;

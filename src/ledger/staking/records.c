@@ -3,7 +3,7 @@
  * The records of staking: their tables and keys, how a validator is found, read and changed. */
 #include "staking_internal.h"
 
-/* ---- tables ------------------------------------------------------------------------------------------------------ */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static const assay_codec_field validator_fields[] = {
     ASSAY_FIELD(1, U32, assay_staking_validator, format),
@@ -70,7 +70,7 @@ static const assay_codec_field history_fields[] = {
 static const assay_codec_message history_message = ASSAY_MESSAGE("PowerHistory", staking_history, history_fields);
 const assay_rule_table assay_staking_history_table = {&history_message, false};
 
-/* ---- keys -------------------------------------------------------------------------------------------------------- */
+/* ---- keys ---------------------------------------------------------------------------------------------------- */
 
 static const char validator_prefix[] = "staking/validator/";
 const char assay_staking_index_prefix[] = "staking/index/";
@@ -104,7 +104,7 @@ static assay_rule_key rank_key(uint64_t stake, uint64_t index) {
     return key;
 }
 
-/* ---- what a validator is ----------------------------------------------------------------------------------------- */
+/* ---- what a validator is ------------------------------------------------------------------------------------- */
 
 uint64_t assay_staking_stake(const assay_staking_validator *v) {
     /* Both are parts of the supply, which fits 64 bits. */
@@ -133,7 +133,7 @@ const char *assay_staking_status_text(assay_staking_status status) {
     return "unknown";
 }
 
-/* ---- lookups ----------------------------------------------------------------------------------------------------- */
+/* ---- lookups ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_staking_by_owner(assay_rule_view view, assay_staking_validator *out, bool *found, assay_address owner) {
     assay_rule_key key = assay_staking_key_address(validator_prefix, owner);
@@ -185,7 +185,7 @@ assay_err assay_staking_member_next(assay_rule_view view, assay_address *owner, 
     return *found ? assay_rule_read_address(owner, assay_rule_key_tail(key, &prefix), 0) : ASSAY_OK;
 }
 
-/* ---- changing a validator ---------------------------------------------------------------------------------------- */
+/* ---- changing a validator ------------------------------------------------------------------------------------ */
 
 assay_err assay_staking_edit_open(assay_rule_context *context, staking_edit *edit, bool *found, assay_address owner) {
     ASSAY_TRY(assay_staking_by_owner(assay_rule_view_of(context), &edit->v, found, owner));

@@ -15,7 +15,7 @@ typedef struct seats {
     uint32_t count;
 } seats;
 
-/* ---- who sits, and who should ------------------------------------------------------------------------------------ */
+/* ---- who sits, and who should -------------------------------------------------------------------------------- */
 
 static assay_err sitting(assay_rule_context *context, seats *out, assay_arena *arena, uint64_t members) {
     assay_staking_member member;
@@ -79,7 +79,7 @@ static bool owner_before(const void *context, const void *a, const void *b) {
     return memcmp(x->owner.b, y->owner.b, sizeof x->owner.b) < 0;
 }
 
-/* ---- from one set to the next ------------------------------------------------------------------------------------ */
+/* ---- from one set to the next -------------------------------------------------------------------------------- */
 
 /* Gives a validator its new power and stake, 0 to leave. *key is for the engine. */
 static assay_err seat_put(assay_rule_context *context, const seat *s, assay_public_key *consensus_key) {

@@ -78,7 +78,7 @@ assay_staking_status assay_staking_status_of(const assay_staking_validator *vali
 /* assay_staking_status_text - "active", "waiting", "underbonded", "jailed", "tombstoned". Static storage. */
 const char *assay_staking_status_text(assay_staking_status status);
 
-/* ---- lookups (any view) ------------------------------------------------------------------------------------------ */
+/* ---- lookups (any view) -------------------------------------------------------------------------------------- */
 
 /* assay_staking_by_owner, _by_consensus, _by_attestation - a validator by its owner's address, or by the address of
  * one of its keys; those that left are found for ever. *found tells; the moniker points into the state. ASSAY_F_*. */
@@ -96,8 +96,8 @@ typedef struct assay_staking_totals {
     uint64_t members;    /* in the set */
     uint64_t validators; /* ever created */
     bool stale;          /* stakes or eligibility changed since the set was made */
-    bool urgent;         /* somebody in the set was jailed: it changes at this block's end. Still so after the block: nobody
-                            who may validate remains, and the chain stops (spec/staking.md 3.5) */
+    bool urgent; /* somebody in the set was jailed: it changes at this block's end. Still so after the block: nobody
+                    who may validate remains, and the chain stops (spec/staking.md 3.5) */
 } assay_staking_totals;
 typedef struct assay_staking_member {
     uint32_t format; /* 1 */
@@ -123,7 +123,7 @@ typedef struct assay_staking_counted {
 ASSAY_MUST_USE assay_err assay_staking_counted_at(assay_rule_view view, assay_staking_counted *out, assay_address owner,
                                                   uint64_t height);
 
-/* ---- messages ---------------------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------------------------ */
 
 /* assay_staking_create - makes the signer the owner of a validator. It waits for the next epoch's end. Event
  * "validator".
@@ -150,7 +150,7 @@ ASSAY_MUST_USE assay_err assay_staking_undelegate(assay_rule_context *context, c
  * ASSAY_E_TOMBSTONED, ASSAY_E_WINDOW (too early), ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_staking_unjail(assay_rule_context *context, const assay_msg_unjail *message);
 
-/* ---- what slashing does ------------------------------------------------------------------------------------------ */
+/* ---- what slashing does -------------------------------------------------------------------------------------- */
 
 /* assay_staking_jail - out of the set at this block's end, until unjailed; jailed again only restarts the clock.
  * Event "jailed". The owner exists, asserted. ASSAY_F_*. */
@@ -172,7 +172,7 @@ ASSAY_MUST_USE assay_err assay_staking_take(assay_rule_context *context, uint64_
 ASSAY_MUST_USE assay_err assay_staking_slashable(assay_rule_view view, uint64_t *out, assay_address owner,
                                                  uint64_t fault_height);
 
-/* ---- genesis and blocks ------------------------------------------------------------------------------------------ */
+/* ---- genesis and blocks -------------------------------------------------------------------------------------- */
 
 typedef struct assay_staking_power { /* one change of the set; power 0: leaves */
     assay_public_key consensus_key;
@@ -193,7 +193,7 @@ ASSAY_MUST_USE assay_err assay_staking_init(assay_rule_context *context, assay_s
 ASSAY_MUST_USE assay_err assay_staking_end_block(assay_rule_context *context, assay_staking_power **powers,
                                                  uint32_t *count, assay_arena *keep);
 
-/* ---- queries (any thread, over a snapshot) ----------------------------------------------------------------------- */
+/* ---- queries (any thread, over a snapshot) ------------------------------------------------------------------- */
 
 /* assay_staking_list - up to max validators in order of creation, from index `first` on; taken from keep, with
  * their monikers. ASSAY_F_*. */

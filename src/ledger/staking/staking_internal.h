@@ -6,7 +6,7 @@
 
 #include "ledger/staking/staking.h"
 
-/* ---- records (records.c) ----------------------------------------------------------------------------------------- */
+/* ---- records (records.c) ------------------------------------------------------------------------------------- */
 
 /* A delegator's part of a validator's pool. */
 typedef struct staking_delegation {
@@ -58,7 +58,7 @@ bool assay_staking_eligible(const assay_staking_validator *validator, const assa
 /* assay_staking_totals_put - writes the totals. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_staking_totals_put(assay_rule_context *context, const assay_staking_totals *totals);
 
-/* ---- history (history.c) ----------------------------------------------------------------------------------------- */
+/* ---- history (history.c) ------------------------------------------------------------------------------------- */
 
 /* assay_staking_history_put - notes what counts of a validator from a height on, and forgets what no evidence can
  * reach.
@@ -68,7 +68,7 @@ ASSAY_MUST_USE assay_err assay_staking_history_put(assay_rule_context *context, 
 /* assay_staking_history_put_total - the same for the set's whole power. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_staking_history_put_total(assay_rule_context *context, uint64_t from, uint64_t power);
 
-/* ---- the set (set.c) --------------------------------------------------------------------------------------------- */
+/* ---- the set (set.c) ----------------------------------------------------------------------------------------- */
 
 /* assay_staking_set_make - makes the set anew if this block has reason to; the changes are taken from keep.
  * ASSAY_F_*. */
@@ -77,7 +77,7 @@ ASSAY_MUST_USE assay_err assay_staking_set_make(assay_rule_context *context, ass
 /* assay_staking_rank_empty - is there nobody who may validate? ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_staking_rank_empty(assay_rule_context *context, bool *empty);
 
-/* ---- unbonding (unbonding.c) ------------------------------------------------------------------------------------- */
+/* ---- unbonding (unbonding.c) --------------------------------------------------------------------------------- */
 
 /* assay_staking_unbond - adds an amount that left a validator in this block to its epoch's pool, for a delegator.
  * ASSAY_E_STATE (a slash left that pool without tokens), ASSAY_E_RANGE (too few for a share), ASSAY_E_OVERFLOW,

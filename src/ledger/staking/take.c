@@ -3,7 +3,7 @@
  * What slashing does to a validator: jail, tombstone, lock, take. */
 #include "staking_internal.h"
 
-/* ---- jail -------------------------------------------------------------------------------------------------------- */
+/* ---- jail ---------------------------------------------------------------------------------------------------- */
 
 static assay_err jail(assay_rule_context *context, staking_edit *edit, bool for_ever) {
     bool in_force = edit->v.power > 0 && !edit->v.jailed;
@@ -44,7 +44,7 @@ assay_err assay_staking_tombstone(assay_rule_context *context, assay_address own
     return ASSAY_OK;
 }
 
-/* ---- locks ------------------------------------------------------------------------------------------------------- */
+/* ---- locks --------------------------------------------------------------------------------------------------- */
 
 assay_err assay_staking_lock(assay_rule_context *context, assay_address owner) {
     staking_edit edit;
@@ -62,7 +62,7 @@ assay_err assay_staking_unlock(assay_rule_context *context, assay_address owner)
     return edit.v.locks == 0 ? assay_staking_queue_again(context, owner) : ASSAY_OK;
 }
 
-/* ---- take -------------------------------------------------------------------------------------------------------- */
+/* ---- take ---------------------------------------------------------------------------------------------------- */
 
 /* A total that is handed out in parts: each part is the difference of two floors, so the parts add up exactly, and none
  * is larger than what it is taken from. */

@@ -37,7 +37,7 @@ static assay_err queue_put(assay_rule_context *context, assay_address owner, uin
     return assay_rule_put(context->state, &assay_rule_owner_table, &key, &mark);
 }
 
-/* ---- in ---------------------------------------------------------------------------------------------------------- */
+/* ---- in ------------------------------------------------------------------------------------------------------ */
 
 /* Adds an amount to a record of shares, {format, shares} in both cases here. */
 static assay_err shares_add(assay_rule_context *context, const assay_rule_key *key, uint64_t shares) {
@@ -72,7 +72,7 @@ assay_err assay_staking_unbond(assay_rule_context *context, assay_address owner,
     return found ? ASSAY_OK : queue_put(context, owner, until);
 }
 
-/* ---- the pools of one validator ---------------------------------------------------------------------------------- */
+/* ---- the pools of one validator ------------------------------------------------------------------------------ */
 
 assay_err assay_staking_unbonding_next(assay_rule_view view, staking_unbonding *out, uint64_t *counted_until,
                                        bool *found, assay_address owner, uint64_t from) {
@@ -97,7 +97,7 @@ assay_err assay_staking_queue_again(assay_rule_context *context, assay_address o
     }
 }
 
-/* ---- out --------------------------------------------------------------------------------------------------------- */
+/* ---- out ----------------------------------------------------------------------------------------------------- */
 
 /* Has everything ended that this stake may still have to answer for? */
 static assay_err matured(assay_rule_context *context, bool *ready, uint64_t counted_until) {

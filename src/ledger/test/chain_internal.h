@@ -233,7 +233,7 @@ static inline void chain_free(chain *c) {
     free(c);
 }
 
-/* ---- what is asked of it --------------------------------------------------------------------------------------- */
+/* ---- what is asked of it ------------------------------------------------------------------------------------- */
 
 static inline uint64_t chain_height(const chain *c) { return assay_state_height(c->one.state); }
 static inline assay_rule_view chain_view(chain *c) { return assay_rule_view_snapshot(memory_reader(&c->one.storage)); }
@@ -270,7 +270,7 @@ static inline void chain_audit(chain *c) {
     REQUIRE(balances + staked + deposits + totals.burned == totals.issued);
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 /* Adds an encoded transaction to the next block; its number there. */
 static inline uint32_t chain_add_bytes(chain *c, assay_bytes tx) {

@@ -42,7 +42,7 @@ static assay_err asked_and_done(chain *c, const signer *who, assay_tx_body body)
     return done;
 }
 
-/* ---- what a transaction costs, and what remains of it ---------------------------------------------------------- */
+/* ---- what a transaction costs, and what remains of it -------------------------------------------------------- */
 
 static void test_fee(void **state) {
     (void)state;
@@ -247,7 +247,7 @@ static void test_batches(void **state) {
     chain_free(c);
 }
 
-/* ---- free lanes ------------------------------------------------------------------------------------------------ */
+/* ---- free lanes ---------------------------------------------------------------------------------------------- */
 
 static assay_bytes vote_bytes(chain *c, uint8_t memory[ASSAY_VOTE_LEN_MAX], uint32_t validator, uint64_t height,
                               uint8_t mark) {
@@ -364,7 +364,7 @@ static void test_duty_lane(void **state) {
     chain_free(c);
 }
 
-/* ---- proposers ------------------------------------------------------------------------------------------------- */
+/* ---- proposers ----------------------------------------------------------------------------------------------- */
 
 static void test_choose(void **state) {
     (void)state;

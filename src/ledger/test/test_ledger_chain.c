@@ -11,7 +11,7 @@
 
 #include "works_internal.h"
 
-/* ---- genesis --------------------------------------------------------------------------------------------------- */
+/* ---- genesis ------------------------------------------------------------------------------------------------- */
 
 /* A ledger over an empty storage, and a genesis that the test may spoil. */
 typedef struct begin {
@@ -128,7 +128,7 @@ static void test_before_genesis(void **state) {
     begin_free(b);
 }
 
-/* ---- nothing happens ------------------------------------------------------------------------------------------- */
+/* ---- nothing happens ----------------------------------------------------------------------------------------- */
 
 static void test_empty_blocks(void **state) {
     (void)state;
@@ -161,7 +161,7 @@ static void test_empty_blocks(void **state) {
     chain_free(c);
 }
 
-/* ---- what the engine reports ----------------------------------------------------------------------------------- */
+/* ---- what the engine reports --------------------------------------------------------------------------------- */
 
 static void test_misbehavior(void **state) {
     (void)state;
@@ -240,7 +240,7 @@ static void test_downtime(void **state) {
     chain_free(c);
 }
 
-/* ---- opened again ---------------------------------------------------------------------------------------------- */
+/* ---- opened again -------------------------------------------------------------------------------------------- */
 
 /* The twin is closed and opened between all blocks of a busy life; chain_block compares. */
 static void test_reopened(void **state) {
@@ -268,7 +268,7 @@ static void test_reopened(void **state) {
     chain_free(c);
 }
 
-/* ---- faults ---------------------------------------------------------------------------------------------------- */
+/* ---- faults -------------------------------------------------------------------------------------------------- */
 
 /* A block in which much happens, while every single read of storage fails once: a fault each time, nothing in the
  * journal after it, and the right result when storage works again. */

@@ -57,7 +57,7 @@ static uint64_t burned(chain *c) {
     return totals.burned;
 }
 
-/* ---- the good case --------------------------------------------------------------------------------------------- */
+/* ---- the good case ------------------------------------------------------------------------------------------- */
 
 static void test_four_validators(void **state) {
     (void)state;
@@ -203,7 +203,7 @@ static void test_set_change_attests(void **state) {
     chain_free(c);
 }
 
-/* ---- false, silent, late --------------------------------------------------------------------------------------- */
+/* ---- false, silent, late ------------------------------------------------------------------------------------- */
 
 static void test_false_opening(void **state) {
     (void)state;

@@ -42,7 +42,7 @@ static void attest(chain *c, const work *w, uint32_t count) {
     chain_block(c);
 }
 
-/* ---- names, numbers -------------------------------------------------------------------------------------------- */
+/* ---- names, numbers ------------------------------------------------------------------------------------------ */
 
 static void test_names(void **state) {
     (void)state;
@@ -138,7 +138,7 @@ static void test_texts(void **state) {
     chain_free(c);
 }
 
-/* ---- who may --------------------------------------------------------------------------------------------------- */
+/* ---- who may ------------------------------------------------------------------------------------------------- */
 
 static void test_prefix_and_maintainers(void **state) {
     (void)state;
@@ -205,7 +205,7 @@ static void test_most_maintainers(void **state) {
     chain_free(c);
 }
 
-/* ---- lineage --------------------------------------------------------------------------------------------------- */
+/* ---- lineage ------------------------------------------------------------------------------------------------- */
 
 static void test_lineage(void **state) {
     (void)state;
@@ -262,7 +262,7 @@ static void test_lineage(void **state) {
     chain_free(c);
 }
 
-/* ---- deposits, lapsing ----------------------------------------------------------------------------------------- */
+/* ---- deposits, lapsing --------------------------------------------------------------------------------------- */
 
 static void test_deposits(void **state) {
     (void)state;
@@ -368,13 +368,14 @@ static void test_lapse_before_1970(void **state) {
     chain_free(c);
 }
 
-/* ---- duties ---------------------------------------------------------------------------------------------------- */
+/* ---- duties -------------------------------------------------------------------------------------------------- */
 
 static uint32_t duties_of(chain *c, const signer *key, assay_models_duty **out, uint32_t max) {
     static uint8_t memory[65536];
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     uint32_t count;
-    assert_int_equal(assay_models_duties(out, &count, &keep, memory_reader(&c->one.storage), key->key, max, NULL), ASSAY_OK);
+    assert_int_equal(assay_models_duties(out, &count, &keep, memory_reader(&c->one.storage), key->key, max, NULL),
+                     ASSAY_OK);
     return count;
 }
 
@@ -584,7 +585,7 @@ static void test_many_windows(void **state) {
     chain_free(c);
 }
 
-/* ---- checks, status, reports ----------------------------------------------------------------------------------- */
+/* ---- checks, status, reports --------------------------------------------------------------------------------- */
 
 static void test_wrong_checks(void **state) {
     (void)state;
@@ -711,7 +712,7 @@ static void test_reports(void **state) {
     chain_free(c);
 }
 
-/* ---- queries --------------------------------------------------------------------------------------------------- */
+/* ---- queries ------------------------------------------------------------------------------------------------- */
 
 static void test_queries(void **state) {
     (void)state;

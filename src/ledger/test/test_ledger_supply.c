@@ -73,7 +73,7 @@ static tally *tally_of(const char *name) {
 
 static uint64_t below(world *w, uint64_t bound) { return choose(&w->seed) % bound; }
 
-/* ---- the world ------------------------------------------------------------------------------------------------- */
+/* ---- the world ----------------------------------------------------------------------------------------------- */
 
 static world *world_new(uint64_t seed) {
     world *w = memory_take(sizeof *w);
@@ -125,7 +125,7 @@ static uint64_t amount(world *w, uint64_t usual) {
     }
 }
 
-/* ---- transactions ---------------------------------------------------------------------------------------------- */
+/* ---- transactions -------------------------------------------------------------------------------------------- */
 
 static void add_send(world *w, uint64_t from) {
     assay_msg_send m = {.to = w->actors[below(w, ACTORS)].address, .amount = amount(w, 200000)};
@@ -257,7 +257,7 @@ static void add_any(world *w) {
         add_maintainers(w, from);
 }
 
-/* ---- works: real checks and openings --------------------------------------------------------------------------- */
+/* ---- works: real checks and openings ------------------------------------------------------------------------- */
 
 static uint32_t counted(world *w, const char *kind, uint32_t number) {
     w->kinds[number] = kind;
@@ -302,7 +302,7 @@ static void add_work(world *w) {
         counted(w, "opening", work_add_opening(w->c, made, n));
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static void look(world *w) {
     for (uint32_t i = 0; i < ACTORS; i++) {

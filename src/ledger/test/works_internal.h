@@ -76,7 +76,7 @@ static inline void work_custody(const work *w, custody *out, assay_public_key at
     out->root = assay_custody_root(leaves, w->files);
 }
 
-/* ---- openings -------------------------------------------------------------------------------------------------- */
+/* ---- openings ------------------------------------------------------------------------------------------------ */
 
 /* The memory that an entry's paths live in. */
 typedef struct work_paths {
@@ -135,7 +135,7 @@ static inline assay_opening_entry work_entry(const work *w, const custody *mine,
     };
 }
 
-/* ---- with a chain ---------------------------------------------------------------------------------------------- */
+/* ---- with a chain -------------------------------------------------------------------------------------------- */
 
 static inline assay_version_record work_record(chain *c, const work *w) {
     assay_version_record record;

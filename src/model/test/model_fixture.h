@@ -85,7 +85,7 @@ static inline const char *new_dir(const char *name) {
     return text;
 }
 
-/* ---- a small model with a bit of everything ---- */
+/* ---- a small model with a bit of everything ------------------------------------------------------------------ */
 
 static inline uint8_t *noise(size_t len) {
     uint8_t *bytes = malloc(len + 8);

@@ -155,7 +155,7 @@ static void test_model_signing(void **state) {
     json_decref(root);
 }
 
-/* ---- what digest refuses ---- */
+/* ---- what digest refuses ------------------------------------------------------------------------------------- */
 
 static void refuse(const char *path, assay_err want, const char *file, const char *tensor, const char *what) {
     assay_arena keep = keep_fresh();
@@ -342,7 +342,7 @@ static void test_progress(void **state) {
     }
 }
 
-/* ---- custody, openings, ranges ---- */
+/* ---- custody, openings, ranges ------------------------------------------------------------------------------- */
 
 static void test_openings(void **state) {
     (void)state;
@@ -467,7 +467,7 @@ static void test_ranges(void **state) {
                      ASSAY_OK);
 }
 
-/* ---- differences ---- */
+/* ---- differences --------------------------------------------------------------------------------------------- */
 
 static void test_diff(void **state) {
     (void)state;

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "model_fixture.h"
 
-/* ---- verify ---- */
+/* ---- verify -------------------------------------------------------------------------------------------------- */
 
 static assay_model_findings verify(assay_arena *keep, const char *path, const assay_model *model, bool groups,
                                    uint32_t threads) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A whole devnet in this process, spoken to over its real HTTP port: blocks, transactions, a kill and a return, a double signature, a restart. */
+ * A whole devnet in this process, spoken to over its real HTTP port: blocks, transactions, a kill and a return, a
+ * double signature, a restart. */
 #include "../node_internal.h"
 
 #include <setjmp.h>
@@ -45,7 +46,8 @@ static json_t *call(net *n, assay_http_method method, const char *path, assay_by
     assay_http_reply reply;
     const char *type = strcmp(path, "/faults") == 0 ? NULL : "application/octet-stream";
     assert_int_equal(assay_http_call(n->client, &reply, &arena, method, path, body, type, sizeof memory / 2), ASSAY_OK);
-    if (reply.status != status) printf("%s: %u %.*s\n", path, reply.status, (int)reply.body.len, (const char *)reply.body.ptr);
+    if (reply.status != status)
+        printf("%s: %u %.*s\n", path, reply.status, (int)reply.body.len, (const char *)reply.body.ptr);
     assert_int_equal(reply.status, status);
     json_t *json = json_loadb((const char *)reply.body.ptr, reply.body.len, 0, NULL);
     assert_non_null(json);
@@ -75,7 +77,8 @@ static assay_bytes transfer(net *n, uint32_t account, uint64_t nonce, uint64_t a
     assay_os_format(path, sizeof path, "%s/keys/account%u.key", assay_node_look(n->node).data, account);
     assert_int_equal(node_key_load(&secret, path, false), ASSAY_OK);
     assay_msg_send send = {.to = {{1, 2, 3}}, .amount = amount};
-    assay_tx_body body = {.format = 1, .chain_id = assay_base_bytes_str(n->node->chain_id), .nonce = nonce, .fee = 100000, .send = &send};
+    assay_tx_body body = {
+        .format = 1, .chain_id = assay_base_bytes_str(n->node->chain_id), .nonce = nonce, .fee = 100000, .send = &send};
     assay_buf out = {ASSAY_NEW(keep, uint8_t, 2048), 0, 2048};
     assert_int_equal(assay_tx_sign(&out, &body, &secret, *keep), ASSAY_OK);
     return (assay_bytes){out.ptr, out.len};
@@ -90,7 +93,9 @@ static void submit(net *n, uint32_t account, uint64_t nonce, uint64_t amount, ui
     json_decref(json);
 }
 
-static uint64_t amount_of(const json_t *json, const char *key) { return strtoull(json_string_value(json_object_get(json, key)), NULL, 10); }
+static uint64_t amount_of(const json_t *json, const char *key) {
+    return strtoull(json_string_value(json_object_get(json, key)), NULL, 10);
+}
 
 static void one_validator_decides_alone(void **state) {
     (void)state;
@@ -135,7 +140,9 @@ static void four_survive_a_kill_and_slash_a_double_signature(void **state) {
     assert_string_equal(json_string_value(json_object_get(penalty, "kind")), "double-sign");
     /* One of four equals pays three quarters. */
     assert_true(amount_of(penalty, "taken") * 4 == amount_of(penalty, "base_stake") * 3);
-    assert_true(json_integer_value(json_object_get(penalty, "height")) - json_integer_value(json_object_get(penalty, "fault_height")) <= 2);
+    assert_true(json_integer_value(json_object_get(penalty, "height")) -
+                    json_integer_value(json_object_get(penalty, "fault_height")) <=
+                2);
     json_decref(penalties);
     json_t *after = get(&n, "/status");
     assert_true(amount_of(after, "supply") + amount_of(after, "burned") == total);

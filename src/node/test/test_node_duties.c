@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What honest validators owe to models must not depend on what else somebody registers: versions of the same bytes, and versions whose bytes never come. */
+ * What honest validators owe to models must not depend on what else somebody registers: versions of the same bytes, and
+ * versions whose bytes never come. */
 #include "devnet_internal.h"
 
-static assay_os_region models; /* what the models of a test are made of: the devnet's own test memory is used by every request */
+static assay_os_region
+    models; /* what the models of a test are made of: the devnet's own test memory is used by every request */
 
 static bool all_opened(const json_t *version) {
     const json_t *checks = json_object_get(version, "checks");

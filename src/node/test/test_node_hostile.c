@@ -32,9 +32,7 @@ static uint64_t admitted(net *n, assay_bytes body) {
     return count;
 }
 
-static bool some_penalty(const json_t *json) {
-    return json_array_size(json_object_get(json, "penalties")) >= 1;
-}
+static bool some_penalty(const json_t *json) { return json_array_size(json_object_get(json, "penalties")) >= 1; }
 
 /* Evidence is chosen for a block while transactions are: neither may lie where the other does. */
 static void evidence_beside_transactions(void **state) {
@@ -67,7 +65,8 @@ static void evidence_in_a_fetched_block(void **state) {
     json_decref(await_json(&n, "/penalties", some_penalty));
     fault(&n, "revive", 1);
     uint64_t goal = atomic_load(&n.node->validators[0].height);
-    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[1].height) < goal; tries++) assay_os_sleep_ns(20000000);
+    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[1].height) < goal; tries++)
+        assay_os_sleep_ns(20000000);
     assert_true(atomic_load(&n.node->validators[1].height) >= goal);
     json_t *json = get(&n, "/penalties?validator=1");
     assert_true(some_penalty(json));
@@ -75,7 +74,8 @@ static void evidence_in_a_fetched_block(void **state) {
     net_close(&n);
 }
 
-/* Whoever has a little stake may validate. The set then grows beyond what the devnet began with, up to the chain's own limit. */
+/* Whoever has a little stake may validate. The set then grows beyond what the devnet began with, up to the chain's own
+ * limit. */
 static void a_set_that_grows(void **state) {
     (void)state;
     enum { MORE = 80 };
@@ -91,7 +91,8 @@ static void a_set_that_grows(void **state) {
         for (uint32_t i = 0; i < MORE; i++) {
             assay_arena turn = keep;
             assay_key_secret keys[3];
-            for (uint32_t k = 0; k < 3; k++) memset(&keys[k], (int)(1 + i * 3 + k) & 0xff, sizeof keys[k]), keys[k].b[0] = (uint8_t)k;
+            for (uint32_t k = 0; k < 3; k++)
+                memset(&keys[k], (int)(1 + i * 3 + k) & 0xff, sizeof keys[k]), keys[k].b[0] = (uint8_t)k;
             assay_address owner = address_of(&keys[0]);
             assay_msg_send send = {.to = owner, .amount = 10000000};
             assay_msg_validator_create create = {.consensus_key = assay_crypto_ed25519_public(&keys[1]),
@@ -107,8 +108,10 @@ static void a_set_that_grows(void **state) {
                 *proofs[k] = assay_crypto_ed25519_sign(&keys[1 + k], (assay_bytes){sign.ptr, sign.len});
             }
             assay_tx_body body = {.format = 1, .chain_id = chain, .nonce = step ? 0 : nonce + i, .fee = 100000};
-            if (step) body.validator_create = &create;
-            else body.send = &send;
+            if (step)
+                body.validator_create = &create;
+            else
+                body.send = &send;
             assay_buf tx = {ASSAY_NEW(&turn, uint8_t, 4096), 0, 4096};
             assert_int_equal(assay_tx_sign(&tx, &body, step ? &keys[0] : &rich, turn), ASSAY_OK);
             if (i == 0) out.len = 0;
@@ -117,17 +120,20 @@ static void a_set_that_grows(void **state) {
             if (i + 1 < MORE) continue;
             assert_int_equal(admitted(&n, (assay_bytes){out.ptr, out.len}), MORE);
             uint64_t goal = atomic_load(&n.node->validators[0].height) + 12;
-            for (int tries = 0; tries < 1000 && atomic_load(&n.node->validators[0].height) < goal; tries++) assay_os_sleep_ns(20000000);
+            for (int tries = 0; tries < 1000 && atomic_load(&n.node->validators[0].height) < goal; tries++)
+                assay_os_sleep_ns(20000000);
         }
     assert_int_equal(integer(&n, "/status", "validators"), 1 + MORE);
     uint64_t goal = atomic_load(&n.node->validators[0].height) + 3;
-    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[0].height) < goal; tries++) assay_os_sleep_ns(20000000);
+    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[0].height) < goal; tries++)
+        assay_os_sleep_ns(20000000);
     assert_int_equal(atomic_load(&n.node->validators[0].failed), ASSAY_OK);
     assert_true(atomic_load(&n.node->validators[0].height) >= goal);
     net_close(&n);
 }
 
-/* One of four floods the others: votes with false signatures, heights that there are not, wants, words without sense. The three go on. */
+/* One of four floods the others: votes with false signatures, heights that there are not, wants, words without sense.
+ * The three go on. */
 static void a_flood_of_one_validator(void **state) {
     (void)state;
     net n = {0};
@@ -149,14 +155,19 @@ static void a_flood_of_one_validator(void **state) {
                            .validator_index = (int32_t)(i % 4),
                            .signature = {{(uint8_t)i, 1}}};
         assert_int_equal(assay_bft_encode_vote_message(&one, &vote), ASSAY_OK);
-        assert_int_equal(assay_base_buf_put(&votes, (assay_bytes){one.ptr + (i ? 2 : 0), one.len - (i ? 2 : 0)}), ASSAY_OK);
+        assert_int_equal(assay_base_buf_put(&votes, (assay_bytes){one.ptr + (i ? 2 : 0), one.len - (i ? 2 : 0)}),
+                         ASSAY_OK);
     }
     height_note high = {UINT64_MAX >> 1}, same = {height}, first = {1};
-    envelope words[4] = {{.consensus = {votes.ptr, votes.len}}, {.status = &high}, {.want = &first, .status = &same}, {.consensus = ASSAY_STR("?")}};
+    envelope words[4] = {{.consensus = {votes.ptr, votes.len}},
+                         {.status = &high},
+                         {.want = &first, .status = &same},
+                         {.consensus = ASSAY_STR("?")}};
     packet *packets[4];
     for (uint32_t i = 0; i < 4; i++) {
         assay_bytes encoded;
-        assert_int_equal(assay_codec_encode_new(&encoded, &keep, &envelope_message, &words[i], ASSAY_CODEC_STRICT), ASSAY_OK);
+        assert_int_equal(assay_codec_encode_new(&encoded, &keep, &envelope_message, &words[i], ASSAY_CODEC_STRICT),
+                         ASSAY_OK);
         packets[i] = packet_new(encoded);
         assert_non_null(packets[i]);
     }
@@ -164,7 +175,8 @@ static void a_flood_of_one_validator(void **state) {
     while (assay_os_monotonic_ns() < until) {
         for (uint32_t to = 0; to < 4; to++)
             for (uint32_t i = 0; to != 2 && i < 200; i++)
-                pushed += inbox_push(&n.node->validators[to].inbox, (delivery){DELIVERY_PEER, 2, packet_hold(packets[i % 4]), NULL});
+                pushed += inbox_push(&n.node->validators[to].inbox,
+                                     (delivery){DELIVERY_PEER, 2, packet_hold(packets[i % 4]), NULL});
         assay_os_sleep_ns(1000000);
     }
     uint64_t blocks = atomic_load(&front->height) - before;
@@ -197,7 +209,8 @@ static void a_return_that_failed_is_tried_again(void **state) {
     assert_int_equal(assay_os_replace(path, mark, 0600), ASSAY_OK);
     fault(&n, "revive", 1);
     uint64_t goal = atomic_load(&n.node->validators[0].height) + 2;
-    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[1].height) < goal; tries++) assay_os_sleep_ns(20000000);
+    for (int tries = 0; tries < 500 && atomic_load(&n.node->validators[1].height) < goal; tries++)
+        assay_os_sleep_ns(20000000);
     assert_true(atomic_load(&n.node->validators[1].height) >= goal);
     net_close(&n);
 }
@@ -210,7 +223,8 @@ static bool four_opened(const json_t *version) {
     return opened == 4;
 }
 
-/* Two of four said that they have the bytes, and lost them: who was away gets them from the one who has, and of whom it heard nothing. */
+/* Two of four said that they have the bytes, and lost them: who was away gets them from the one who has, and of whom it
+ * heard nothing. */
 static void announcements_that_are_lies(void **state) {
     (void)state;
     net n = {0};

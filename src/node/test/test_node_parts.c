@@ -50,7 +50,8 @@ static void inbox_is_bounded(void **state) {
     for (uint32_t i = 0; i < INBOX_TXS_MAX; i++)
         assert_true(inbox_push(&in, (delivery){DELIVERY_PEER_TXS, 0, packet_hold(shared), NULL}));
     assert_false(inbox_push(&in, (delivery){DELIVERY_PEER_TXS, 0, packet_hold(shared), NULL}));
-    assert_true(inbox_push(&in, (delivery){DELIVERY_PEER, 0, packet_hold(shared), NULL})); /* a flood delays only itself */
+    assert_true(
+        inbox_push(&in, (delivery){DELIVERY_PEER, 0, packet_hold(shared), NULL})); /* a flood delays only itself */
     assert_int_equal(in.dropped, 1);
     inbox_fini(&in);
     assert_int_equal(atomic_load(&shared->references), 1);
@@ -120,7 +121,8 @@ static void submission_times_out_and_is_told_later(void **state) {
     submission_drop(s);
 }
 
-static assay_err add_of(mempool *pool, uint32_t n, size_t len, uint32_t sender, uint64_t nonce, uint64_t fee, uint64_t account_nonce, uint64_t balance) {
+static assay_err add_of(mempool *pool, uint32_t n, size_t len, uint32_t sender, uint64_t nonce, uint64_t fee,
+                        uint64_t account_nonce, uint64_t balance) {
     packet *p = packet_of(n, len);
     assay_ledger_admission admission = {.lane = ASSAY_LANE_PAID, .nonce = nonce, .fee = fee};
     memcpy(admission.sender.b, &sender, sizeof sender);
@@ -156,7 +158,8 @@ static void mempool_takes_what_can_be_included(void **state) {
     mempool_remove(&pool, id_of(4));
     assert_null(mempool_sender_of(&pool, (assay_address){{7}}));
     assert_int_equal(add_of(&pool, 5, 8, 7, 9, 10, 9, 100), ASSAY_OK); /* executed elsewhere meanwhile */
-    for (uint32_t i = 1; i < MEMPOOL_SENDER_MAX; i++) assert_int_equal(add_of(&pool, 100 + i, 8, 7, 9 + i, 0, 9, 100), ASSAY_OK);
+    for (uint32_t i = 1; i < MEMPOOL_SENDER_MAX; i++)
+        assert_int_equal(add_of(&pool, 100 + i, 8, 7, 9 + i, 0, 9, 100), ASSAY_OK);
     assert_int_equal(add_of(&pool, 99, 8, 7, 9 + MEMPOOL_SENDER_MAX, 0, 9, 100), ASSAY_E_FULL);
     mempool_fini(&pool);
 }
@@ -165,7 +168,8 @@ static void mempool_keeps_lanes_and_arrival(void **state) {
     (void)state;
     mempool pool = {0};
     static uint8_t memory[1 << 20];
-    for (uint32_t i = 0; i < 300; i++) assert_int_equal(add(&pool, i, 20, i % 3 == 2 ? ASSAY_LANE_EVIDENCE : ASSAY_LANE_PAID, i), ASSAY_OK);
+    for (uint32_t i = 0; i < 300; i++)
+        assert_int_equal(add(&pool, i, 20, i % 3 == 2 ? ASSAY_LANE_EVIDENCE : ASSAY_LANE_PAID, i), ASSAY_OK);
     assert_int_equal(add(&pool, 5, 20, ASSAY_LANE_PAID, 5), ASSAY_E_DUPLICATE);
     for (uint32_t i = 0; i < 300; i += 2) mempool_remove(&pool, id_of(i));
     mempool_remove(&pool, id_of(0)); /* twice is nothing */
@@ -252,8 +256,10 @@ static void envelopes_round_trip(void **state) {
     assay_bytes encoded;
     assert_int_equal(assay_codec_encode_new(&encoded, &keep, &envelope_message, &e, ASSAY_CODEC_STRICT), ASSAY_OK);
     assert_int_equal(assay_codec_decode(&back, &keep, &envelope_message, encoded, ASSAY_CODEC_STRICT), ASSAY_OK);
-    assert_true(assay_base_bytes_eq(back.consensus, e.consensus) && back.txs_count == 2 && assay_base_bytes_eq(back.txs[1], txs[1]));
-    assert_true(back.status->height == 7 && back.want->height == 7 && assay_base_hash_eq(back.holding->root, holding.root));
+    assert_true(assay_base_bytes_eq(back.consensus, e.consensus) && back.txs_count == 2 &&
+                assay_base_bytes_eq(back.txs[1], txs[1]));
+    assert_true(back.status->height == 7 && back.want->height == 7 &&
+                assay_base_hash_eq(back.holding->root, holding.root));
     assert_true(assay_base_bytes_eq(back.reply->commit, reply.commit));
 }
 

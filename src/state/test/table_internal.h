@@ -27,7 +27,7 @@ typedef struct storage {
     uint64_t fail_read, fail_write; /* the n-th call fails with ASSAY_F_STORAGE; 0: none */
 } storage;
 
-/* ---- sorted rows ----------------------------------------------------------------------------------------------- */
+/* ---- sorted rows --------------------------------------------------------------------------------------------- */
 
 /* Index of the first row with key >= from. */
 static inline size_t table_lower(const table *t, assay_bytes from) {
@@ -100,7 +100,7 @@ static inline bool table_eq(const table *a, const table *b) {
     return true;
 }
 
-/* ---- as state's reader and writer ------------------------------------------------------------------------------ */
+/* ---- as state's reader and writer ---------------------------------------------------------------------------- */
 
 static inline assay_err storage_read(storage *s) { return ++s->reads == s->fail_read ? ASSAY_F_STORAGE : ASSAY_OK; }
 
@@ -161,7 +161,7 @@ static inline void storage_free(storage *s) {
     for (int i = 0; i < ASSAY_SPACE_COUNT; i++) table_free(&s->spaces[i]);
 }
 
-/* ---- the naive tree -------------------------------------------------------------------------------------------- */
+/* ---- the naive tree ------------------------------------------------------------------------------------------ */
 
 typedef struct naive_leaf {
     assay_hash position, hash;
@@ -200,7 +200,7 @@ static inline assay_hash naive_root(const table *values, size_t *pages) {
     return root;
 }
 
-/* ---- a state over such storage --------------------------------------------------------------------------------- */
+/* ---- a state over such storage ------------------------------------------------------------------------------- */
 
 typedef struct fixture {
     storage storage;
@@ -262,7 +262,7 @@ static inline void fixture_fill(fixture *f, uint64_t count) {
     for (uint64_t n = 0; n < count; n++) must(assay_state_put(f->state, key_of(key, n), value_of_key(value, n)));
 }
 
-/* ---- seeded choices -------------------------------------------------------------------------------------------- */
+/* ---- seeded choices ------------------------------------------------------------------------------------------ */
 
 /* splitmix64 */
 static inline uint64_t choose(uint64_t *seed) {

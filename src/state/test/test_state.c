@@ -231,7 +231,7 @@ static void random_against_model(void **unused) {
     }
 }
 
-/* ---- what must hold, one by one -------------------------------------------------------------------------------- */
+/* ---- what must hold, one by one ------------------------------------------------------------------------------ */
 
 static void commit_block(run *r) {
     assay_hash root, log_root;

@@ -136,7 +136,7 @@ static void storage_that_fails_at_any_call(void **unused) {
     fixture_free(f);
 }
 
-/* ---- rows that lie --------------------------------------------------------------------------------------------- */
+/* ---- rows that lie ------------------------------------------------------------------------------------------- */
 
 /* Everything that reads: opening, a block over many keys, proofs. Any answer but a crash, a wrong presence or a verdict
  * is fine. */

@@ -15,7 +15,7 @@
 
 #define OK(call) assert_int_equal((call), ASSAY_OK)
 
-/* ---- a store in a directory of its own ------------------------------------------------------------------------- */
+/* ---- a store in a directory of its own ----------------------------------------------------------------------- */
 
 typedef struct place {
     uint8_t memory[8192];
@@ -101,7 +101,7 @@ static void expect(assay_store_snapshot *s, assay_store_table table, assay_bytes
     if (value) assert_true(assay_base_bytes_eq(got, assay_base_bytes_str(value)));
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------- */
+/* ---- tables -------------------------------------------------------------------------------------------------- */
 
 static void a_batch_is_all_or_nothing(void **state) {
     place *p = *state;
@@ -172,7 +172,7 @@ static void tables_are_walked_by_prefix(void **state) {
     assay_store_snapshot_end(s);
 }
 
-/* ---- the state's spaces, against a sorted array ---------------------------------------------------------------- */
+/* ---- the state's spaces, against a sorted array -------------------------------------------------------------- */
 
 typedef struct pair {
     uint8_t key[ASSAY_STATE_KEY_LEN_MAX];
@@ -283,7 +283,7 @@ static void keys_of_all_lengths_in_order(void **state) {
     free(m.pairs);
 }
 
-/* ---- blocks ---------------------------------------------------------------------------------------------------- */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static assay_hash id_of(uint64_t height, uint32_t i) {
     assay_hash id = {{0}};
@@ -436,7 +436,7 @@ static void a_pruned_file_stops_growing(void **state) {
     assert_true(usage.used_bytes < usage.file_bytes && usage.file_bytes < usage.map_bytes);
 }
 
-/* ---- snapshots and the state's view ---------------------------------------------------------------------------- */
+/* ---- snapshots and the state's view -------------------------------------------------------------------------- */
 
 static void snapshots_do_not_change(void **state) {
     place *p = *state;
@@ -562,7 +562,7 @@ static void readers_and_writers_in_place(void **state) {
     readers_and_writers(p);
 }
 
-/* ---- opening --------------------------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------------------------- */
 
 static void one_store_a_directory(void **state) {
     place *p = *state;

@@ -28,7 +28,7 @@ static uint64_t choose(uint64_t *seed) {
     return z ^ (z >> 31);
 }
 
-/* ---- rows that follow from their number ------------------------------------------------------------------------ */
+/* ---- rows that follow from their number ---------------------------------------------------------------------- */
 
 typedef struct rows {
     uint64_t from, to; /* numbers to put */
@@ -126,7 +126,7 @@ static int place_end(void **state) {
     return 0;
 }
 
-/* ---- no room --------------------------------------------------------------------------------------------------- */
+/* ---- no room ------------------------------------------------------------------------------------------------- */
 
 /* Batches of 50 rows until one fails; how many rows are there by then. */
 static uint64_t fill_until_full(assay_store *store, uint64_t from, size_t value_len) {
@@ -246,7 +246,7 @@ static void a_full_file_system(void **state) {
     assert_int_equal(umount(path), 0);
 }
 
-/* ---- damage ---------------------------------------------------------------------------------------------------- */
+/* ---- damage -------------------------------------------------------------------------------------------------- */
 
 #define GOOD_ROWS 1000
 #define VALUE_LEN 400

@@ -28,7 +28,7 @@ static uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
-/* ---- what a height means --------------------------------------------------------------------------------------- */
+/* ---- what a height means ------------------------------------------------------------------------------------- */
 
 typedef struct change {
     uint8_t key[3];
@@ -48,7 +48,7 @@ static change change_of(uint64_t height, unsigned i) {
 
 static size_t block_len_of(uint64_t height) { return mix(height ^ 77) % 9000; }
 
-/* ---- the child ------------------------------------------------------------------------------------------------- */
+/* ---- the child ----------------------------------------------------------------------------------------------- */
 
 typedef struct writer {
     assay_store *store;
@@ -102,7 +102,7 @@ static void child(const assay_store_config *config, int report) {
     }
 }
 
-/* ---- the judge ------------------------------------------------------------------------------------------------- */
+/* ---- the judge ----------------------------------------------------------------------------------------------- */
 
 typedef struct model {
     uint64_t height;

@@ -4,7 +4,7 @@
  * same inputs (spec/vectors/comet). Sets of validators and whole chains are in test_types_comet_sets.c. */
 #include "vectors_internal.h"
 
-/* ---- votes and proposals ----------------------------------------------------------------------------------------- */
+/* ---- votes and proposals ------------------------------------------------------------------------------------- */
 
 static void check_signing(const json_t *row, assay_bytes sign_bytes, assay_signature signature, assay_public_key key) {
     assay_key_secret secret;
@@ -114,7 +114,7 @@ static void test_block_ids(void **state) {
     json_decref(rows);
 }
 
-/* ---- headers ----------------------------------------------------------------------------------------------------- */
+/* ---- headers ------------------------------------------------------------------------------------------------- */
 
 static void check_header(const json_t *row, assay_arena keep) {
     assay_header header = header_of(row, &keep), decoded;
@@ -184,7 +184,7 @@ static void test_results(void **state) {
     each("results", check_results);
 }
 
-/* ---- commits ----------------------------------------------------------------------------------------------------- */
+/* ---- commits ------------------------------------------------------------------------------------------------- */
 
 static void check_commit(const json_t *row, assay_arena keep) {
     assay_commit commit = commit_of(row, &keep), decoded;
@@ -230,7 +230,7 @@ static void test_commits(void **state) {
     each("commit", check_commit);
 }
 
-/* ---- evidence ---------------------------------------------------------------------------------------------------- */
+/* ---- evidence ------------------------------------------------------------------------------------------------ */
 
 /* The test key with an address: key i has the seed SHA-256("assay test validator <i>"). */
 static assay_public_key key_with(assay_address address) {
@@ -333,7 +333,7 @@ static void test_evidence_lists(void **state) {
     each("evidence_list", check_evidence_list);
 }
 
-/* ---- blocks ------------------------------------------------------------------------------------------------------ */
+/* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static void check_data_hash(const json_t *row, assay_arena keep) {
     assay_block block = {.txs_count = (uint32_t)count_of(row, "txs")};

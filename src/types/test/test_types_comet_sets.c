@@ -25,7 +25,7 @@ static void expect_set(const char *where, const assay_validator_set *got, const 
     }
 }
 
-/* ---- sets -------------------------------------------------------------------------------------------------------- */
+/* ---- sets ---------------------------------------------------------------------------------------------------- */
 
 static void check_set(const json_t *row, assay_arena keep) {
     assay_validator_set set, wanted = set_of(row, "validators", &keep), decoded;
@@ -65,7 +65,7 @@ static void test_sets(void **state) {
     each("validator_set", check_set);
 }
 
-/* ---- rotation and updates ---------------------------------------------------------------------------------------- */
+/* ---- rotation and updates ------------------------------------------------------------------------------------ */
 
 static void check_update(const json_t *row, const json_t *step, assay_validator_set *set, assay_arena *keep) {
     assay_validator_set before, changed, wanted = set_of(step, "validators", keep);
@@ -187,7 +187,7 @@ static void test_refused_encodings(void **state) {
     expect_err("proposer", assay_validators_decode(&out, &keep, buf_bytes(&encoded)), ASSAY_E_ENCODING);
 }
 
-/* ---- median time ------------------------------------------------------------------------------------------------- */
+/* ---- median time --------------------------------------------------------------------------------------------- */
 
 static void check_median(const json_t *row, assay_arena keep) {
     assay_commit commit = commit_of(row, &keep);
@@ -209,7 +209,7 @@ static void test_median_times(void **state) {
     each("median_time", check_median);
 }
 
-/* ---- commits against sets ---------------------------------------------------------------------------------------- */
+/* ---- commits against sets ------------------------------------------------------------------------------------ */
 
 static void check_commit_verify(const json_t *row, assay_arena keep) {
     assay_validator_set set = set_of(row, "validators", &keep);
@@ -288,7 +288,7 @@ static void test_commit_errors(void **state) {
     json_decref(rows);
 }
 
-/* ---- chains ------------------------------------------------------------------------------------------------------ */
+/* ---- chains -------------------------------------------------------------------------------------------------- */
 
 /* Memory of one height; what lives from height to height is in the arena of the case. */
 static uint8_t height_memory[1 << 23];

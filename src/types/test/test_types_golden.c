@@ -32,7 +32,7 @@ static assay_bytes fill_new(size_t len, const char *label, assay_arena *keep) {
 
 static const char *const chain_text = "golden-0123456789ab";
 
-/* ---- transactions ------------------------------------------------------------------------------------------------ */
+/* ---- transactions -------------------------------------------------------------------------------------------- */
 
 typedef struct all_messages {
     assay_msg_send send;
@@ -263,7 +263,7 @@ static void test_refused_transactions(void **state) {
     json_decref(root);
 }
 
-/* ---- manifests --------------------------------------------------------------------------------------------------- */
+/* ---- manifests ----------------------------------------------------------------------------------------------- */
 
 static const char *const golden_paths[] = {"a", "b/c", "b/d", "b.x/c", "\xc3\xa9/\xe4\xb8\x96", "\xf0\x9f\x98\x80"};
 static const size_t golden_sizes[] = {0, 1, 1023, 1024, 1025, (1 << 20) + 7};
@@ -394,7 +394,7 @@ static void test_refused_manifests(void **state) {
     assert_int_equal(assay_file_chunks(UINT64_MAX), (uint64_t)1 << 54);
 }
 
-/* ---- paths and names --------------------------------------------------------------------------------------------- */
+/* ---- paths and names ----------------------------------------------------------------------------------------- */
 
 static int sign(int n) { return (n > 0) - (n < 0); }
 
@@ -495,7 +495,7 @@ static void test_name_rules(void **state) {
     }
 }
 
-/* ---- records ----------------------------------------------------------------------------------------------------- */
+/* ---- records ------------------------------------------------------------------------------------------------- */
 
 static void expect_encoding(const json_t *row, const char *key, const assay_codec_message *message, const void *value,
                             void *again, assay_arena keep) {

@@ -116,7 +116,7 @@ static assay_bytes exist_proof(const tree *t, uint32_t i, assay_arena *keep) {
     return buf_bytes(&out);
 }
 
-/* ---- the stock verifier ------------------------------------------------------------------------------------------ */
+/* ---- the stock verifier -------------------------------------------------------------------------------------- */
 
 static FILE *questions;
 static uint32_t asked;
@@ -192,7 +192,7 @@ static void test_stock(void **state) {
     print_message("stock accepts all %u\n", asked);
 }
 
-/* ---- proofs that hold -------------------------------------------------------------------------------------------- */
+/* ---- proofs that hold ---------------------------------------------------------------------------------------- */
 
 static void check_tree(uint32_t count) {
     assay_arena keep = vectors_arena();
@@ -250,7 +250,7 @@ static void test_trees(void **state) {
     check_tree(300);
 }
 
-/* ---- proofs that do not ------------------------------------------------------------------------------------------ */
+/* ---- proofs that do not -------------------------------------------------------------------------------------- */
 
 static void test_empty_tree(void **state) {
     (void)state;

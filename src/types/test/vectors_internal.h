@@ -221,7 +221,7 @@ static inline assay_validator_set set_of(const json_t *row, const char *key, ass
     return set;
 }
 
-/* ---- comparing --------------------------------------------------------------------------------------------------- */
+/* ---- comparing ----------------------------------------------------------------------------------------------- */
 
 static inline void expect_bytes(const char *where, const char *what, assay_bytes got, assay_bytes wanted) {
     if (assay_base_bytes_eq(got, wanted)) return;

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//
 // Program ics23check holds Assay's state proofs against the stock ICS 23
 // verifier. It reads one JSON object a line:
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//
 // Program lightcheck holds a running Assay node against CometBFT's own light
 // client: what the node serves must verify with code that is not ours.
 package main

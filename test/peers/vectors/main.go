@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+//
 // Program vectors writes what CometBFT's own code makes of fixed inputs, so
 // that the C code can be held against it without Go at hand.
 package main

@@ -72,7 +72,8 @@ static void test_downtime_windows(void **unused) {
     stakers_free(s);
 }
 
-/* A window is over when its blocks and its seconds are: on a busy chain half of the blocks is not yet half of the time. */
+/* A window is over when its blocks and its seconds are: on a busy chain half of the blocks is not yet half of the time.
+ */
 static void test_downtime_seconds(void **unused) {
     (void)unused;
     stakers *s = faults_new(four, 4);
@@ -222,10 +223,10 @@ static void test_no_duties(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_downtime_seconds),
-        cmocka_unit_test(test_downtime),       cmocka_unit_test(test_downtime_windows), cmocka_unit_test(test_counters),
-        cmocka_unit_test(test_downtime_again), cmocka_unit_test(test_ladder),           cmocka_unit_test(test_forgiven),
-        cmocka_unit_test(test_no_duties),
+        cmocka_unit_test(test_downtime_seconds), cmocka_unit_test(test_downtime),
+        cmocka_unit_test(test_downtime_windows), cmocka_unit_test(test_counters),
+        cmocka_unit_test(test_downtime_again),   cmocka_unit_test(test_ladder),
+        cmocka_unit_test(test_forgiven),         cmocka_unit_test(test_no_duties),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,13 +77,18 @@ static assay_err put_file(call *c, const assay_model *model, const char *path, c
     return err;
 }
 
+/* The manifest, and the digests of its MiB: with them the node takes only bytes that fit, from anybody. */
 static assay_err put_manifest(call *c, const assay_model *model, const char *root) {
-    assay_bytes encoded;
+    assay_bytes encoded,
+        digests = {(const uint8_t *)model->groups.values, (size_t)model->groups.count * sizeof *model->groups.values};
     json_t *answer;
     assay_arena before = c->keep;
     ASSAY_TRY(
         assay_codec_encode_new(&encoded, &c->keep, &assay_manifest_message, &model->manifest, ASSAY_CODEC_STRICT));
     ASSAY_TRY(remote_send(c, &answer, ASSAY_HTTP_PUT, keep_text(c, "/bytes/%s/manifest", root), encoded,
+                          "application/octet-stream"));
+    json_decref(answer);
+    ASSAY_TRY(remote_send(c, &answer, ASSAY_HTTP_PUT, keep_text(c, "/bytes/%s/groups", root), digests,
                           "application/octet-stream"));
     json_decref(answer);
     c->keep = before;
@@ -93,11 +98,9 @@ static assay_err put_manifest(call *c, const assay_model *model, const char *roo
 /* From what the node that answers now has, to the end. */
 static assay_err upload_once(call *c, const assay_model *model, const char *path, const char *root, uint64_t *sent) {
     json_t *state;
+    /* Also where somebody else began: his manifest may be of other tensors, and his bytes anything. */
+    ASSAY_TRY(put_manifest(c, model, root));
     assay_err err = remote_get(c, &state, "/bytes/%s", root);
-    if (err == ASSAY_E_NOT_FOUND) {
-        ASSAY_TRY(put_manifest(c, model, root));
-        err = remote_get(c, &state, "/bytes/%s", root);
-    }
     ASSAY_TRY(err);
     uint64_t done = 0, total = model->size;
     const json_t *files = json_object_get(state, "files");

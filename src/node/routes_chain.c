@@ -319,9 +319,9 @@ void get_block(void *context, const assay_http_request *request, assay_http_resp
         err = path_number(&height, request->params[0]);
     if (err == ASSAY_OK && (height < 1 || height > last)) err = ASSAY_E_NOT_FOUND;
     if (err == ASSAY_OK) err = block_read(&block, &commit, &row, &at, request->arena, height);
-    bool proto = assay_http_query(request, "format", &format) && assay_base_bytes_eq(format, ASSAY_STR("proto"));
-    if (err == ASSAY_OK && format.len && !proto && !assay_base_bytes_eq(format, ASSAY_STR("json")))
-        err = ASSAY_E_ENCODING;
+    bool asked = assay_http_query(request, "format", &format);
+    bool proto = asked && assay_base_bytes_eq(format, ASSAY_STR("proto"));
+    if (err == ASSAY_OK && asked && !proto && !assay_base_bytes_eq(format, ASSAY_STR("json"))) err = ASSAY_E_ENCODING;
     if (err == ASSAY_OK && proto) {
         err = light_block(&at, &block, &commit, height, request->arena, &light);
         response->content_type = "application/octet-stream";

@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * load - the load generator: signs transfers beforehand, hands them to a node over HTTP as any client would, and believes
- * only what became final.
+ * load - the load generator: signs transfers beforehand, hands them to a node over HTTP as any client would, and
+ * believes only what became final.
  *
  *   load transfers URL KEY_FILE ACCOUNTS EACH CONNECTIONS BATCH WINDOW
- *       ACCOUNTS new accounts are given units by KEY_FILE's; then each sends EACH transfers to others of them, in batches
- *       of BATCH over CONNECTIONS kept-alive connections, at most WINDOW of them neither final nor refused. Signing is
- *       done before the clock starts. Prints {"seconds": first byte sent to last transfer final, ...}. Afterwards the
- *       balances of a sample of the accounts must be, to the unit, what the transfers make of them: exit 1 if not.
- *   load latency URL KEY_FILE SAMPLES
- *       one transfer at a time, from its sending until the answer names its block: prints nanoseconds, a number a line.
- *   load blocks URL KEY_FILE BLOCKS EVERY
- *       one transfer after the other until the chain is BLOCKS higher; prints the height whenever EVERY more are there,
- *       and goes on when a line comes back on standard input, so that somebody can look at a chain that stands still.
+ *       ACCOUNTS new accounts are given units by KEY_FILE's; then each sends EACH transfers to others of them, in
+ *       batches of BATCH over CONNECTIONS kept-alive connections, at most WINDOW of them neither final nor refused.
+ *       Signing is done before the clock starts. Prints {"seconds": first byte sent to last transfer final, ...}.
+ * Afterwards the balances of a sample of the accounts must be, to the unit, what the transfers make of them: exit 1 if
+ * not. load latency URL KEY_FILE SAMPLES one transfer at a time, from its sending until the answer names its block:
+ * prints nanoseconds, a number a line. load blocks URL KEY_FILE BLOCKS EVERY one transfer after the other until the
+ * chain is BLOCKS higher; prints the height whenever EVERY more are there, and goes on when a line comes back on
+ * standard input, so that somebody can look at a chain that stands still.
  *
  * It runs on the same processors as the network that it loads.
  */
@@ -34,6 +33,7 @@
 #define BATCH_MOST 4096u
 #define CHECKED_ACCOUNTS 200u
 #define LATENCY_RECIPIENTS 100u
+#define FUNDING_WINDOW 2000u /* of one account: a node holds so many of each */
 
 typedef struct generator {
     const char *url;
@@ -70,7 +70,7 @@ static uint64_t number_of(const char *text) {
     return out;
 }
 
-/* ---- talking to the node ----------------------------------------------------------------------------------------- */
+/* ---- talking to the node ------------------------------------------------------------------------------------- */
 
 static connection connect_to(const char *url) {
     connection c;
@@ -143,7 +143,7 @@ static void begin(generator *g, connection *c, const char *key_file) {
     assay_os_random(g->salt, sizeof g->salt);
 }
 
-/* ---- transfers --------------------------------------------------------------------------------------------------- */
+/* ---- transfers ----------------------------------------------------------------------------------------------- */
 
 static assay_bytes transfer(const generator *g, assay_arena *keep, const assay_key_secret *from, uint64_t nonce,
                             assay_address to, uint64_t amount) {
@@ -175,7 +175,7 @@ static person *people_make(generator *g, uint32_t count) {
     return people;
 }
 
-/* ---- many at once ------------------------------------------------------------------------------------------------ */
+/* ---- many at once -------------------------------------------------------------------------------------------- */
 
 /* What one connection sends: a row of transactions, in this order. */
 typedef struct lane {
@@ -193,16 +193,19 @@ typedef struct flood {
     atomic_ullong *final; /* in blocks */
 } flood;
 
-/* The answer's "refused" rows, as places in the batch. Whatever is not a want of room is a defect. */
+/* The answer's "refused" rows, as places in the batch. A node that has no room for a transfer refuses those behind it
+ * of the same account too, for their nonces: all of them go again. Whatever else it says is a defect. */
 static uint32_t refusals(uint32_t *places, assay_bytes body) {
     json_t *json = must_have(json_loadb((const char *)body.ptr, body.len, 0, NULL)), *row;
+    static const assay_err again[] = {ASSAY_F_BUSY, ASSAY_E_FULL, ASSAY_E_NONCE};
     uint32_t count = 0;
     size_t i;
     json_array_foreach(json_object_get(json, "refused"), i, row) {
         const char *code = json_string_value(json_object_get(row, "code"));
-        bool again = code && (strcmp(code, assay_base_err_code(ASSAY_F_BUSY)) == 0 ||
-                              strcmp(code, assay_base_err_code(ASSAY_E_FULL)) == 0);
-        if (!again) stop("a transfer was refused", code ? code : "?");
+        bool known = false;
+        for (size_t k = 0; code && k < sizeof again / sizeof *again; k++)
+            known = known || strcmp(code, assay_base_err_code(again[k])) == 0;
+        if (!known) stop("a transfer was refused", code ? code : "?");
         places[count++] = (uint32_t)member(row, "index");
     }
     json_decref(json);
@@ -230,9 +233,12 @@ static void lane_run(void *context) {
         atomic_fetch_add(f->sent, held);
         assay_http_reply reply = call(&c, ASSAY_HTTP_POST, "/transactions/batch", (assay_bytes){body.ptr, body.len});
         uint32_t again = held;
-        if (reply.status == 202) again = refusals(places, reply.body);
-        else if (reply.status == 503) for (uint32_t i = 0; i < held; i++) places[i] = i;
-        else stop("/transactions/batch", "is answered with another status than 202 and 503");
+        if (reply.status == 202)
+            again = refusals(places, reply.body);
+        else if (reply.status == 503)
+            for (uint32_t i = 0; i < held; i++) places[i] = i;
+        else
+            stop("/transactions/batch", "is answered with another status than 202 and 503");
         for (uint32_t i = 0; i < again; i++) waiting[i] = waiting[places[i]];
         atomic_fetch_sub(f->sent, again);
         l->refused += again;
@@ -281,11 +287,12 @@ static void fund(generator *g, connection *c, const person *people, uint32_t cou
     for (uint32_t i = 0; i < count; i++)
         txs[i] = transfer(g, &g->keep, &g->funder, g->funder_nonce++, people[i].address, GIFT);
     lane one = {.txs = txs, .count = count};
-    (void)flood_run(g, c, &one, 1, batch, 5000);
+    (void)flood_run(g, c, &one, 1, batch, FUNDING_WINDOW);
 }
 
 /* Each connection has accounts of its own, so that the order of an account's transfers is that of one connection. */
-static uint64_t sign_all(generator *g, lane *lanes, uint32_t lanes_count, person *people, uint32_t count, uint32_t each) {
+static uint64_t sign_all(generator *g, lane *lanes, uint32_t lanes_count, person *people, uint32_t count,
+                         uint32_t each) {
     uint64_t started = assay_os_cpu_ns(), random = 1;
     for (uint32_t k = 0; k < lanes_count; k++) {
         uint32_t mine = (count - k + lanes_count - 1) / lanes_count;
@@ -309,7 +316,7 @@ static void balances_check(connection *c, const person *people, uint32_t count) 
     uint32_t step = count / CHECKED_ACCOUNTS + 1;
     for (uint32_t i = 0; i < count; i += step) {
         json_t *row = account(c, people[i].address);
-        if (member(row, "balance") != people[i].balance) stop("an account's balance", "is not what its transfers make of it");
+        if (member(row, "balance") != people[i].balance) stop("a balance", "is not what the transfers make of it");
         json_decref(row);
     }
 }
@@ -328,16 +335,16 @@ static int transfers(generator *g, connection *c, char **words) {
     flooded f = flood_run(g, c, lanes, connections, batch, window);
     balances_check(c, people, count);
     uint64_t all = (uint64_t)count * each;
-    assay_os_printf(ASSAY_OS_STDOUT,
-                    "{\"accounts\": %u, \"transactions\": %llu, \"bytes_each\": %zu, \"seconds\": %.4f, \"per_second\": %.0f, "
-                    "\"blocks\": %llu, \"refused_and_sent_again\": %llu, \"signing_us_each\": %.2f}\n",
-                    count, (unsigned long long)all, lanes[0].txs[0].len, (double)f.ns / 1e9,
-                    (double)all * 1e9 / (double)f.ns, (unsigned long long)f.blocks, (unsigned long long)f.refused,
-                    (double)signing / 1e3 / (double)all);
+    assay_os_printf(
+        ASSAY_OS_STDOUT,
+        "{\"accounts\": %u, \"transactions\": %llu, \"bytes_each\": %zu, \"seconds\": %.4f, "
+        "\"per_second\": %.0f, \"blocks\": %llu, \"refused_and_sent_again\": %llu, \"signing_us_each\": %.2f}\n",
+        count, (unsigned long long)all, lanes[0].txs[0].len, (double)f.ns / 1e9, (double)all * 1e9 / (double)f.ns,
+        (unsigned long long)f.blocks, (unsigned long long)f.refused, (double)signing / 1e3 / (double)all);
     return 0;
 }
 
-/* ---- one at a time ----------------------------------------------------------------------------------------------- */
+/* ---- one at a time ------------------------------------------------------------------------------------------- */
 
 /* Hands one transfer in and waits for its block: its height. */
 static uint64_t one_final(generator *g, connection *c, uint64_t *ns) {

@@ -17,11 +17,14 @@ void mempool_fini(mempool *pool) {
     memset(pool, 0, sizeof *pool);
 }
 
-static uint32_t bucket_of(const mempool *pool, assay_hash id) {
-    uint32_t h;
-    memcpy(&h, id.b, sizeof h);
-    return h & (pool->buckets_cap - 1);
+/* Ids and addresses are hashes, but whoever makes many may choose among them: which bucket they fall into is this pool's secret. */
+static uint32_t mix(const mempool *pool, const uint8_t *bytes) {
+    uint64_t h;
+    memcpy(&h, bytes, sizeof h);
+    return (uint32_t)((h ^ h >> 29) * (pool->secret | 1) >> 32);
 }
+
+static uint32_t bucket_of(const mempool *pool, assay_hash id) { return mix(pool, id.b) & (pool->buckets_cap - 1); }
 
 static mempool_entry *find(const mempool *pool, assay_hash id) {
     if (!pool->buckets_cap) return NULL;
@@ -68,9 +71,7 @@ static assay_err grow(mempool *pool) {
 /* ---- senders ------------------------------------------------------------------------------------------------- */
 
 static uint32_t sender_place(const mempool *pool, assay_address address) {
-    uint32_t h;
-    memcpy(&h, address.b, sizeof h);
-    h &= pool->senders_cap - 1;
+    uint32_t h = mix(pool, address.b) & (pool->senders_cap - 1);
     /* There is always a place that was never used: the table is rebuilt before the last one goes. */
     static const assay_address never;
     while (!assay_base_address_eq(pool->senders[h].address, address) &&
@@ -136,6 +137,7 @@ static assay_err sender_check(const mempool *pool, const assay_ledger_admission 
 assay_err mempool_add(mempool *pool, assay_hash id, packet *p, const assay_ledger_admission *admission,
                       uint64_t account_nonce, uint64_t account_balance, int64_t height) {
     if (find(pool, id)) return ASSAY_E_DUPLICATE;
+    if (!pool->secret) assay_os_random(&pool->secret, sizeof pool->secret);
     if (pool->count >= MEMPOOL_TXS_MAX || pool->bytes + p->len > MEMPOOL_BYTES_MAX) return ASSAY_E_FULL;
     ASSAY_TRY(sender_check(pool, admission, account_nonce, account_balance));
     ASSAY_TRY(senders_room(pool));

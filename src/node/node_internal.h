@@ -149,6 +149,7 @@ typedef struct mempool {
     uint32_t buckets_cap;
     mempool_sender *senders; /* by address, linear probing; rebuilt when places run out */
     uint32_t senders_cap, senders_used;
+    uint64_t secret; /* 0: not drawn yet, and nothing is in the pool */
 } mempool;
 void mempool_fini(mempool *pool);
 /* mempool_find - true if the transaction waits here. */

@@ -223,7 +223,8 @@ static assay_err validators_prepare(struct assay_node *node) {
         assay_os_mutex_init(&v->shelf_lock);
         ASSAY_TRY(inbox_init(&v->inbox));
         v->muted_ns = calloc(node->count, sizeof *v->muted_ns);
-        if (!v->muted_ns) return ASSAY_F_MEMORY;
+        v->resent_ns = calloc(node->count, sizeof *v->resent_ns);
+        if (!v->muted_ns || !v->resent_ns) return ASSAY_F_MEMORY;
     }
     return ASSAY_OK;
 }
@@ -401,6 +402,7 @@ void assay_node_stop(assay_node *node) {
         inbox_fini(&node->validators[i].inbox);
         free(node->validators[i].holders);
         free(node->validators[i].muted_ns);
+        free(node->validators[i].resent_ns);
     }
     free(node->validators);
     if (node->temporary) (void)!assay_os_remove_tree(node->data);

@@ -276,7 +276,7 @@ typedef struct validator {
     uint64_t asked_height; /* block asked for, and when */
     uint64_t asked_at_ns;
     uint32_t asked_from;
-    uint64_t resent_at_ns; /* when the present round was last sent to everybody again */
+    uint64_t *resent_ns; /* [validators] when the present round was last sent to each again */
     uint64_t *muted_ns;    /* [validators] whose bad word was heard: not listened to until then */
     uint64_t tip_seen;     /* highest height that a peer claims */
     bool busy;             /* the last block changed the AppHash, or something is due: no idle second */

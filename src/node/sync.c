@@ -11,7 +11,7 @@
 /* Whoever was asked in vain is asked again only if nobody else answers: one that claims a height and does not serve it
  * must not keep the others out. */
 #define ASK_SAME_NS (6 * ASK_AGAIN_NS)
-/* Who floods us with questions gets an answer so often at most. */
+/* Who floods us with questions gets an answer so often at most, and keeps nobody else from his. */
 #define RESEND_NS 500000ull
 
 void sync_hello(validator *v) {
@@ -40,10 +40,12 @@ static assay_err answer_status(validator *v, uint32_t from, uint64_t height) {
     }
     /* The peer stands where we stand: what it lacks is the round that is under way. A few of many peers are enough to
      * tell it, and it alone is told. */
-    uint32_t distance = (v->index + v->node->count - from) % v->node->count;
     uint64_t now = assay_os_monotonic_ns();
-    if (distance > RESENDERS_MAX || now - v->resent_at_ns < RESEND_NS) return ASSAY_OK;
-    v->resent_at_ns = now;
+    /* Which few changes by the second: those of one moment may all be dead, or liars. */
+    uint64_t shift = now / 1000000000 * RESENDERS_MAX;
+    uint64_t distance = (v->index + v->node->count - from + shift) % v->node->count;
+    if (distance > RESENDERS_MAX || now - v->resent_ns[from] < RESEND_NS) return ASSAY_OK;
+    v->resent_ns[from] = now;
     ASSAY_TRY(consensus_drain(v));
     if ((uint64_t)v->chain->height != height) return ASSAY_OK;
     v->resend_to = from + 1;

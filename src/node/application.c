@@ -7,6 +7,7 @@
 
 #include "ledger/accounts/accounts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static assay_err app_info(void *context, assay_engine_info *out) {
@@ -55,7 +56,23 @@ static assay_err app_prepare(void *context, assay_bytes **txs, uint32_t *txs_cou
     return ASSAY_OK;
 }
 
-static assay_err ledger_block(assay_ledger_block *out, assay_arena *keep, const validator *v,
+assay_err block_ids(const assay_hash **out, validator *v, assay_hash block, const assay_bytes *txs, uint32_t count) {
+    if (count > v->ids_cap) {
+        free(v->ids);
+        v->ids = malloc(count * sizeof *v->ids);
+        v->ids_cap = v->ids ? count : 0;
+        v->ids_count = 0;
+        if (!v->ids) return ASSAY_F_MEMORY;
+    }
+    if (v->ids_count != count || !assay_base_hash_eq(v->ids_block, block))
+        for (uint32_t i = 0; i < count; i++) v->ids[i] = assay_tx_id(txs[i]);
+    v->ids_block = block;
+    v->ids_count = count;
+    *out = v->ids;
+    return ASSAY_OK;
+}
+
+static assay_err ledger_block(assay_ledger_block *out, assay_arena *keep, validator *v,
                               const assay_engine_block *block) {
     assay_ledger_misbehavior *misbehavior = ASSAY_NEW(keep, assay_ledger_misbehavior, block->misbehavior_count);
     assay_ledger_signer *signers = ASSAY_NEW(keep, assay_ledger_signer, block->last_commit_count);
@@ -70,7 +87,9 @@ static assay_err ledger_block(assay_ledger_block *out, assay_arena *keep, const 
         signers[i] = (assay_ledger_signer){vote->validator, vote->power, vote->flag == ASSAY_FLAG_COMMIT};
     }
     /* What waits in the mempool under the same bytes was verified when it came in. */
-    for (uint32_t i = 0; i < block->txs_count; i++) known[i] = mempool_find(&v->pool, assay_tx_id(block->txs[i]));
+    const assay_hash *ids;
+    ASSAY_TRY(block_ids(&ids, v, block->hash, block->txs, block->txs_count));
+    for (uint32_t i = 0; i < block->txs_count; i++) known[i] = mempool_find(&v->pool, ids[i]);
     *out = (assay_ledger_block){
         .height = (uint64_t)block->height,
         .time = block->time,

@@ -88,14 +88,14 @@ static assay_err fill_decided(void *context, assay_store_batch *batch) {
     const decided *d = &v->deciding;
     assay_arena scratch = d->scratch;
     uint64_t height = (uint64_t)d->block->header.height;
-    assay_store_block row = {
-        .height = height, .hash = d->id->hash, .block = d->encoded, .ids_count = d->block->txs_count};
-    assay_hash *ids = ASSAY_NEW(&scratch, assay_hash, row.ids_count);
+    assay_store_block row = {.height = height,
+                             .hash = d->id->hash,
+                             .block = d->encoded,
+                             .ids = d->ids,
+                             .ids_count = d->block->txs_count};
     size_t cap = 256 + (size_t)d->commit->sigs_count * 160;
     assay_buf commit = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
-    if (!ids || !commit.ptr) return ASSAY_F_MEMORY;
-    for (uint32_t i = 0; i < row.ids_count; i++) ids[i] = assay_tx_id(d->block->txs[i]);
-    row.ids = ids;
+    if (!commit.ptr) return ASSAY_F_MEMORY;
     ASSAY_TRY(assay_commit_encode(&commit, d->commit));
     row.commit = (assay_bytes){commit.ptr, commit.len};
     ASSAY_TRY(encode_results(&row.results, &scratch, &v->result));

@@ -22,7 +22,8 @@ assay_err consensus_begin(validator *v) {
         return ASSAY_OK;
     }
     assay_commit commit = {0};
-    if (v->chain->height > 0) ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
+    if (v->chain_commit.height > 0) commit = v->chain_commit;
+    else if (v->chain->height > 0) ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
     bool idle = v->chain->height > 0 && !v->pool.count && !v->busy && !v->evidence_count;
     ASSAY_TRY(assay_bft_height(v->bft, v->chain, &commit, idle ? IDLE_NS : 0));
     v->effects_pending = true;
@@ -328,8 +329,8 @@ static bool still_fits(void *context, const mempool_entry *entry) {
 /* A sweep asks the state about every sender; doing it now and then keeps a block's cost at its own transactions. */
 #define SWEEP_EVERY 16
 
-static void settle_pool(validator *v, const assay_block *block) {
-    for (uint32_t i = 0; i < block->txs_count; i++) mempool_remove(&v->pool, assay_tx_id(block->txs[i]));
+static void settle_pool(validator *v, const assay_hash *ids, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) mempool_remove(&v->pool, ids[i]);
     if (!v->pool.count || (v->chain->height % SWEEP_EVERY != 0 && v->pool.count >= 64)) return;
     sweep s = {.v = v, .scratch = v->app_arena, .cap = 64};
     while (s.cap < v->pool.count * 2) s.cap *= 2;
@@ -348,7 +349,13 @@ assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes en
     assay_arena chain_memory = v->chain_arenas[slot];
     assay_bft_chain *next = &v->chains[slot];
     ASSAY_TRY(assay_bft_chain_next(next, &chain_memory, v->chain, block, id, &finalized, scratch));
-    v->deciding = (decided){block, encoded, id, commit, next, scratch};
+    assay_commit kept = *commit;
+    kept.sigs = ASSAY_NEW(&chain_memory, assay_commit_sig, commit->sigs_count);
+    if (!kept.sigs) return ASSAY_F_MEMORY;
+    memcpy(kept.sigs, commit->sigs, commit->sigs_count * sizeof *kept.sigs);
+    const assay_hash *ids;
+    ASSAY_TRY(block_ids(&ids, v, id->hash, block->txs, block->txs_count));
+    v->deciding = (decided){block, encoded, id, commit, next, ids, scratch};
     uint64_t retain = 0;
     assay_err err = v->app.commit(v->app.context, &retain);
     v->deciding = (decided){0};
@@ -357,8 +364,9 @@ assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes en
     bool changed = !assay_base_hash_eq(v->chain->app_hash, next->app_hash);
     v->chain_slot = slot;
     v->chain = next;
+    v->chain_commit = kept;
     v->busy = changed || (v->result.recheck_height && v->result.recheck_height <= (uint64_t)next->height + 1);
-    settle_pool(v, block);
+    settle_pool(v, ids, block->txs_count);
     evidence_included(v, block);
     waiting_tell(v, block, &v->result);
     atomic_store(&v->height, (unsigned long long)block->header.height);

@@ -190,6 +190,7 @@ typedef struct decided {
     const assay_block_id *id;
     const assay_commit *commit;
     const assay_bft_chain *next;
+    const assay_hash *ids; /* of its transactions */
     assay_arena scratch;
 } decided;
 
@@ -248,6 +249,7 @@ typedef struct validator {
     assay_bft_chain chains[2];
     const assay_bft_chain *chain; /* one of both */
     uint32_t chain_slot;
+    assay_commit chain_commit; /* of the chain's last block, beside the chain in its arena; height 0: ask the store */
 
     assay_signer *signer;
     assay_public_key consensus_key;
@@ -282,6 +284,9 @@ typedef struct validator {
     bool busy;             /* the last block changed the AppHash, or something is due: no idle second */
 
     decided deciding;           /* application.c: what commit will store */
+    assay_hash ids_block;       /* the block that ids are of (block_ids) */
+    assay_hash *ids;
+    uint32_t ids_count, ids_cap;
     assay_ledger_result result; /* of the latest block, until the next */
 
     /* Read by other threads. */
@@ -442,6 +447,10 @@ assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *evi
 
 /* application.c: engine's table over ledger and state */
 assay_engine_app application_table(validator *v);
+/* block_ids - the ids of a block's transactions, computed once for all who ask between its proposal and its end. block
+ * is its hash, which was found to be that of these transactions, for by their ids signatures are taken as verified. Valid
+ * until another block's are asked for. ASSAY_F_MEMORY. */
+assay_err block_ids(const assay_hash **out, validator *v, assay_hash block, const assay_bytes *txs, uint32_t count);
 /* application_account - the next nonce and the balance of an account as committed. */
 assay_err application_account(validator *v, uint64_t *nonce, uint64_t *balance, assay_address sender);
 

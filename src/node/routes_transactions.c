@@ -137,6 +137,8 @@ void post_transactions(void *context, const assay_http_request *request, assay_h
     assay_json_object(&json, NULL);
     assay_json_array(&json, "refused");
     uint64_t deadline = assay_os_monotonic_ns() + WAIT_NS; /* for all of them together */
+    /* They are answered in order: when the last one is, so are the others, and this thread wakes once. */
+    if (list[count - 1]) (void)await(list[count - 1], request, deadline);
     for (uint32_t i = 0; i < count; i++) {
         assay_err one = !list[i] ? ASSAY_F_MEMORY : await(list[i], request, deadline) ? list[i]->err : ASSAY_F_TIMEOUT;
         submission_drop(list[i]);

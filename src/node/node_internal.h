@@ -448,8 +448,8 @@ assay_err consensus_evidence_check(validator *v, const assay_duplicate_vote *evi
 /* application.c: engine's table over ledger and state */
 assay_engine_app application_table(validator *v);
 /* block_ids - the ids of a block's transactions, computed once for all who ask between its proposal and its end. block
- * is its hash, which was found to be that of these transactions, for by their ids signatures are taken as verified. Valid
- * until another block's are asked for. ASSAY_F_MEMORY. */
+ * is its hash, which was found to be that of these transactions, for by their ids signatures are taken as verified.
+ * Valid until another block's are asked for. ASSAY_F_MEMORY. */
 assay_err block_ids(const assay_hash **out, validator *v, assay_hash block, const assay_bytes *txs, uint32_t count);
 /* application_account - the next nonce and the balance of an account as committed. */
 assay_err application_account(validator *v, uint64_t *nonce, uint64_t *balance, assay_address sender);

@@ -17,7 +17,8 @@ void mempool_fini(mempool *pool) {
     memset(pool, 0, sizeof *pool);
 }
 
-/* Ids and addresses are hashes, but whoever makes many may choose among them: which bucket they fall into is this pool's secret. */
+/* Ids and addresses are hashes, but whoever makes many may choose among them: which bucket they fall into is this
+ * pool's secret. */
 static uint32_t mix(const mempool *pool, const uint8_t *bytes) {
     uint64_t h;
     memcpy(&h, bytes, sizeof h);

@@ -74,9 +74,7 @@ static assay_err grow(mempool *pool) {
 static uint32_t sender_place(const mempool *pool, assay_address address) {
     uint32_t h = mix(pool, address.b) & (pool->senders_cap - 1);
     /* There is always a place that was never used: the table is rebuilt before the last one goes. */
-    static const assay_address never;
-    while (!assay_base_address_eq(pool->senders[h].address, address) &&
-           (pool->senders[h].count || !assay_base_address_eq(pool->senders[h].address, never)))
+    while (pool->senders[h].used && !assay_base_address_eq(pool->senders[h].address, address))
         h = (h + 1) & (pool->senders_cap - 1);
     return h;
 }
@@ -109,8 +107,8 @@ static assay_err senders_room(mempool *pool) {
 
 static void sender_add(mempool *pool, const assay_ledger_admission *a) {
     mempool_sender *s = &pool->senders[sender_place(pool, a->sender)];
-    if (!assay_base_address_eq(s->address, a->sender)) {
-        *s = (mempool_sender){.address = a->sender};
+    if (!s->used) {
+        *s = (mempool_sender){.address = a->sender, .used = true};
         pool->senders_used++;
     }
     if (!s->count) s->fees = 0;

@@ -137,7 +137,8 @@ typedef struct mempool_entry {
 /* What one account has waiting: its nonces follow each other without a gap, so that each can go into the next block. */
 typedef struct mempool_sender {
     assay_address address;
-    uint32_t count; /* 0: a free place, or one that was used */
+    bool used;      /* a place that has, or had, a sender */
+    uint32_t count; /* that wait */
     uint64_t next;  /* nonce that may come next */
     uint64_t fees;  /* offered by all of them */
 } mempool_sender;

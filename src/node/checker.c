@@ -54,7 +54,7 @@ struct checker {
     custody custodies[CUSTODIES_KEPT];
     uint32_t next_custody;
     assay_http_client *client;
-    assay_hash refused[REFUSED_KEPT]; /* versions whose statement does not hold */
+    assay_hash refused[REFUSED_KEPT]; /* versions whose statement or record does not hold */
     uint32_t refused_next;
     byte_wait *waits; /* WAITS_KEPT, by the first bytes of the root; a newer one takes an older one's place */
     assay_models_turn turn;
@@ -302,8 +302,19 @@ static bool not_stopping(void *context, const assay_model_progress *progress) {
     return !atomic_load(&c->stopping);
 }
 
-/* Reads everything once: both digests of every file, the root, and the custody under this validator's own key. */
-static assay_err recompute(struct checker *c, custody **out, const assay_models_duty *duty, assay_arena scratch) {
+/* What a record says of the tensors. It may name no rules and no tensors, which says nothing. */
+static bool tensors_are(const assay_version_record *record, const assay_model *model) {
+    if (record->tensor_rules == 0 && record->tensors == 0) return true;
+    return record->tensor_rules == model->manifest.tensor_rules && record->tensors == model->manifest.tensors_count &&
+           assay_base_hash_eq(record->tensor_root, model->tensor_root);
+}
+
+/* Reads everything once: both digests of every file and tensor, the root, and the custody under this validator's own
+ * key. The tensors come from the bytes, since the root binds none of what a manifest says of them; a tensor file that
+ * is malformed has none. record NULL: they were looked at before. ASSAY_E_CONTENT: these are not the bytes;
+ * ASSAY_E_PROOF: they are, and have other tensors. */
+static assay_err recompute(struct checker *c, custody **out, const assay_models_duty *duty,
+                           const assay_version_record *record, assay_arena scratch) {
     validator *v = c->owner;
     const char *dir;
     assay_model model;
@@ -313,10 +324,15 @@ static assay_err recompute(struct checker *c, custody **out, const assay_models_
     ASSAY_TRY(custody_new(c, &slot, duty));
     assay_arena keep = assay_os_region_arena(&slot->region);
     ASSAY_TRY(holding_files(v, &dir, &scratch, duty->root));
-    assay_model_options options = {
-        .threads = 1, .without_tensors = true, .custody_key = &key, .progress = not_stopping, .progress_context = c};
+    assay_model_options options = {.threads = 1,
+                                   .without_tensors = !record,
+                                   .lenient = true,
+                                   .custody_key = &key,
+                                   .progress = not_stopping,
+                                   .progress_context = c};
     ASSAY_TRY(assay_model_digest(&model, &keep, &where, dir, &options, scratch));
     if (!assay_base_hash_eq(model.root, duty->root)) return ASSAY_E_CONTENT;
+    if (record && !tensors_are(record, &model)) return ASSAY_E_PROOF;
     ASSAY_TRY(holding_finish(v, duty->root, &model.groups, scratch));
     slot->state = (assay_model_custody_state){key, model.keyed, model.custody_root, model.keyed_groups};
     slot->used = true;
@@ -423,15 +439,18 @@ static assay_hash version_id(const assay_models_duty *duty) {
     return assay_crypto_sha256_final(&hash);
 }
 
-/* What was registered never changes, so a statement that does not hold never will: it is not looked at again. */
+/* What was registered never changes, so what does not hold never will: it is not looked at again. */
+static assay_err refuse(struct checker *c, const assay_models_duty *duty, const char *why) {
+    c->refused[c->refused_next++ % REFUSED_KEPT] = version_id(duty);
+    node_log(c->owner->node, "validator %u does not check %.*s@%.*s: %s", c->owner->index, (int)duty->name.len,
+             duty->name.ptr, (int)duty->version.len, duty->version.ptr, why);
+    return ASSAY_E_NOT_FOUND;
+}
+
 static assay_err judge(struct checker *c, const assay_models_duty *duty, const assay_version_record *record,
                        const assay_manifest *manifest, assay_arena scratch) {
     assay_err err = statement_holds(duty, record, manifest, scratch);
-    if (err == ASSAY_OK || assay_base_err_is_fault(err)) return err;
-    c->refused[c->refused_next++ % REFUSED_KEPT] = version_id(duty);
-    node_log(c->owner->node, "validator %u does not check %.*s@%.*s: %s", c->owner->index, (int)duty->name.len,
-             duty->name.ptr, (int)duty->version.len, duty->version.ptr, assay_base_err_text(err));
-    return ASSAY_E_NOT_FOUND;
+    return err == ASSAY_OK || assay_base_err_is_fault(err) ? err : refuse(c, duty, assay_base_err_text(err));
 }
 
 static bool is_refused(const struct checker *c, const assay_models_duty *duty) {
@@ -452,8 +471,10 @@ static assay_err vouch(struct checker *c, custody **out, const assay_models_duty
     ASSAY_TRY(judge(c, duty, &record, &manifest, scratch));
     ASSAY_TRY(holding_missing(v, &missing, duty->root, &manifest, scratch));
     if (missing) ASSAY_TRY(fetch(c, duty->root, &manifest, scratch));
-    assay_err err = recompute(c, out, duty, scratch);
+    assay_err err = recompute(c, out, duty, &record, scratch);
     if (err == ASSAY_E_CONTENT) drop_wrong_files(c, duty, scratch);
+    if (err == ASSAY_E_PROOF)
+        return refuse(c, duty, "its bytes have other tensors than it states");
     ASSAY_TRY(err);
     return certificate_index(v, duty->name, duty->version, &manifest);
 }
@@ -604,7 +625,7 @@ static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay
     assay_manifest manifest;
     assay_model_groups groups;
     const char *dir;
-    if (!mine) ASSAY_TRY(recompute(c, &mine, duty, scratch));
+    if (!mine) ASSAY_TRY(recompute(c, &mine, duty, NULL, scratch));
     if (!mine->invented) {
         ASSAY_TRY(holding_manifest(v, &manifest, NULL, &keep, duty->root));
         ASSAY_TRY(holding_groups(v, &groups, NULL, &keep, duty->root, &manifest));

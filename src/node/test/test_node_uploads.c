@@ -359,6 +359,35 @@ static bool is_checked_by_all(const json_t *version) {
     return opened == 4;
 }
 
+/* The root binds the bytes and none of what a manifest says about the tensors in them: validators look themselves. */
+static void tensors_that_are_not_in_the_bytes_are_not_attested(void **state) {
+    (void)state;
+    net n = {0};
+    small_model m, liar;
+    net_open(&n, 4, true);
+    assay_arena keep = models_memory();
+    model_make(&m, 1, &keep);
+    liar = m;
+    assay_tensor_leaf tensor = m.model.manifest.tensors[0];
+    tensor.blake3.b[0] ^= 1;
+    liar.model.manifest.tensors = &tensor;
+    assert_int_equal(assay_manifest_tensor_root(&liar.model.tensor_root, &liar.model.manifest, keep), ASSAY_OK);
+    model_register(&n, &liar, "acme/liar", "1.0", NULL); /* signed as it should be */
+    model_upload(&n, &liar);
+    /* What is registered after it is checked by everybody, so everybody had its turn with this one. */
+    model_register(&n, &m, "acme/small", "1.0", NULL);
+    char path[200];
+    assay_os_format(path, sizeof path, "/bytes/%s/manifest", m.root);
+    json_decref(expect(&n, ASSAY_HTTP_PUT, path, manifest_bytes(&m.model.manifest, &keep), 200));
+    json_decref(await_json(&n, "/models/acme/small/1.0", is_checked_by_all));
+    json_t *version = get(&n, "/models/acme/liar/1.0");
+    assert_string_equal(json_string_value(json_object_get(version, "status")), "recorded");
+    assert_int_equal(json_array_size(json_object_get(version, "checks")), 0);
+    json_decref(version);
+    model_drop(&m);
+    net_close(&n);
+}
+
 static void a_file_is_found_on_every_validator(void **state) {
     (void)state;
     net n = {0};
@@ -416,6 +445,7 @@ int main(void) {
         cmocka_unit_test(four_at_once_hand_in_one_file),
         cmocka_unit_test(an_upload_goes_on),
         cmocka_unit_test(another_version_with_the_same_files_is_in_nobodys_way),
+        cmocka_unit_test(tensors_that_are_not_in_the_bytes_are_not_attested),
         cmocka_unit_test(a_file_is_found_on_every_validator),
     };
     return cmocka_run_group_tests_name("uploads", tests, setup, teardown);

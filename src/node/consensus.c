@@ -304,6 +304,16 @@ static mempool_sender *expected_of(sweep *s, assay_address sender) {
     return &s->expected[h];
 }
 
+/* A free transaction must succeed: one whose moment has passed (a check that is void by now, an opening too late) is in
+ * no block ever, and would keep its sender's next one out. */
+static assay_err free_fails(validator *v, const mempool_entry *entry) {
+    assay_ledger_admission again;
+    if (entry->admission.lane == ASSAY_LANE_PAID) return ASSAY_OK;
+    assay_err err =
+        assay_ledger_check_tx(v->ledger, &again, (assay_bytes){entry->packet->bytes, entry->packet->len}, true);
+    return assay_base_err_is_fault(err) ? ASSAY_OK : err;
+}
+
 static bool still_fits(void *context, const mempool_entry *entry) {
     sweep *s = context;
     const assay_ledger_admission *a = &entry->admission;
@@ -319,6 +329,8 @@ static bool still_fits(void *context, const mempool_entry *entry) {
         why = ASSAY_E_NONCE;
     else if ((a->expiry_height && a->expiry_height <= (uint64_t)height) || entry->height + MEMPOOL_BLOCKS_MAX < height)
         why = ASSAY_E_EXPIRED;
+    else
+        why = free_fails(s->v, entry);
     if (why == ASSAY_OK)
         e->next++;
     else

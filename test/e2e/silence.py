@@ -72,7 +72,7 @@ def silent(world):
     same("it cost nothing", (row["stake"], row["jailed"], net.get("/penalties")["penalties"]), (rows[3]["stake"], False, []))
     same("attested all the same", net.get(f"/models/acme/silent/{version}")["status"], "attested")
     net.fault("revive", 3)
-    check("back again, it checks and opens", until(40, lambda: my_check(version)["state"] == "opened", 0.2), my_check(version))
+    check("back again, it checks and opens", until(40, lambda: my_check(version)["state"] == "opened", 0.2), f"{my_check(version)}\n{net.log()[-3000:]}")
     same("twice as many chunks", my_check(version)["draws"], 16)
     same("units add up", net.total(), total)
     same("the devnet ends with exit 0", net.stop(), 0)

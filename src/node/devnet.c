@@ -359,6 +359,7 @@ assay_err assay_node_start(assay_node **out, const assay_node_config *config, ch
     }
     struct assay_node *node = calloc(1, sizeof *node);
     if (!node) return ASSAY_F_MEMORY;
+    (void)assay_os_open_files_raise();
     node->config = *config;
     node->started_ns = assay_os_monotonic_ns();
     assay_os_mutex_init(&node->control);

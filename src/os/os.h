@@ -267,6 +267,10 @@ ASSAY_MUST_USE assay_err assay_os_home_dir(const char **out, assay_arena *keep, 
 /* assay_os_process_id - this process's number. */
 uint32_t assay_os_process_id(void);
 
+/* assay_os_open_files_raise - lets this process open as many files at once as the system permits it (its hard limit),
+ * and returns how many that are. Shells begin at 1,024, too few for a hundred validators with their stores. */
+uint64_t assay_os_open_files_raise(void);
+
 typedef enum assay_os_stream { ASSAY_OS_STDOUT = 1, ASSAY_OS_STDERR = 2 } assay_os_stream;
 /* assay_os_print - writes bytes as they are, at once. ASSAY_F_STORAGE if the reader is gone or the disk is full: a
  * producer of data looks at it, a writer of messages need not. */

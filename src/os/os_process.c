@@ -11,12 +11,21 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 const char *assay_os_env(const char *name) { return getenv(name); }
 
 uint32_t assay_os_process_id(void) { return (uint32_t)getpid(); }
+
+uint64_t assay_os_open_files_raise(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
+}
 
 assay_err assay_os_home_dir(const char **out, assay_arena *keep, assay_os_home which) {
     static const struct {

@@ -577,6 +577,19 @@ static void test_stdin(void **state) {
     close(old);
 }
 
+static void test_open_files(void **state) {
+    (void)state;
+    struct rlimit before, low, after;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    low = before;
+    low.rlim_cur = 64;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    assert_int_equal(assay_os_open_files_raise(), before.rlim_max);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+    assert_int_equal(after.rlim_cur, before.rlim_max);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clocks),
@@ -595,6 +608,7 @@ int main(void) {
         cmocka_unit_test(test_console),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stdin),
+        cmocka_unit_test(test_open_files),
         cmocka_unit_test(test_temp_and_homes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define FINAL_SECONDS 60
-#define NONCE_TRIES 5
 #define KEY_FILE_LEN_MAX 128
 
 /* ---- keys ----------------------------------------------------------------------------------------------------------
@@ -211,8 +210,8 @@ static assay_err explain_refusal(call *c, assay_err err, const assay_tx_body *bo
 assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, json_t **out) {
     uint64_t deadline;
     ASSAY_TRY(deadline_of(c, &deadline, FINAL_SECONDS));
-    assay_err err = ASSAY_E_NONCE;
-    for (int i = 0; i < NONCE_TRIES && err == ASSAY_E_NONCE; i++) {
+    assay_err err;
+    for (uint64_t wait_ns = 10000000;; wait_ns = wait_ns < 200000000 ? wait_ns * 2 : wait_ns) {
         assay_bytes encoded;
         ASSAY_TRY(chain_fields(c, body, secret));
         ASSAY_TRY(sign(c, &encoded, body, secret));
@@ -221,6 +220,12 @@ assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, j
         /* Known already: somebody handed the same bytes in. The node gave up waiting: so do not we. */
         if (err == ASSAY_F_TIMEOUT || err == ASSAY_E_DUPLICATE)
             err = await_final(c, out, hex(c, id.b, sizeof id.b), deadline);
+        if (err != ASSAY_E_NONCE) break;
+        /* The number is what the account says, so another of its transactions is on the way: its turn comes first. */
+        if (assay_os_monotonic_ns() >= deadline)
+            return fail(c, ASSAY_F_TIMEOUT,
+                        "another transaction of this account waits for its block; this one was not sent");
+        ASSAY_TRY(pause_ns(wait_ns));
     }
     return explain_refusal(c, err, body, assay_crypto_address(assay_crypto_ed25519_public(secret)));
 }

@@ -261,6 +261,10 @@ def waits(world, net):
     net.fault("revive", 3)
     height = net.height()
     check("blocks go on", until(60, lambda: net.height() > height))
+    crowd = [world.start(ASSAY, "send", accounts[0]["address"], str(n + 1), "--key", accounts[5]["key_file"], "--node", net.url, "-q",
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for n in range(12)]
+    ends = [(p.communicate(timeout=60)[1], p.returncode) for p in crowd]
+    same("a dozen of one account at once all come through", [end for end in ends if end[1] != 0][:1], [])
 
 
 main(hostile)

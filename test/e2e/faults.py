@@ -96,6 +96,27 @@ def kill_and_revive(world):
     same("nobody was slashed for being dead", net.get("/penalties")["penalties"], [])
 
 
+def restless(world):
+    """One after the other is killed in the middle of whatever it signs and is back at once: nobody signs twice."""
+    net = world.network("-n", "4", data=world.path("net"))
+    total, dice = net.total(), random.Random(16)
+    with Load(net, 3) as load:
+        for _ in range(150):
+            n = dice.randrange(4)
+            net.fault("kill", n)
+            time.sleep(dice.uniform(0, 0.01))
+            net.fault("revive", n)
+            time.sleep(dice.uniform(0, 0.05))
+        height = net.height()
+        check("blocks go on", until(60, lambda: net.height() > height + 5), net.log()[-1500:])
+    check("all four have one chain", all(caught_up(net, n, height) for n in (1, 2, 3)))
+    lost = [t for t, h in load.sent if net.get(f"/transactions/{t}")["height"] != h]
+    same(f"none of {len(load.sent)} acknowledged transactions is lost", lost, [])
+    check("there were some", len(load.sent) > 20, load.failed[:2])
+    same("nobody signed twice", (net.get("/penalties")["penalties"], "double vote" in net.log()), ([], False))
+    same("units add up", net.total(), total)
+
+
 def double_sign(world):
     """One of four equal validators signs twice: 75 %, in the next block, out for good, power gone two heights later."""
     net = world.network("-n", "4", data=world.path("net"))
@@ -204,4 +225,4 @@ def halt_and_resume(world):
     same("the devnet ends with exit 0", net.stop(), 0)
 
 
-main(kill_and_revive, double_sign, lazy_check, halt_and_resume)
+main(kill_and_revive, restless, double_sign, lazy_check, halt_and_resume)

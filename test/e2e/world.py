@@ -156,14 +156,14 @@ def request(port, method, path, body=None, headers=None, timeout=30):
 class Network:
     """A devnet in a process of its own. Its output is in log(); data is its directory, None in memory."""
 
-    def __init__(self, world, *words, data=None, port=None, program=ASSAY):
+    def __init__(self, world, *words, data=None, port=None, program=ASSAY, **more):
         self.world, self.data, self.port = world, data, free_port() if port is None else port
         self.url = f"http://127.0.0.1:{self.port}"
         self.log_path = world.path(f"log-{self.port}.txt")
         first = ["devnet"] if program == ASSAY else []
         argv = [program, *first, "--port", str(self.port), *(["--data", data] if data else []), *map(str, words)]
         with open(self.log_path, "a", encoding="utf-8") as log:
-            self.process = world.start(argv[0], *argv[1:], stdout=subprocess.PIPE, stderr=log)
+            self.process = world.start(argv[0], *argv[1:], stdout=subprocess.PIPE, stderr=log, **more)
         self.lines = []
 
     def await_ready(self):

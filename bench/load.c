@@ -4,14 +4,22 @@
  * believes only what became final.
  *
  *   load transfers URL KEY_FILE ACCOUNTS EACH CONNECTIONS BATCH WINDOW
- *       ACCOUNTS new accounts are given units by KEY_FILE's; then each sends EACH transfers to others of them, in
- *       batches of BATCH over CONNECTIONS kept-alive connections, at most WINDOW of them neither final nor refused.
- *       Signing is done before the clock starts. Prints {"seconds": first byte sent to last transfer final, ...}.
- * Afterwards the balances of a sample of the accounts must be, to the unit, what the transfers make of them: exit 1 if
- * not. load latency URL KEY_FILE SAMPLES one transfer at a time, from its sending until the answer names its block:
- * prints nanoseconds, a number a line. load blocks URL KEY_FILE BLOCKS EVERY one transfer after the other until the
- * chain is BLOCKS higher; prints the height whenever EVERY more are there, and goes on when a line comes back on
- * standard input, so that somebody can look at a chain that stands still.
+ *
+ *     ACCOUNTS new accounts are given units by KEY_FILE's; then each sends EACH transfers to others of them, in batches
+ *     of BATCH over CONNECTIONS kept-alive connections, at most WINDOW of them neither final nor refused. Signing is
+ *     done before the clock starts. Prints {"seconds": first byte sent to last transfer final, ...}. Afterwards the
+ *     balances of a sample of the accounts must be, to the unit, what the transfers make of them: exit 1 if not.
+ *
+ *   load latency URL KEY_FILE SAMPLES REST_MS
+ *
+ *     One transfer at a time, from its sending until the answer names its block: prints nanoseconds, a number a line.
+ *     Between two it rests REST_MS and up to as much again by chance: the block behind a transfer's, which holds what
+ *     it changed, is over by then. With 0 it does not rest, and most transfers wait for that block first.
+ *
+ *   load blocks URL KEY_FILE BLOCKS EVERY
+ *
+ *     One transfer after the other until the chain is BLOCKS higher; prints the height whenever EVERY more are there,
+ *     and goes on when a line comes back on standard input, so that somebody can look at a chain that stands still.
  *
  * It runs on the same processors as the network that it loads.
  */
@@ -267,7 +275,7 @@ static flooded flood_run(const generator *g, connection *c, lane *lanes, uint32_
         must(assay_os_thread_start(&lanes[i].thread, "lane", 0, lane_run, &lanes[i]), "threads");
     }
     while (atomic_load(&final) < all) {
-        assay_os_sleep_ns(10000000);
+        assay_os_sleep_ns(20000000);
         uint64_t now = final_now(c) - before;
         if (now > atomic_load(&final)) moved = assay_os_monotonic_ns();
         atomic_store(&final, now);
@@ -364,8 +372,10 @@ static uint64_t one_final(generator *g, connection *c, uint64_t *ns) {
 }
 
 static int latency(generator *g, connection *c, char **words) {
-    uint64_t ns;
-    for (uint64_t i = 0; i < number_of(words[0]); i++) {
+    uint64_t samples = number_of(words[0]), rest = number_of(words[1]) * 1000000, random = 1, ns;
+    for (uint64_t i = 0; i < samples; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        if (rest) assay_os_sleep_ns(rest + (random >> 33) % rest);
         (void)one_final(g, c, &ns);
         assay_os_printf(ASSAY_OS_STDOUT, "%llu\n", (unsigned long long)ns);
     }
@@ -390,7 +400,7 @@ int main(int argc, char **argv) {
         const char *name;
         int words;
         int (*run)(generator *g, connection *c, char **words);
-    } kinds[] = {{"transfers", 5, transfers}, {"latency", 1, latency}, {"blocks", 2, blocks}};
+    } kinds[] = {{"transfers", 5, transfers}, {"latency", 2, latency}, {"blocks", 2, blocks}};
     for (size_t i = 0; argc > 3 && i < sizeof kinds / sizeof *kinds; i++) {
         if (strcmp(argv[1], kinds[i].name) != 0 || argc != 4 + kinds[i].words) continue;
         generator g = {.url = argv[2]};

@@ -8,7 +8,8 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PROGRAMS = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
-LOAD = os.path.join(os.environ.get("BENCH_BUILD", os.path.join(ROOT, "build", "release")), "benches", "load")
+BENCHES = os.path.join(os.environ.get("BENCH_BUILD", os.path.join(ROOT, "build", "release")), "benches")
+LOAD = os.path.join(BENCHES, "load")
 MIB = 1 << 20
 
 
@@ -31,21 +32,24 @@ def first_line(*command):
         return "not there"
 
 
+def found_in(path, pattern, otherwise):
+    with open(path, encoding="utf-8") as f:
+        found = re.search(pattern, f.read())
+    return found.group(1) if found else otherwise
+
+
 def describe():
     """Rows of (what, text)."""
-    with open("/proc/cpuinfo", encoding="utf-8") as f:
-        cpu = re.search(r"model name\s*: (.*)", f.read())
-    with open("/proc/meminfo", encoding="utf-8") as f:
-        memory = int(re.search(r"MemTotal:\s*(\d+)", f.read()).group(1)) // 1024
-    changes = first_line("git", "-C", ROOT, "status", "--porcelain", "--", "src", "apps", "bench")
+    cpu = found_in("/proc/cpuinfo", r"model name\s*: (.*)", platform.machine())
+    memory = int(found_in("/proc/meminfo", r"MemTotal:\s*(\d+)", "0")) // 1024
+    changed = first_line("git", "-C", ROOT, "status", "--porcelain", "--", "src", "apps", "bench/*.[ch]")
     return [
         ("date", time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())),
-        ("CPU", f"{cpu.group(1) if cpu else platform.machine()}, {len(os.sched_getaffinity(0))} processors"),
-        ("memory", f"{memory} MiB"),
-        ("kernel", platform.release()),
-        ("compiler", first_line("cc", "--version")),
-        ("commit", first_line("git", "-C", ROOT, "rev-parse", "--short", "HEAD") + (", with changes" if changes else "")),
-        ("peers", f"b3sum {first_line('b3sum', '--version').split()[-1]}, {first_line('openssl', 'version')[:14]}, "
+        ("machine", f"{cpu}, {len(os.sched_getaffinity(0))} processors, {memory} MiB"),
+        ("system", f"{platform.system()} {platform.release()}; {first_line('cc', '--version')}"),
+        ("commit", first_line("git", "-C", ROOT, "rev-parse", "--short", "HEAD") + (", with changes" * bool(changed))),
+        ("peers", f"b3sum {first_line('b3sum', '--version').split()[-1]}, "
+                  f"{' '.join(first_line('openssl', 'version').split()[:2])}, "
                   f"model_signing {first_line('model_signing', '--version').split()[-1]}"),
     ]
 
@@ -54,17 +58,16 @@ def load_average():
     return os.getloadavg()[0]
 
 
-def seconds(*command, env=None):
+def seconds(*command):
     """Wall time of a whole process, from its making to its end. It has to succeed."""
-    out = os.open(os.devnull, os.O_WRONLY)
+    nothing = os.open(os.devnull, os.O_WRONLY)
     started = time.perf_counter()
-    process = os.posix_spawnp(command[0], command, env or os.environ,
-                              file_actions=[(os.POSIX_SPAWN_DUP2, out, 1)])
+    process = os.posix_spawnp(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_DUP2, nothing, 1)])
     _, status = os.waitpid(process, 0)
     took = time.perf_counter() - started
-    os.close(out)
+    os.close(nothing)
     if status:
-        raise RuntimeError(f"{' '.join(command)}: status {os.waitstatus_to_exitcode(status)}")
+        raise RuntimeError(f"{' '.join(command)}: exit {os.waitstatus_to_exitcode(status)}")
     return took
 
 
@@ -81,7 +84,7 @@ def directory_bytes(path):
 
 
 def resident(process):
-    """Bytes of real memory of a process: all, and of that what is neither shared memory nor files."""
+    """Bytes of real memory of a process: all; of that, what is its own; and what is shared memory."""
     with open(f"/proc/{process}/status", encoding="utf-8") as f:
         fields = dict(re.findall(r"(\w+):\s*(\d+) kB", f.read()))
     return int(fields["VmRSS"]) * 1024, int(fields["RssAnon"]) * 1024, int(fields["RssShmem"]) * 1024

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""network - a devnet of its own process, and what is measured on it with bench/load.
+"""network - a devnet in a process of its own, and what is measured on it with bench/load.
 
 The generator and all validators share the machine's processors: what the generator takes, the network lacks.
 """
@@ -14,8 +14,8 @@ from machine import LOAD, MIB, directory_bytes, output, program, resident
 
 
 class Network:
-    """A devnet that is ready: seconds_to_ready counts from the making of its process to its word that the first block is
-    final."""
+    """A devnet that is ready. seconds_to_ready counts from the making of its process to its word that the first block
+    is final."""
 
     def __init__(self, *words):
         self.home = tempfile.TemporaryDirectory(prefix="assay-bench-home-")
@@ -52,17 +52,19 @@ class Network:
     def load(self, kind, *numbers):
         return [LOAD, kind, self.url, self.key, *map(str, numbers)]
 
-    def latency(self, samples):
+    def latency(self, samples, rest_ms):
         """Seconds from handing a transfer in to the answer that names its block, one after the other."""
-        return [int(line) / 1e9 for line in output(*self.load("latency", samples)).split()]
+        return [int(line) / 1e9 for line in output(*self.load("latency", samples, rest_ms)).split()]
 
-    def transfers(self, accounts, each, connections=4, batch=256, window=20000):
+    def transfers(self, accounts, each, connections, batch, window):
         return json.loads(output(*self.load("transfers", accounts, each, connections, batch, window)))
 
     def memory(self):
-        """Bytes: resident, of that anonymous, and what the data directory holds (which is memory too if it lies there)."""
-        rss, anonymous, shared = resident(self.process.pid)
-        return {"resident": rss, "anonymous": anonymous, "shared": shared, "data": directory_bytes(self.data)}
+        """Bytes: resident; of that, what is the process's own; and what the data directory holds. In memory, the files
+        are memory too, whether the process has them mapped or not: `all`."""
+        whole, own, shared = resident(self.process.pid)
+        data = directory_bytes(self.data)
+        return {"resident": whole, "own": own, "data": data, "all": whole - shared + data}
 
     def grow(self, blocks, every):
         """Drives blocks and looks at memory and data every so many: [(height, memory)]."""
@@ -80,8 +82,6 @@ class Network:
 
 def slope(samples, what):
     """Bytes a block, by least squares."""
-    if len(samples) < 2:
-        return float("nan")
     return statistics.linear_regression([h for h, _ in samples], [m[what] for _, m in samples]).slope
 
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench_model digest|verify THREADS PATH... - three runs in one process: prints the median in nanoseconds. For verify,
- * the manifest is made outside the clock. bench/model.py compares with b3sum and openssl. */
+ * the manifest is made outside the clock. bench/models.py compares whole programs with b3sum and openssl. */
 #include "model/model.h"
 #include "os/os.h"
 

@@ -10,6 +10,8 @@
 #define PIECE_LEN ((size_t)4 << 20)
 #define PLACE_TRIES 100
 #define UPLOAD_TRIES 4
+#define BUSY_SECONDS 30 /* without a byte taken */
+#define BUSY_PAUSE_NS 200000000u
 
 /* Where a file of the model is: under the folder, or PATH itself. */
 static assay_err open_file(call *c, assay_os_file *out, const char *path, const assay_file_leaf *file) {
@@ -119,10 +121,22 @@ static assay_err upload_once(call *c, const assay_model *model, const char *path
 assay_err upload(call *c, const assay_model *model, const char *path, uint64_t *sent) {
     *sent = 0;
     const char *root = hex(c, model->root.b, ASSAY_HASH_LEN);
+    uint64_t deadline, before = 0;
+    ASSAY_TRY(deadline_of(c, &deadline, BUSY_SECONDS));
     assay_err err = ASSAY_E_NOT_FOUND;
-    /* Behind one URL another validator may answer from now on, which has no manifest or less of a file. */
-    for (int i = 0; i < UPLOAD_TRIES && (err == ASSAY_E_NOT_FOUND || err == ASSAY_E_RANGE); i++)
+    for (int lost = 0; lost < UPLOAD_TRIES;) {
         err = upload_once(c, model, path, root, sent);
+        if (*sent > before) ASSAY_TRY(deadline_of(c, &deadline, BUSY_SECONDS));
+        before = *sent;
+        /* Many hand in at once: a node has so many of them in hand, and says so to the others. */
+        if (err == ASSAY_F_BUSY && assay_os_monotonic_ns() < deadline) {
+            ASSAY_TRY(pause_ns(BUSY_PAUSE_NS));
+            continue;
+        }
+        /* Behind one URL another validator may answer from now on, which has no manifest or less of a file. */
+        if (err != ASSAY_E_NOT_FOUND && err != ASSAY_E_RANGE) return err;
+        lost++;
+    }
     if (err != ASSAY_E_NOT_FOUND) return err;
     return fail(c, ASSAY_F_BUSY, "who answers at %s lost the model while it was handed in", c->url);
 }

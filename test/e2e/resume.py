@@ -1,78 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """resume - what is interrupted goes on where it stopped: an upload, by every means of interruption, and a network.
 
-The upload goes through a slow line: a proxy that passes so many bytes a second on and counts them. So there is a middle
-to be interrupted in, and what crossed the line is known.
+The upload goes through a slow line, so that there is a middle to be interrupted in, and what crossed it is known.
 """
 import json
 import os
 import random
 import shutil
 import signal
-import socket
 import subprocess
-import threading
-import time
 
+from line import SlowLine
 from world import ASSAY, check, flip, free_port, main, read_json, same, sharded_model, until, write
 
 SIZE = 60 << 20
 PIECE = 4 << 20  # what one request carries: at most this much is sent again
-RATE = 24 << 20
-
-
-class SlowLine:
-    """Passes connections on to a port at RATE bytes a second; bytes counts those that clients sent."""
-
-    def __init__(self, port):
-        self.target, self.bytes, self.down = port, 0, False
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.server.getsockname()[1]}"
-        self.open = []
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                client, _ = self.server.accept()
-                if self.down:
-                    client.close()
-                    continue
-                node = socket.create_connection(("127.0.0.1", self.target))
-            except OSError:
-                return
-            self.open += [client, node]
-            threading.Thread(target=self.carry, args=(client, node, True), daemon=True).start()
-            threading.Thread(target=self.carry, args=(node, client, False), daemon=True).start()
-
-    def carry(self, source, target, slowly):
-        try:
-            while data := source.recv(128 << 10):
-                if slowly:
-                    self.bytes += len(data)
-                    time.sleep(len(data) / RATE)
-                target.sendall(data)
-        except OSError:
-            pass
-        for s in (source, target):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-
-    def cut(self):
-        """The line breaks in the middle of whatever it carries."""
-        self.down = True
-        for s in self.open:
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
-        self.open = []
-
-    def close(self):
-        self.cut()
-        self.server.close()
 
 
 class Upload:

@@ -3,6 +3,7 @@
 
 Wrong bytes are their sender's fault: they delay, and decide nothing.
 """
+
 import json
 import os
 import random
@@ -14,8 +15,13 @@ from world import ASSAY, check, main, request, same, sharded_model, until, write
 
 
 def put(net, path, body, validator=None):
-    status, _, text = request(net.port, "PUT", path + ("" if validator is None else f"&validator={validator}"), body,
-                              {"Content-Type": "application/octet-stream"})
+    status, _, text = request(
+        net.port,
+        "PUT",
+        path + ("" if validator is None else f"&validator={validator}"),
+        body,
+        {"Content-Type": "application/octet-stream"},
+    )
     return status, json.loads(text)
 
 
@@ -36,7 +42,9 @@ class Vandal(threading.Thread):
                     have = 0
                     while have < size and not self.stop:
                         body = dice.randbytes(min(1 << 20, size - have))
-                        status, answer = put(self.net, f"/bytes/{self.root}/files/{index}?offset={have}", body, validator)
+                        status, answer = put(
+                            self.net, f"/bytes/{self.root}/files/{index}?offset={have}", body, validator
+                        )
                         self.taken += len(body) if status == 200 else 0
                         if answer.get("have", 0) <= have:
                             break
@@ -50,7 +58,10 @@ def wrong_bytes_first(world):
         write(os.path.join(path, f"{n}.bin"), random.Random(23 + n).randbytes(3 << 20))
     root = world.assay("digest", path, "-q").last
     elsewhere = world.network("-n", "1", data=world.path("elsewhere"))  # where the vandal has the manifest from
-    check("published elsewhere", elsewhere.publish(path, "acme/same", "1", "--wait", "--out", world.path("x.json")).code == 0)
+    check(
+        "published elsewhere",
+        elsewhere.publish(path, "acme/same", "1", "--wait", "--out", world.path("x.json")).code == 0,
+    )
     manifest = elsewhere.get_bytes(f"/bytes/{root}/manifest")
     elsewhere.stop()
     net = world.network("-n", "4", data=world.path("net"))
@@ -69,7 +80,10 @@ def wrong_bytes_first(world):
     same("digests that do not lead there are refused", put(net, f"/bytes/{root}/groups", b"\1" * 32 * 6)[0], 400)
     status, answer = put(net, f"/bytes/{root}/files/0?offset=1000", b"x")
     same("a hole is refused, and what is there is said", (status, answer["have"]), (409, 0))
-    check("more than was declared is refused", put(net, f"/bytes/{root}/files/0?offset=0", b"x" * ((3 << 20) + 1))[0] in (400, 409))
+    check(
+        "more than was declared is refused",
+        put(net, f"/bytes/{root}/files/0?offset=0", b"x" * ((3 << 20) + 1))[0] in (400, 409),
+    )
     same("a file that there is not: 404", put(net, f"/bytes/{root}/files/2?offset=0", b"x")[0], 404)
     vandal = Vandal(net, root, manifest, [3 << 20] * 2)
     vandal.start()
@@ -83,7 +97,9 @@ def wrong_bytes_first(world):
     verified = world.assay("verify", path, "--cert", done.last, "--trust", net.trust)
     check("it verifies", verified.code == 0, verified)
     same("nobody was slashed", net.get("/penalties")["penalties"], [])
-    content = b"".join(net.get_bytes(f"/bytes/{root}/files/0?offset={n}&length=1048576") for n in range(0, 3 << 20, 1 << 20))
+    content = b"".join(
+        net.get_bytes(f"/bytes/{root}/files/0?offset={n}&length=1048576") for n in range(0, 3 << 20, 1 << 20)
+    )
     same("what is served is what was published", content == open(os.path.join(path, "0.bin"), "rb").read(), True)
 
 
@@ -93,18 +109,38 @@ def all_at_once(world):
     total, accounts = net.total(), net.accounts()
     jobs = []
     for n in range(12):
-        path = sharded_model(world.path(f"m{n}", "model"), random.Random(n % 8), floats=20000)  # 8 to 11 are 0 to 3 again
+        path = sharded_model(
+            world.path(f"m{n}", "model"), random.Random(n % 8), floats=20000
+        )  # 8 to 11 are 0 to 3 again
         out = world.path(f"c{n}.assay.json")
-        argv = ["publish", path, "--name", f"owner{n % 4}/model{n}", "--version", "1", "--wait", "--out", out, "--key", accounts[n % 4]["key_file"],
-                "--node", net.url]
+        argv = [
+            "publish",
+            path,
+            "--name",
+            f"owner{n % 4}/model{n}",
+            "--version",
+            "1",
+            "--wait",
+            "--out",
+            out,
+            "--key",
+            accounts[n % 4]["key_file"],
+            "--node",
+            net.url,
+        ]
         jobs.append((path, out, world.start(ASSAY, *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)))
     for n, (path, out, process) in enumerate(jobs):
         said = process.communicate(timeout=200)
         check(f"version {n} is attested", process.returncode == 0, said)
         verified = world.assay("verify", path, "--cert", out, "--trust", net.trust, "--json")
-        check(f"version {n} verifies", verified.code == 0 and verified.json["name"] == f"owner{n % 4}/model{n}", verified)
-    same("the log holds each once", sorted(r["name"] for r in net.get("/attestations")["attestations"]),
-         sorted(f"owner{n % 4}/model{n}" for n in range(12)))
+        check(
+            f"version {n} verifies", verified.code == 0 and verified.json["name"] == f"owner{n % 4}/model{n}", verified
+        )
+    same(
+        "the log holds each once",
+        sorted(r["name"] for r in net.get("/attestations")["attestations"]),
+        sorted(f"owner{n % 4}/model{n}" for n in range(12)),
+    )
     crossed = world.assay("verify", jobs[8][0], "--cert", jobs[0][1], "--trust", net.trust)
     check("the same bytes verify with either certificate", crossed.code == 0, crossed)
     crossed = world.assay("verify", jobs[4][0], "--cert", jobs[0][1], "--trust", net.trust)

@@ -3,6 +3,7 @@
 
 Nothing about a fault is told to the other validators: what happens to the offender follows from what they see.
 """
+
 import os
 import random
 import threading
@@ -23,7 +24,13 @@ class Load:
 
     def send(self, n):
         while not self.stop:
-            done = self.net.assay("send", self.accounts[(n + 1) % 4]["address"], "1", "--json", env={"ASSAY_KEY": self.accounts[n]["key_file"]})
+            done = self.net.assay(
+                "send",
+                self.accounts[(n + 1) % 4]["address"],
+                "1",
+                "--json",
+                env={"ASSAY_KEY": self.accounts[n]["key_file"]},
+            )
             if done.code == 0:
                 self.sent.append((done.json["id"], done.json["height"]))
             elif not self.stop:
@@ -42,11 +49,15 @@ class Load:
 
 def caught_up(net, n, least):
     """Validator n is at most a block behind validator 0, above `least`, and has the same block there."""
+
     def is_there():
         mine, other = net.height(n), net.height(0)
         if mine < other - 1 or mine <= least:
             return False
-        return net.get(f"/blocks/{mine - 1}?validator={n}")["hash"] == net.get(f"/blocks/{mine - 1}?validator=0")["hash"]
+        return (
+            net.get(f"/blocks/{mine - 1}?validator={n}")["hash"] == net.get(f"/blocks/{mine - 1}?validator=0")["hash"]
+        )
+
     return until(30, is_there)
 
 
@@ -83,7 +94,11 @@ def kill_and_revive(world):
             check("blocks go on without it", until(30, lambda: net.height() > dead_at + 5))
             check("and transactions", until(30, lambda: len(load.sent) > sent + 10))
             net.fault("revive", 3)
-            check(f"round {round_}: it catches up under load", caught_up(net, 3, dead_at + 5), (net.height(3), net.height(0)))
+            check(
+                f"round {round_}: it catches up under load",
+                caught_up(net, 3, dead_at + 5),
+                (net.height(3), net.height(0)),
+            )
     same("no transaction failed", load.failed[:1], [])
     check("it catches up when it is quiet", caught_up(net, 3, dead_at + 5))
     lost = [t for t, height in load.sent if net.get(f"/transactions/{t}?validator=3")["height"] != height]
@@ -130,7 +145,11 @@ def double_sign(world):
     p = penalty(net, "double-sign")
     same("it is validator 3", p["validator"], rows[3]["address"])
     check("in the block after the proof was seen", 1 <= p["height"] - p["fault_height"] <= 2, p)
-    same("75 % of what it had", (p["rate"], int(p["base_stake"]), int(p["taken"])), ("750000000", before[3], before[3] * 3 // 4))
+    same(
+        "75 % of what it had",
+        (p["rate"], int(p["base_stake"]), int(p["taken"])),
+        ("750000000", before[3], before[3] * 3 // 4),
+    )
     same("one in four was at fault", (p["share_num"], p["share_den"]), ("250000000", "1000000000"))
     same("what is left", stake(net, 3), before[3] - before[3] * 3 // 4)
     same("the others lost nothing", [stake(net, n) for n in range(3)], before[:3])
@@ -138,10 +157,20 @@ def double_sign(world):
     same("units add up", net.total(), total)
     check("blocks go on", until(20, lambda: net.height() >= p["height"] + 4))
     blocks = {h: net.get(f"/blocks/{p['height'] + h}") for h in range(4)}
-    same("the set that signed: four until two heights later", [blocks[h]["commit"]["validators"] for h in range(4)], [4, 4, 3, 3])
+    same(
+        "the set that signed: four until two heights later",
+        [blocks[h]["commit"]["validators"] for h in range(4)],
+        [4, 4, 3, 3],
+    )
     votes = [b["evidence"] for b in blocks.values() if b["evidence"]]
-    check("the block holds both votes", len(votes) == 1 and blocks[0]["evidence"] == votes[0] and votes[0][0]["height"] == p["fault_height"]
-          and votes[0][0]["block_a"] != votes[0][0]["block_b"], votes)
+    check(
+        "the block holds both votes",
+        len(votes) == 1
+        and blocks[0]["evidence"] == votes[0]
+        and votes[0][0]["height"] == p["fault_height"]
+        and votes[0][0]["block_a"] != votes[0][0]["block_b"],
+        votes,
+    )
     same("its power is gone", (net.get("/validators")[3]["power"], net.get("/status")["power"]), (0, 3000000))
     owner = net.accounts()[4 + 3]["key_file"]
     done = net.assay("unjail", "--key", owner)
@@ -168,24 +197,45 @@ def lazy_check(world):
     check("it is in jail", until(40, lambda: net.get("/validators")[2]["jailed"]))
     p = penalty(net, "false-opening")
     row = net.get("/validators")[2]
-    same("it is validator 2, jailed", (p["validator"], row["status"], row["tombstoned"]), (row["address"], "jailed", False))
+    same(
+        "it is validator 2, jailed",
+        (p["validator"], row["status"], row["tombstoned"]),
+        (row["address"], "jailed", False),
+    )
     same("5 % of what it had", (p["rate"], int(p["taken"])), ("50000000", before[2] * 5 // 100))
-    same("what is left", [stake(net, n) for n in range(4)], [before[n] - (before[n] * 5 // 100 if n == 2 else 0) for n in range(4)])
+    same(
+        "what is left",
+        [stake(net, n) for n in range(4)],
+        [before[n] - (before[n] * 5 // 100 if n == 2 else 0) for n in range(4)],
+    )
     version = net.get("/models/acme/lazy/1")
     states = {c["validator"]: c["state"] for c in version["checks"]}
     check("its check is false", states.get(row["address"]) == "false", states)
-    check("the others' power attested it", version["status"] == "attested" and version["power_checked"] == 3000000, version)
+    check(
+        "the others' power attested it",
+        version["status"] == "attested" and version["power_checked"] == 3000000,
+        version,
+    )
     same("units add up", net.total(), total)
     owner = net.accounts()[4 + 2]["key_file"]
     early = net.assay("unjail", "--key", owner)
     check("it stays in jail for its time: exit 1", early.code == 1, early)
     check("then it comes out", until(40, lambda: net.assay("unjail", "--key", owner).code == 0, 1))
-    check("and is in the set again, with less power", until(40, lambda: (lambda v: v["status"] == "active" and 900000 < v["power"] < 1000000)(
-        net.get("/validators")[2])), net.get("/validators")[2])
+    check(
+        "and is in the set again, with less power",
+        until(
+            40, lambda: (lambda v: v["status"] == "active" and 900000 < v["power"] < 1000000)(net.get("/validators")[2])
+        ),
+        net.get("/validators")[2],
+    )
     votes_count(net, 2)
     again = net.publish(write(world.path("second", "w.bin"), b"x" * 5000), "acme/lazy", "2", "--wait")
-    check("it is honest now", again.code == 0 and until(20, lambda: sum(
-        c["state"] == "opened" for c in net.get("/models/acme/lazy/2")["checks"]) == 4), again)
+    check(
+        "it is honest now",
+        again.code == 0
+        and until(20, lambda: sum(c["state"] == "opened" for c in net.get("/models/acme/lazy/2")["checks"]) == 4),
+        again,
+    )
     same("nothing more was taken", len(net.get("/penalties")["penalties"]), 1)
 
 
@@ -208,7 +258,10 @@ def halt_and_resume(world):
     check("those who run say so", net.get("/healthz") is not None)
     net.fault("revive", 2)
     check("with three of four it goes on", until(60, lambda: net.height() > height), net.log()[-1500:])
-    check("what waited becomes final", until(60, lambda: int(net.get(f"/accounts/{accounts[1]['address']}")["balance"]) == before + 5))
+    check(
+        "what waited becomes final",
+        until(60, lambda: int(net.get(f"/accounts/{accounts[1]['address']}")["balance"]) == before + 5),
+    )
     net.fault("revive", 3)
     check("all four have one chain", caught_up(net, 3, height) and caught_up(net, 2, height))
     same("units add up", net.total(), total)

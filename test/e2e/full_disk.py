@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""full_disk - the disk takes no more: uploads are refused, the network stops and says why, and goes on when there is room.
+"""full_disk - the disk takes no more: uploads are refused, the network stops and says why; with room it goes on.
 
 Files may not grow beyond a limit that the kernel keeps (RLIMIT_FSIZE, its signal ignored): a write fails as on a full
 disk, without one.
 """
+
 import os
 import random
 import resource
@@ -30,7 +31,9 @@ class Sender(threading.Thread):
 
     def run(self):
         while self.end is None:
-            done = self.net.assay("send", self.account["address"], "1", "--json", env={"ASSAY_KEY": self.account["key_file"]})
+            done = self.net.assay(
+                "send", self.account["address"], "1", "--json", env={"ASSAY_KEY": self.account["key_file"]}
+            )
             if done.code == 0:
                 self.sent.append((done.json["id"], done.json["height"]))
             else:
@@ -55,7 +58,11 @@ def full_disk(world):
     for s in senders:
         s.join(60)
     log = net.log()
-    check("the network stops: exit 6, F129, and says why", code == 6 and "code F129" in log and "stopped at work" in log, (code, log[-1500:]))
+    check(
+        "the network stops: exit 6, F129, and says why",
+        code == 6 and "code F129" in log and "stopped at work" in log,
+        (code, log[-1500:]),
+    )
     same("whoever was sending is told: exit 6", {s.end.code for s in senders}, {6})
     sent = [one for s in senders for one in s.sent]
     check("something was acknowledged before", len(sent) > 20, len(sent))

@@ -4,6 +4,7 @@
 The attackers have addresses of their own (127.0.0.2 and on), since the server counts by address. While each attack is
 under way a bystander asks for /status over and over, on new connections, and its waiting is measured.
 """
+
 import random
 import socket
 import statistics
@@ -43,12 +44,16 @@ class Bystander:
 
     def was_answered(self, attack):
         same(f"{attack}: the bystander was always answered", self.bad[:2], [])
-        check(f"{attack}: and quickly", len(self.seconds) > 10 and statistics.median(self.seconds) < MEDIAN and max(self.seconds) < WORST,
-              self.summary())
+        check(
+            f"{attack}: and quickly",
+            len(self.seconds) > 10 and statistics.median(self.seconds) < MEDIAN and max(self.seconds) < WORST,
+            self.summary(),
+        )
         print(f"     {attack}: {self.summary()}")
 
     def summary(self):
-        return f"{len(self.seconds)} answers, median {1000 * statistics.median(self.seconds):.0f} ms, most {1000 * max(self.seconds):.0f} ms"
+        median, most = 1000 * statistics.median(self.seconds), 1000 * max(self.seconds)
+        return f"{len(self.seconds)} answers, median {median:.0f} ms, most {most:.0f} ms"
 
 
 def connect(net, attacker=2, timeout=10.0):
@@ -97,7 +102,10 @@ def slow_bodies(net, seconds):
     """Bodies that are announced and come a byte at a time."""
     connections = [connect(net, 2 + n % 2) for n in range(80)]
     for c in connections:
-        send(c, b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 200000\r\n\r\n")
+        send(
+            c,
+            b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n",
+        )
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for c in connections:
@@ -113,7 +121,7 @@ def idle(net, seconds):
 
 
 def too_many(net, seconds):
-    """More than the server takes: from four addresses, 800 in all. What it does not take waits in the kernel or is closed."""
+    """More than the server takes: from four addresses, 800 in all. The rest waits in the kernel or is closed."""
     connections = []
     for n in range(800):
         try:
@@ -138,14 +146,25 @@ def slow_readers(net, seconds):
 def garbage(net, seconds):
     """Noise, other protocols, halves of requests."""
     dice = random.Random(13)
-    fixed = [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + dice.randbytes(500), b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\0" * 5000, b"\r\n" * 3000,
-             b"GET", b"GET /status HTTP/9.9\r\n\r\n", b"GET /status\r\n\r\n", b"GET /status HTTP/1.1\r\nno colon here\r\n\r\n",
-             b"GET /status HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200000 + b"\r\n\r\n", b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",
-             b"GET /status HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n", b"SSH-2.0-x\r\n", b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
-             b"POST /transactions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
-             b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
-             b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-             b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 2000]
+    fixed = [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + dice.randbytes(500),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"\0" * 5000,
+        b"\r\n" * 3000,
+        b"GET",
+        b"GET /status HTTP/9.9\r\n\r\n",
+        b"GET /status\r\n\r\n",
+        b"GET /status HTTP/1.1\r\nno colon here\r\n\r\n",
+        b"GET /status HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 200000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\n\r\n",
+        b"GET /status HTTP/1.1\r\n" + b"A: b\r\n" * 5000 + b"\r\n",
+        b"SSH-2.0-x\r\n",
+        b"GET /../../etc/passwd HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /transactions HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+        b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: -5\r\n\r\n",
+        b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"GET /status HTTP/1.1\r\nHost: x\r\n\r\n" * 2000,
+    ]
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         for data in [*fixed, *(dice.randbytes(dice.randrange(1, 4000)) for _ in range(20))]:
@@ -160,10 +179,12 @@ def garbage(net, seconds):
 
 def great_bodies(net, seconds):
     """Much more than a body may have: refused before it comes."""
-    heads = [b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n",
-             b"POST /transactions/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n",
-             b"PUT /bytes/" + b"0" * 64 + b"/files/0?offset=0 HTTP/1.1\r\nHost: x\r\nContent-Length: 4194305\r\n\r\n",
-             b"POST /faults HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n"]
+    heads = [
+        b"POST /transactions HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000000\r\n\r\n",
+        b"POST /transactions/batch HTTP/1.1\r\nHost: x\r\nContent-Length: 1048577\r\n\r\n",
+        b"PUT /bytes/" + b"0" * 64 + b"/files/0?offset=0 HTTP/1.1\r\nHost: x\r\nContent-Length: 4194305\r\n\r\n",
+        b"POST /faults HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99999999\r\n\r\n",
+    ]
     end = time.monotonic() + seconds
     codes = set()
     while time.monotonic() < end:
@@ -191,20 +212,40 @@ def great_bodies(net, seconds):
 def strange_requests(net, seconds):
     """Well-formed, and senseless."""
     nested = "[" * 100000
-    wrong = [("GET", "/nothing", None, {404}), ("DELETE", "/status", None, {405}), ("POST", "/status", "x", {405}), ("FOO", "/status", None, {501}),
-             ("GET", "/blocks/99999999999999999999", None, {400, 404}), ("GET", "/blocks/-1", None, {400, 404}),
-             ("GET", "/accounts/assay1qqqq", None, {400}), ("GET", "/bytes/zz", None, {400}), ("GET", "/status?validator=99", None, {404}),
-             ("GET", "/status?validator=x", None, {400, 404}), ("GET", "/%00", None, {400}), ("GET", "/%zz", None, {400}),
-             ("POST", "/transactions", "garbage", {400}), ("POST", "/transactions", "", {400}), ("POST", "/transactions/batch", "\x05abc", {400}),
-             ("POST", "/faults", nested, {400, 413}), ("POST", "/faults", '{"kind":"kill"}', {400}), ("POST", "/faults", '{"kind":"kill","validator":-1}', {400}),
-             ("POST", "/faults", '{"kind":"kill","validator":1e99}', {400}), ("GET", "/models?limit=99999999999", None, {400, 200}),
-             ("GET", "/log/consistency?old=5&new=1", None, {400}), ("PUT", f"/bytes/{'0' * 64}/manifest", "x", {404})]
+    wrong = [
+        ("GET", "/nothing", None, {404}),
+        ("DELETE", "/status", None, {405}),
+        ("POST", "/status", "x", {405}),
+        ("FOO", "/status", None, {501}),
+        ("GET", "/blocks/99999999999999999999", None, {400, 404}),
+        ("GET", "/blocks/-1", None, {400, 404}),
+        ("GET", "/accounts/assay1qqqq", None, {400}),
+        ("GET", "/bytes/zz", None, {400}),
+        ("GET", "/status?validator=99", None, {404}),
+        ("GET", "/status?validator=x", None, {400, 404}),
+        ("GET", "/%00", None, {400}),
+        ("GET", "/%zz", None, {400}),
+        ("POST", "/transactions", "garbage", {400}),
+        ("POST", "/transactions", "", {400}),
+        ("POST", "/transactions/batch", "\x05abc", {400}),
+        ("POST", "/faults", nested, {400, 413}),
+        ("POST", "/faults", '{"kind":"kill"}', {400}),
+        ("POST", "/faults", '{"kind":"kill","validator":-1}', {400}),
+        ("POST", "/faults", '{"kind":"kill","validator":1e99}', {400}),
+        ("GET", "/models?limit=99999999999", None, {400, 200}),
+        ("GET", "/log/consistency?old=5&new=1", None, {400}),
+        ("PUT", f"/bytes/{'0' * 64}/manifest", "x", {404}),
+    ]
     for method, path, body, allowed in wrong:
         headers = {"Content-Type": "application/json"} if path == "/faults" else {}
         status, head, text = request(net.port, method, path, body, headers)
         check(f"{method} {path[:40]} {str(body)[:12]}: {sorted(allowed)}", status in allowed, (status, text[:300]))
         if status >= 400 and status != 501:
-            check(f"{method} {path[:40]}: a problem document", head.get("Content-Type") == "application/problem+json" and b'"code":' in text, text[:300])
+            check(
+                f"{method} {path[:40]}: a problem document",
+                head.get("Content-Type") == "application/problem+json" and b'"code":' in text,
+                text[:300],
+            )
     time.sleep(seconds)
     return []
 
@@ -241,7 +282,11 @@ def hostile(world):
         ended.append(answer(c)[:12])
     same("who sent a byte now and then for 30 s is told 408", set(ended), {b"HTTP/1.1 408"})
     close(slow)
-    check("memory is bounded", net.metric("process_resident_memory_bytes") < 400 << 20, net.metric("process_resident_memory_bytes"))
+    check(
+        "memory is bounded",
+        net.metric("process_resident_memory_bytes") < 400 << 20,
+        net.metric("process_resident_memory_bytes"),
+    )
     check("refusals are counted", net.metric("assay_http_refused_total") > 0)
     same("the devnet ends with exit 0", net.stop(), 0)
 
@@ -251,8 +296,24 @@ def waits(world, net):
     net.fault("kill", 2)
     net.fault("kill", 3)
     accounts = net.accounts()
-    crowd = [world.start(ASSAY, "send", accounts[0]["address"], str(n + 1), "--key", accounts[n % 8]["key_file"], "--timeout", "3",
-                         "--node", net.url, "-q", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for n in range(24)]
+    crowd = [
+        world.start(
+            ASSAY,
+            "send",
+            accounts[0]["address"],
+            str(n + 1),
+            "--key",
+            accounts[n % 8]["key_file"],
+            "--timeout",
+            "3",
+            "--node",
+            net.url,
+            "-q",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for n in range(24)
+    ]
     with Bystander(net) as bystander:
         ends = [(p.communicate(timeout=60)[1], p.returncode) for p in crowd]
     bystander.was_answered("waits")
@@ -261,8 +322,22 @@ def waits(world, net):
     net.fault("revive", 3)
     height = net.height()
     check("blocks go on", until(60, lambda: net.height() > height))
-    crowd = [world.start(ASSAY, "send", accounts[0]["address"], str(n + 1), "--key", accounts[5]["key_file"], "--node", net.url, "-q",
-                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for n in range(12)]
+    crowd = [
+        world.start(
+            ASSAY,
+            "send",
+            accounts[0]["address"],
+            str(n + 1),
+            "--key",
+            accounts[5]["key_file"],
+            "--node",
+            net.url,
+            "-q",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for n in range(12)
+    ]
     ends = [(p.communicate(timeout=60)[1], p.returncode) for p in crowd]
     same("a dozen of one account at once all come through", [end for end in ends if end[1] != 0][:1], [])
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """line - a slow network between a client and a node, that can break."""
+
 import socket
 import threading
 import time

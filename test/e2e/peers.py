@@ -5,6 +5,7 @@ Several hundred blocks, over which the validator set changes by delegations, a s
 are built from test/peers (tools/setup --check installs Go); without Go this fails. RFC 6962 is written down here once
 more, from the RFC.
 """
+
 import hashlib
 import json
 import os
@@ -24,8 +25,14 @@ def go_programs(world):
     paths = []
     for name in ("lightcheck", "ics23check"):
         try:
-            built = subprocess.run([go, "build", "-o", world.path(name), f"./{name}"], cwd=os.path.join(ROOT, "test", "peers"),
-                                   capture_output=True, text=True, timeout=500, check=False)
+            built = subprocess.run(
+                [go, "build", "-o", world.path(name), f"./{name}"],
+                cwd=os.path.join(ROOT, "test", "peers"),
+                capture_output=True,
+                text=True,
+                timeout=500,
+                check=False,
+            )
             check(f"{name} is built", built.returncode == 0, built.stderr)
         except OSError as error:
             check(f"Go is there: {go}", False, f"{error}; tools/setup --check installs it")
@@ -35,7 +42,7 @@ def go_programs(world):
 
 
 def busy_chain(world, net):
-    """Models, transactions, and every way in which a set changes; ends with the validator set changed and BLOCKS blocks."""
+    """Models, transactions, and every way in which a validator set changes; at least BLOCKS blocks."""
     accounts = net.accounts()
 
     def sends(count):
@@ -43,7 +50,9 @@ def busy_chain(world, net):
             net.assay("send", accounts[n % 4]["address"], "1", env={"ASSAY_KEY": accounts[(n + 1) % 4]["key_file"]})
 
     for n in range(5):
-        done = net.publish(sharded_model(world.path(f"model{n}"), random.Random(n), floats=300), "acme/peers", str(n), "--wait")
+        done = net.publish(
+            sharded_model(world.path(f"model{n}"), random.Random(n), floats=300), "acme/peers", str(n), "--wait"
+        )
         check(f"model {n} is attested", done.code == 0, done)
     for n, amount in enumerate((5000000, 70000000, 123456789)):
         done = net.assay("delegate", str(n), str(amount), env={"ASSAY_KEY": accounts[n]["key_file"]})
@@ -73,11 +82,16 @@ def light_client(world, net, lightcheck):
     top = net.height()
     pinned = net.get("/blocks/1")["hash"]
     done = world.run(lightcheck, "-url", net.url, "-from", 1, "-to", top, "-trust-hash", pinned, timeout=200)
-    check(f"CometBFT's light client verifies blocks 1 to {top}", done.code == 0 and all(
-        f"{mode}: " in done.out for mode in ("sequential", "skipping", "skipping at 2/3")), done)
+    check(
+        f"CometBFT's light client verifies blocks 1 to {top}",
+        done.code == 0 and all(f"{mode}: " in done.out for mode in ("sequential", "skipping", "skipping at 2/3")),
+        done,
+    )
     print("     " + done.out.strip().replace("\n", "\n     "))
     done = world.run(lightcheck, "-url", net.url, "-from", top // 2, "-tamper", timeout=200)
-    check("and refuses whatever is spoilt on the way", done.code == 0 and "tamper" in (done.out + done.err).lower(), done)
+    check(
+        "and refuses whatever is spoilt on the way", done.code == 0 and "tamper" in (done.out + done.err).lower(), done
+    )
     print("     " + done.out.strip().split("\n")[-1])
     done = world.run(lightcheck, "-url", net.url, "-from", 1, "-trust-hash", "ab" * 32)
     check("another first block: exit 1", done.code == 1, done)
@@ -87,7 +101,7 @@ def light_client(world, net, lightcheck):
 
 def address_bytes(text):
     alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-    digits = [alphabet.index(c) for c in text[text.rindex("1") + 1:-6]]
+    digits = [alphabet.index(c) for c in text[text.rindex("1") + 1 : -6]]
     number = 0
     for d in digits:
         number = number << 5 | d
@@ -98,9 +112,16 @@ def state_proofs(world, net, ics23check):
     owners = [address_bytes(v["address"]) for v in net.get("/validators")]
     accounts = [address_bytes(a["address"]) for a in net.accounts()]
     present = [b"account/" + a for a in accounts] + [b"staking/validator/" + o for o in owners] + [b"staking/totals"]
-    present += [b"model/version/acme/peers@" + v for v in (b"0", b"1", b"2", b"3", b"4", b"lazy")] + [b"model/name/acme/peers"]
+    present += [b"model/version/acme/peers@" + v for v in (b"0", b"1", b"2", b"3", b"4", b"lazy")] + [
+        b"model/name/acme/peers"
+    ]
     dice = random.Random(3)
-    absent = [b"account/" + dice.randbytes(20) for _ in range(40)] + [b"model/version/acme/peers@5", b"model/name/acme/none", b"\0", b"x" * 1024]
+    absent = [b"account/" + dice.randbytes(20) for _ in range(40)] + [
+        b"model/version/acme/peers@5",
+        b"model/name/acme/none",
+        b"\0",
+        b"x" * 1024,
+    ]
     absent += [k + b"\0" for k in present] + [k[:-1] for k in present]
     lines, expected, wanted = [], [], []
     for key in present + absent:
@@ -113,9 +134,15 @@ def state_proofs(world, net, ics23check):
         wanted.append(good)
         lines.append(good)
         expected.append("ok")
-        spoilt = [dict(good, root=("00" + good["root"][2:]) if good["root"][:2] != "00" else "01" + good["root"][2:]),
-                  dict(good, key=(key + b"!").hex()) if p["value"] is not None else None,
-                  dict(good, value=(bytes.fromhex(good["value"]) + b"\1").hex()) if p["value"] is not None else dict(good, value="00")]
+        spoilt = [
+            dict(good, root=("00" + good["root"][2:]) if good["root"][:2] != "00" else "01" + good["root"][2:]),
+            dict(good, key=(key + b"!").hex()) if p["value"] is not None else None,
+            (
+                dict(good, value=(bytes.fromhex(good["value"]) + b"\1").hex())
+                if p["value"] is not None
+                else dict(good, value="00")
+            ),
+        ]
         if p["value"] is not None:
             spoilt.append({k: v for k, v in good.items() if k != "value"})
         lines += [s for s in spoilt if s]
@@ -126,18 +153,28 @@ def state_proofs(world, net, ics23check):
     said = [line.split()[0] for line in run.stdout.strip().split("\n")]
     said = [word.rstrip(":") for word in said]
     differ = [(e, s, l) for e, s, l in zip(expected, said, lines) if e != s]
-    check(f"the stock ICS 23 agrees on {len(lines)} proofs, {said.count('ok')} of them good", not differ and len(said) == len(lines), (differ[:2], run.stderr[:500]))
+    check(
+        f"the stock ICS 23 agrees on {len(lines)} proofs, {said.count('ok')} of them good",
+        not differ and len(said) == len(lines),
+        (differ[:2], run.stderr[:500]),
+    )
     for key in ("", "zz", "00" * 1025, "0"):
         try:
             check(f"/proofs of {key[:8]!r}: refused", False, net.get(f"/proofs/{key}"))
         except Refused as refused:
             check(f"/proofs of {key[:8]!r}: refused", refused.status in (400, 404), refused)
     status = net.get("/status")
-    app = hashlib.sha256(b"assay/1/app\0" + bytes.fromhex(status["state_root"]) + struct.pack(">Q", status["log_size"])
-                         + bytes.fromhex(status["log_root"])).hexdigest()
+    app = hashlib.sha256(
+        b"assay/1/app\0"
+        + bytes.fromhex(status["state_root"])
+        + struct.pack(">Q", status["log_size"])
+        + bytes.fromhex(status["log_root"])
+    ).hexdigest()
     same("the AppHash follows from state and log", app, status["app_hash"])
     net.assay("send", net.accounts()[0]["address"], "1")
-    check("and the next header names it", until(20, lambda: net.get(f"/blocks/{status['height'] + 1}")["app_hash"] == app))
+    check(
+        "and the next header names it", until(20, lambda: net.get(f"/blocks/{status['height'] + 1}")["app_hash"] == app)
+    )
 
 
 # ---- RFC 6962, from the RFC -----------------------------------------------------------------------------------------
@@ -188,8 +225,15 @@ def log_proofs(net):
     for new in range(1, len(leaves) + 1):
         for old in range(1, new + 1):
             answer = net.get(f"/log/consistency?old={old}&new={new}")
-            same(f"consistency of {old} and {new}", (answer["path"], answer["old_root"], answer["new_root"]),
-                 ([h.hex() for h in consistency(old, leaves[:new])], tree_root(leaves[:old]).hex(), tree_root(leaves[:new]).hex()))
+            same(
+                f"consistency of {old} and {new}",
+                (answer["path"], answer["old_root"], answer["new_root"]),
+                (
+                    [h.hex() for h in consistency(old, leaves[:new])],
+                    tree_root(leaves[:old]).hex(),
+                    tree_root(leaves[:new]).hex(),
+                ),
+            )
 
 
 def peers(world):

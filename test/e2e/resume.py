@@ -3,6 +3,7 @@
 
 The upload goes through a slow line, so that there is a middle to be interrupted in, and what crossed it is known.
 """
+
 import json
 import os
 import random
@@ -31,8 +32,20 @@ class Upload:
         return sum(f["have"] for f in self.net.get(f"/bytes/{self.root}")["files"])
 
     def start(self, line):
-        argv = ["publish", self.path, "--name", "acme/large", "--version", "1", "--key", self.net.accounts()[0]["key_file"],
-                "--node", line.url, "--timeout", "10"]
+        argv = [
+            "publish",
+            self.path,
+            "--name",
+            "acme/large",
+            "--version",
+            "1",
+            "--key",
+            self.net.accounts()[0]["key_file"],
+            "--node",
+            line.url,
+            "--timeout",
+            "10",
+        ]
         return self.world.start(ASSAY, *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def interrupt(self, what, line, stop, code):
@@ -56,28 +69,67 @@ def upload(world):
     line = SlowLine(net.port)
     received = net.metric("assay_http_received_bytes_total")
     marks = []
-    for what, stop, code in (("SIGINT", lambda p: p.send_signal(signal.SIGINT), 130), ("kill -9", lambda p: p.kill(), -9),
-                             ("a broken line", lambda p: line.cut(), 6)):
+    for what, stop, code in (
+        ("SIGINT", lambda p: p.send_signal(signal.SIGINT), 130),
+        ("kill -9", lambda p: p.kill(), -9),
+        ("a broken line", lambda p: line.cut(), 6),
+    ):
         before, crossed = u.interrupt(what, line, stop, code)
         have = u.have()
         check(f"{what}: part of it is there", before < have < SIZE, (before, have))
-        check(f"{what}: what crossed the line is there, but for the last pieces", crossed - (have - before) <= 2 * PIECE, (crossed, have, before))
+        check(
+            f"{what}: what crossed the line is there, but for the last pieces",
+            crossed - (have - before) <= 2 * PIECE,
+            (crossed, have, before),
+        )
         marks.append(have)
         if line.down:
             line.close()
             line = SlowLine(net.port)
     check("each time it went on from where it was", marks == sorted(marks) and marks[0] > 0, marks)
     left, sent = SIZE - marks[-1], line.bytes
-    done = world.assay("publish", u.path, "--name", "acme/large", "--version", "1", "--wait", "--key", net.accounts()[0]["key_file"],
-                       "--node", line.url)
+    done = world.assay(
+        "publish",
+        u.path,
+        "--name",
+        "acme/large",
+        "--version",
+        "1",
+        "--wait",
+        "--key",
+        net.accounts()[0]["key_file"],
+        "--node",
+        line.url,
+    )
     check("run again, it ends", done.code == 0 and "registered already" in done.err, done)
-    check("only what was missing crossed the line", left <= line.bytes - sent < left + 2 * PIECE, (left, line.bytes - sent))
+    check(
+        "only what was missing crossed the line",
+        left <= line.bytes - sent < left + 2 * PIECE,
+        (left, line.bytes - sent),
+    )
     body = net.metric("assay_http_received_bytes_total") - received
-    check("the node received every byte once, and at most a piece more each time", SIZE <= body < SIZE + 5 * PIECE, body)
+    check(
+        "the node received every byte once, and at most a piece more each time", SIZE <= body < SIZE + 5 * PIECE, body
+    )
     sent = line.bytes
-    again = world.assay("publish", u.path, "--name", "acme/large", "--version", "1", "--wait", "--key", net.accounts()[0]["key_file"],
-                        "--node", line.url)
-    check("once more: nothing is sent, all is there", again.code == 0 and line.bytes - sent < 1 << 20, (again, line.bytes - sent))
+    again = world.assay(
+        "publish",
+        u.path,
+        "--name",
+        "acme/large",
+        "--version",
+        "1",
+        "--wait",
+        "--key",
+        net.accounts()[0]["key_file"],
+        "--node",
+        line.url,
+    )
+    check(
+        "once more: nothing is sent, all is there",
+        again.code == 0 and line.bytes - sent < 1 << 20,
+        (again, line.bytes - sent),
+    )
     verified = world.assay("verify", u.path, "--cert", again.last, "--trust", net.trust)
     check("it verifies", verified.code == 0, verified)
     line.close()
@@ -95,8 +147,19 @@ def node_dies_in_an_upload(world):
     have = u.have()
     check("what it had is there", 2 * PIECE <= have < SIZE, have)
     line = SlowLine(net.port)
-    done = world.assay("publish", u.path, "--name", "acme/large", "--version", "1", "--wait", "--key", again.accounts()[0]["key_file"],
-                       "--node", line.url)
+    done = world.assay(
+        "publish",
+        u.path,
+        "--name",
+        "acme/large",
+        "--version",
+        "1",
+        "--wait",
+        "--key",
+        again.accounts()[0]["key_file"],
+        "--node",
+        line.url,
+    )
     check("publish goes on and ends", done.code == 0, done)
     check("only what was missing crossed the line", line.bytes < SIZE - have + 2 * PIECE, (line.bytes, have))
     line.close()
@@ -136,8 +199,11 @@ def network_goes_on(world):
 
 def refused(world, what, words, code, error, because):
     done = world.assay("devnet", *words, timeout=60)
-    check(f"{what}: exit {code}, {error}", done.code == code and f"code {error}" in done.err and because in done.err
-          and "ready" not in done.out, done)
+    check(
+        f"{what}: exit {code}, {error}",
+        done.code == code and f"code {error}" in done.err and because in done.err and "ready" not in done.out,
+        done,
+    )
 
 
 def refused_starts(world, net, data):
@@ -148,19 +214,33 @@ def refused_starts(world, net, data):
     same("stopped", net.stop(), 0)
     file = write(world.path("file"), "x")
     refused(world, "a directory that is a file", ["--port", free_port(), "--data", file], 6, "F129", file)
-    refused(world, "a directory that cannot be", ["--port", free_port(), "--data", "/proc/none"], 6, "F129", "/proc/none")
+    refused(
+        world, "a directory that cannot be", ["--port", free_port(), "--data", "/proc/none"], 6, "F129", "/proc/none"
+    )
     for what, spoil, error in (
-            ("a genesis that is none", lambda d: write(os.path.join(d, "genesis"), b"\xff" * 100), "F131"),
-            ("another genesis", lambda d: flip(os.path.join(d, "genesis"), 40), "F131"),
-            ("a store that is none", lambda d: write(os.path.join(d, "validator1", "store", "data.mdb"), b"\0" * 8192), None),
-            ("a store that was cut", lambda d: os.truncate(os.path.join(d, "validator1", "store", "data.mdb"), 4096), None),
-            ("a watermark that is none", lambda d: write(os.path.join(d, "validator1", "consensus.watermark"), b"no"), "F131"),
-            ("a key that is none", lambda d: write(os.path.join(d, "validator1", "consensus.key"), b"no"), None)):
+        ("a genesis that is none", lambda d: write(os.path.join(d, "genesis"), b"\xff" * 100), "F131"),
+        ("another genesis", lambda d: flip(os.path.join(d, "genesis"), 40), "F131"),
+        (
+            "a store that is none",
+            lambda d: write(os.path.join(d, "validator1", "store", "data.mdb"), b"\0" * 8192),
+            None,
+        ),
+        ("a store that was cut", lambda d: os.truncate(os.path.join(d, "validator1", "store", "data.mdb"), 4096), None),
+        (
+            "a watermark that is none",
+            lambda d: write(os.path.join(d, "validator1", "consensus.watermark"), b"no"),
+            "F131",
+        ),
+        ("a key that is none", lambda d: write(os.path.join(d, "validator1", "consensus.key"), b"no"), None),
+    ):
         copy = shutil.copytree(data, world.path("spoilt"))
         spoil(copy)
         done = world.assay("devnet", "--port", free_port(), "--data", copy, timeout=60)
-        check(f"{what}: exit 6, {error or 'a fault'}", done.code == 6 and (f"code {error}" if error else "code F") in done.err
-              and "ready" not in done.out, done)
+        check(
+            f"{what}: exit 6, {error or 'a fault'}",
+            done.code == 6 and (f"code {error}" if error else "code F") in done.err and "ready" not in done.out,
+            done,
+        )
         shutil.rmtree(copy)
     again = world.network(data=data)
     same("the directory itself is none the worse", again.get("/models/acme/stays/1")["status"], "attested")

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """sizes - networks of one and of a hundred validators do the same job; the certificate of a hundred is small enough."""
+
 import json
 import random
 import time
@@ -22,7 +23,11 @@ def job(world, net, timeout):
     with open(world.path("model", "config.json"), "r+b") as f:
         f.write(b"[")
     verified = world.assay("verify", path, "--cert", done.last, "--trust", net.trust, "--json")
-    check("a changed byte is refused", verified.code == 1 and verified.json["findings"][0]["file"] == "config.json", verified)
+    check(
+        "a changed byte is refused",
+        verified.code == 1 and verified.json["findings"][0]["file"] == "config.json",
+        verified,
+    )
     return done.last
 
 
@@ -48,9 +53,16 @@ def hundred(world):
     cert = job(world, net, 200)
     data = read_json(cert)
     beside = json.dumps({k: v for k, v in data.items() if k not in ("manifest", "groups")}, separators=(",", ":"))
-    check(f"its certificate has {len(beside)} bytes beside the manifest, at most {CERTIFICATE_MAX}", len(beside) <= CERTIFICATE_MAX)
+    check(
+        f"its certificate has {len(beside)} bytes beside the manifest, at most {CERTIFICATE_MAX}",
+        len(beside) <= CERTIFICATE_MAX,
+    )
     version = net.get("/models/acme/sizes/1")
-    check("by more than 2/3", version["power_checked"] * 3 > version["power_total"] * 2 and version["power_total"] == 100000000, version)
+    check(
+        "by more than 2/3",
+        version["power_checked"] * 3 > version["power_total"] * 2 and version["power_total"] == 100000000,
+        version,
+    )
     for n in range(30, 60):
         net.fault("kill", n)
     height = net.height()

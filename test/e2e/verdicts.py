@@ -4,6 +4,7 @@
 `assay-verify` must say the same as `assay verify`, every time. Exit code 70 is that of F132 and E90, bugs that no input
 reaches: only the table can be asked.
 """
+
 import base64
 import json
 import os
@@ -16,7 +17,9 @@ import time
 from world import ASSAY, ROOT, VERIFY, Result, check, flip, main, read_json, same, sharded_model, until, write
 
 VECTORS = os.path.join(ROOT, "spec", "vectors", "cert", "1")
-NO_NET = ["unshare", "--net"] if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0 else []
+NO_NET = (
+    ["unshare", "--net"] if subprocess.run(["unshare", "--net", "true"], capture_output=True).returncode == 0 else []
+)
 SHARD = "model-00001-of-00002.safetensors"
 
 
@@ -25,9 +28,16 @@ def verify(world, path, *words, user=None, env=None):
     results = []
     for argv in ([ASSAY, "verify"], [VERIFY]):
         prefix = [] if user else NO_NET
-        run = subprocess.run([*prefix, *argv, path, *words, "--json"], stdin=subprocess.DEVNULL, capture_output=True,
-                             text=True, env={**world.env, **(env or {})}, cwd=world.work, timeout=120,
-                             **({"user": user, "group": user, "extra_groups": []} if user else {}))
+        run = subprocess.run(
+            [*prefix, *argv, path, *words, "--json"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            env={**world.env, **(env or {})},
+            cwd=world.work,
+            timeout=120,
+            **({"user": user, "group": user, "extra_groups": []} if user else {}),
+        )
         results.append(Result(run))
     first, second = results
     said = [(r.code, {k: v for k, v in (r.json or {}).items() if k not in ("anchor", "because")}) for r in results]
@@ -39,8 +49,11 @@ def verify(world, path, *words, user=None, env=None):
 def expect(what, result, code, error, verdict):
     """One outcome: exit code, stable code, word; the JSON says the same as the process."""
     data = result.json or {}
-    return check(f"{what}: exit {code}, {error}, {verdict}",
-                 (result.code, data.get("exit"), data.get("code"), data.get("verdict")) == (code, code, error, verdict), result)
+    return check(
+        f"{what}: exit {code}, {error}, {verdict}",
+        (result.code, data.get("exit"), data.get("code"), data.get("verdict")) == (code, code, error, verdict),
+        result,
+    )
 
 
 class Published:
@@ -60,7 +73,9 @@ class Published:
         return shutil.copytree(self.source, self.world.path(f"copy{self.copies}", "ocr"))
 
     def verify(self, path=None, cert=None, trust=None, *words, **more):
-        return verify(self.world, path or self.source, "--cert", cert or self.cert, "--trust", trust or self.trust, *words, **more)
+        return verify(
+            self.world, path or self.source, "--cert", cert or self.cert, "--trust", trust or self.trust, *words, **more
+        )
 
     def edited(self, change):
         """The certificate with a change to its parsed form, in the compact form it came in."""
@@ -77,10 +92,18 @@ class Published:
 def good(world, p):
     result = p.verify()
     expect("the model as it was published", result, 0, "E0", "verified")
-    check("level, name, version, root", (result.json["assurance"], result.json["name"], result.json["version"]) == ("L1", "acme/ocr", "1.0")
-          and result.json["root"] == world.assay("digest", p.source, "-q").last, result)
+    check(
+        "level, name, version, root",
+        (result.json["assurance"], result.json["name"], result.json["version"]) == ("L1", "acme/ocr", "1.0")
+        and result.json["root"] == world.assay("digest", p.source, "-q").last,
+        result,
+    )
     text = world.run(VERIFY, p.source, "--cert", p.cert, "--trust", p.trust)
-    check("for people: what it says and what it does not", text.code == 0 and text.out.startswith("verified") and "not said" in text.out, text)
+    check(
+        "for people: what it says and what it does not",
+        text.code == 0 and text.out.startswith("verified") and "not said" in text.out,
+        text,
+    )
     shutil.copy(p.cert, os.path.dirname(p.copy()))
     beside = world.assay("verify", world.path(f"copy{p.copies}", "ocr"), env={"ASSAY_TRUST": p.trust})
     check("the certificate beside the model is found", beside.code == 0, beside)
@@ -97,10 +120,18 @@ def wrong_bytes(world, p):
     result = p.verify(path)
     expect("a flipped byte", result, 1, "E23", "wrong")
     found = result.json["findings"][0]
-    check("its file, tensor and range are named", found["file"] == SHARD and found["tensor"].startswith("layer.")
-          and found["offset"] <= size - 5000 < found["offset"] + found["length"], result)
-    for what, change in (("truncated", lambda f: f.truncate(size - 1)), ("cut to nothing", lambda f: f.truncate(0)),
-                         ("extended", lambda f: (f.seek(0, 2), f.write(b"x")))):
+    check(
+        "its file, tensor and range are named",
+        found["file"] == SHARD
+        and found["tensor"].startswith("layer.")
+        and found["offset"] <= size - 5000 < found["offset"] + found["length"],
+        result,
+    )
+    for what, change in (
+        ("truncated", lambda f: f.truncate(size - 1)),
+        ("cut to nothing", lambda f: f.truncate(0)),
+        ("extended", lambda f: (f.seek(0, 2), f.write(b"x"))),
+    ):
         path = p.copy()
         with open(os.path.join(path, SHARD), "r+b") as f:
             change(f)
@@ -130,7 +161,9 @@ def wrong_bytes(world, p):
 
 
 def wrong_certificate(world, p):
-    other_key = json.loads(world.assay("key", "show", "--json", "--key", p.net.accounts()[1]["key_file"]).out)["public_key"]
+    other_key = json.loads(world.assay("key", "show", "--json", "--key", p.net.accounts()[1]["key_file"]).out)[
+        "public_key"
+    ]
 
     def payload(change):
         def edit(data):
@@ -138,16 +171,19 @@ def wrong_certificate(world, p):
             change(statement)
             text = json.dumps(statement, separators=(",", ":"), sort_keys=True)
             data["statement"]["payload"] = base64.b64encode(text.encode()).decode()
+
         return edit
 
     def spoil(*keys):
         """One bit in the middle of a base64 or hex member."""
+
         def edit(data):
             for key in keys[:-1]:
                 data = data[key]
             text = data[keys[-1]]
             middle = len(text) // 2
-            data[keys[-1]] = text[:middle] + ("0" if text[middle] != "0" else "1") + text[middle + 1:]
+            data[keys[-1]] = text[:middle] + ("0" if text[middle] != "0" else "1") + text[middle + 1 :]
+
         return edit
 
     def set_to(value, *keys):
@@ -155,10 +191,13 @@ def wrong_certificate(world, p):
             for key in keys[:-1]:
                 data = data[key]
             data[keys[-1]] = value
+
         return edit
 
     cases = {
-        "a forged SHA-256 in the statement": payload(lambda s: s["predicate"]["resources"][0]["digest"].update(sha256="00" * 32)),
+        "a forged SHA-256 in the statement": payload(
+            lambda s: s["predicate"]["resources"][0]["digest"].update(sha256="00" * 32)
+        ),
         "a forged root in the statement": payload(lambda s: s["predicate"].update(root="00" * 32)),
         "another name in the statement": payload(lambda s: s["subject"][0].update(name="acme/ocs@1.0")),
         "another publisher's key": set_to(other_key, "statement", "signatures", 0, "keyid"),
@@ -181,10 +220,20 @@ def wrong_certificate(world, p):
     for what, change in cases.items():
         result = p.verify(cert=p.edited(change))
         data = result.json or {}
-        check(f"certificate with {what}: exit 1, wrong", (result.code, data.get("exit"), data.get("verdict")) == (1, 1, "wrong"), result)
+        check(
+            f"certificate with {what}: exit 1, wrong",
+            (result.code, data.get("exit"), data.get("verdict")) == (1, 1, "wrong"),
+            result,
+        )
     result = p.verify(cert=p.edited(cases["a forged SHA-256 in the statement"]))
     check("the forged statement is a matter of the publisher's signature", result.json["code"] in ("E3", "E70"), result)
-    expect("another publisher's key", p.verify(cert=p.edited(cases["another publisher's key"])), 1, result.json["code"], "wrong")
+    expect(
+        "another publisher's key",
+        p.verify(cert=p.edited(cases["another publisher's key"])),
+        1,
+        result.json["code"],
+        "wrong",
+    )
     broken = write(world.path("broken.assay.json"), open(p.cert).read()[:-30])
     expect("a certificate that was cut", p.verify(cert=broken), 1, "E1", "wrong")
     expect("the certificate as it came", p.verify(cert=p.edited(lambda data: None)), 0, "E0", "verified")
@@ -213,16 +262,31 @@ def undecided(world, p):
     newer = p.trusting(lambda data: data.update(schema="assay/trust/2"))
     expect("a newer trust file", p.verify(trust=newer), 3, "E4", "undecided")
     expect("a trust file that is none", p.verify(trust=p.cert), 3, "E79", "undecided")
-    expect("a trust file without checkpoints", p.verify(trust=p.trusting(lambda data: data.update(checkpoints=[]))), 3, "E79", "undecided")
+    expect(
+        "a trust file without checkpoints",
+        p.verify(trust=p.trusting(lambda data: data.update(checkpoints=[]))),
+        3,
+        "E79",
+        "undecided",
+    )
 
     # (A program under the address sanitizer would refuse to be preloaded into.)
     shim = {"LD_PRELOAD": clock_shim(world), "ASAN_OPTIONS": "verify_asan_link_order=0"}
     expect("a clock that is a day behind", p.verify(env={**shim, "CLOCK_BEHIND": "86400"}), 3, "E77", "undecided")
     expect("a clock that is right", p.verify(env={**shim, "CLOCK_BEHIND": "0"}), 0, "E0", "verified")
-    expect("strangers with most of the trusted power", p.verify(trust=p.trusting(strangers(world, p, 12000000))), 3, "E74", "undecided")
+    expect(
+        "strangers with most of the trusted power",
+        p.verify(trust=p.trusting(strangers(world, p, 12000000))),
+        3,
+        "E74",
+        "undecided",
+    )
 
     height = p.verify().json["height"]
-    check("checkpoints above the certificate's block", until(20, lambda: read_json(p.net.trust)["checkpoints"][-1]["height"] > height))
+    check(
+        "checkpoints above the certificate's block",
+        until(20, lambda: read_json(p.net.trust)["checkpoints"][-1]["height"] > height),
+    )
     data = read_json(p.net.trust)
     data["checkpoints"] = data["checkpoints"][-1:]
     later = write(world.path("later.json"), json.dumps(data))
@@ -263,6 +327,7 @@ def strangers(world, p, power):
     def edit(data):
         data["checkpoints"] = data["checkpoints"][:1]
         data["checkpoints"][0]["validators"].append({"pub_key": key, "power": power})
+
     return edit
 
 
@@ -270,21 +335,39 @@ def policy(world, p):
     trust = p.trusting(strangers(world, p, 3000000))
     result = p.verify(trust=trust)
     expect("validators who have less than 2/3 of the trusted power", result, 4, "E75", "policy")
-    check("the share is named", 1 / 3 < result.json["anchor"]["overlap"] <= 2 / 3 and result.json["anchor"]["overlap_short"], result)
+    check(
+        "the share is named",
+        1 / 3 < result.json["anchor"]["overlap"] <= 2 / 3 and result.json["anchor"]["overlap_short"],
+        result,
+    )
     expect("the same, allowed", p.verify(None, None, trust, "--allow-overlap"), 0, "E0", "verified")
 
     def old(data):
         data["checkpoints"] = data["checkpoints"][:1]
         data["checkpoints"][0]["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
         data["trust_seconds"] = 1800
+
     trust = p.trusting(old)
     result = p.verify(trust=trust)
     expect("an anchor that is too old", result, 4, "E76", "policy")
     check("its age is named", 3500 < result.json["anchor"]["age_seconds"] < 3800, result)
     expect("the same, allowed", p.verify(None, None, trust, "--allow-age"), 0, "E0", "verified")
     recorded = os.path.join(VECTORS, "acme+ocr+1.0-recorded.assay.json")
-    expect("recorded, but not attested", verify(world, os.path.join(VECTORS, "model"), "--cert", recorded, "--trust",
-                                                os.path.join(VECTORS, "trust.json"), "--allow-age"), 4, "E81", "policy")
+    expect(
+        "recorded, but not attested",
+        verify(
+            world,
+            os.path.join(VECTORS, "model"),
+            "--cert",
+            recorded,
+            "--trust",
+            os.path.join(VECTORS, "trust.json"),
+            "--allow-age",
+        ),
+        4,
+        "E81",
+        "policy",
+    )
 
 
 def revoked(world, p):
@@ -321,7 +404,11 @@ def faults(world, p):
     expect("a folder that may not be read", p.verify(path, user=nobody), 6, "F129", "fault")
     os.chmod(os.path.join(path, "tokenizer"), 0o755)
     explained = world.assay("explain", "F132", "--json").json
-    same("70 is the code of a bug, and of E90", (explained["exit"], world.assay("explain", "E90", "--json").json["exit"]), (70, 70))
+    same(
+        "70 is the code of a bug, and of E90",
+        (explained["exit"], world.assay("explain", "E90", "--json").json["exit"]),
+        (70, 70),
+    )
 
 
 def interrupted(world, p):
@@ -333,12 +420,14 @@ def interrupted(world, p):
     check("256 MiB published", done.code == 0, done)
     words = [path, "--cert", done.last, "--trust", p.net.trust, "--threads", "1"]
     for argv in ([ASSAY, "verify"], [VERIFY]):
+
         def interrupt(after):
             process = world.start(argv[0], *argv[1:], *words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             time.sleep(after)
             process.send_signal(signal.SIGINT)
             process.communicate(timeout=60)
             return process.returncode
+
         codes = [interrupt(after) for after in (0.03, 0.06, 0.09)]
         check(f"{os.path.basename(argv[0])} interrupted while it hashes: exit 130", 130 in codes, codes)
     expect("not interrupted", verify(world, *words), 0, "E0", "verified")

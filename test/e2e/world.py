@@ -5,6 +5,7 @@ A scenario is a file beside this one. Its functions take a World and call check(
 its own, prints every failure, and ends with "N passed, N failed". Nothing of the caller's environment reaches a program
 but PATH, LANG and what sanitizers read. Every network that a scenario starts ends with it, whatever happens.
 """
+
 import http.client
 import json
 import os
@@ -93,16 +94,32 @@ class World:
         return os.path.join(self.work, *parts)
 
     def run(self, program, *words, env=None, cwd=None, timeout=120, stdout=subprocess.PIPE):
-        return Result(subprocess.run([program, *map(str, words)], stdin=subprocess.DEVNULL, stdout=stdout,
-                                     stderr=subprocess.PIPE, text=True, errors="surrogateescape",
-                                     env={**self.env, **(env or {})}, cwd=cwd or self.work, timeout=timeout))
+        return Result(
+            subprocess.run(
+                [program, *map(str, words)],
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="surrogateescape",
+                env={**self.env, **(env or {})},
+                cwd=cwd or self.work,
+                timeout=timeout,
+            )
+        )
 
     def assay(self, *words, **more):
         return self.run(ASSAY, *words, **more)
 
     def start(self, program, *words, env=None, **more):
-        return subprocess.Popen([program, *map(str, words)], stdin=subprocess.DEVNULL, text=True,
-                                env={**self.env, **(env or {})}, cwd=self.work, **more)
+        return subprocess.Popen(
+            [program, *map(str, words)],
+            stdin=subprocess.DEVNULL,
+            text=True,
+            env={**self.env, **(env or {})},
+            cwd=self.work,
+            **more,
+        )
 
     def start_network(self, *words, **more):
         """A devnet that was started, and nothing more."""
@@ -277,8 +294,10 @@ def sharded_model(path, random, tensors=6, floats=2000):
     shards = {f"model-0000{k + 1}-of-00002.safetensors": names[k::2] for k in range(2)}
     for file, inside in shards.items():
         write(os.path.join(path, file), safetensors({n: raw[n] for n in inside}))
-    index = {"metadata": {"total_size": sum(map(len, raw.values()))},
-             "weight_map": {n: file for file, inside in shards.items() for n in inside}}
+    index = {
+        "metadata": {"total_size": sum(map(len, raw.values()))},
+        "weight_map": {n: file for file, inside in shards.items() for n in inside},
+    }
     write(os.path.join(path, "model.safetensors.index.json"), json.dumps(index))
     write(os.path.join(path, "config.json"), '{"layers": %d}\n' % tensors)
     write(os.path.join(path, "tokenizer", "vocab.txt"), "".join(f"word{i}\n" for i in range(300)))

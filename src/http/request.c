@@ -259,9 +259,9 @@ static enum MHD_Result begin(http_connection *c, const char *method) {
 static enum MHD_Result too_large(http_connection *c) {
     static const char text[] = "HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     assay_os_mutex_lock(&c->server->lock);
+    atomic_fetch_add(&c->server->by_class[4], 1);
     if (!c->cut) (void)!send(c->socket, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     assay_os_mutex_unlock(&c->server->lock);
-    atomic_fetch_add(&c->server->by_class[4], 1);
     return MHD_NO;
 }
 

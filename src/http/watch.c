@@ -34,13 +34,14 @@ uint64_t http_watch_deadline(const http_connection *connection, bool scarce) {
 static void cut(assay_http_server *server, http_connection *connection) {
     static const char late[] = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     if (connection->phase == HTTP_BODY || (connection->phase == HTTP_OPEN && !connection->served)) {
-        (void)!send(connection->socket, late, sizeof late - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         atomic_fetch_add(&server->by_class[4], 1);
+        (void)!send(connection->socket, late, sizeof late - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
+    /* Counted before the client can know, so that who was cut finds it in the count. */
+    if (connection->phase != HTTP_OPEN || !connection->served) atomic_fetch_add(&server->refused, 1);
+    connection->cut = true;
     /* libmicrohttpd sees the end and closes. */
     shutdown(connection->socket, SHUT_RDWR);
-    connection->cut = true;
-    if (connection->phase != HTTP_OPEN || !connection->served) atomic_fetch_add(&server->refused, 1);
 }
 
 static void look(assay_http_server *server, uint64_t now) {

@@ -102,9 +102,10 @@ def upload(world):
         line.url,
     )
     check("run again, it ends", done.code == 0 and "registered already" in done.err, done)
+    # What the node held when the line broke may have reached its disk after it was asked.
     check(
         "only what was missing crossed the line",
-        left <= line.bytes - sent < left + 2 * PIECE,
+        left - 2 * PIECE <= line.bytes - sent < left + 2 * PIECE,
         (left, line.bytes - sent),
     )
     body = net.metric("assay_http_received_bytes_total") - received

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "curl_internal.h"
 #include "http/http.h"
 #include "os/os.h"
 
-#include <curl/curl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +10,8 @@
 #define CONNECT_SECONDS_MAX 10
 
 struct assay_http_client {
+    http_curl curl;
+    bool ready; /* curl was initialized; without libcurl it is false for good */
     CURL *easy;
     char *base; /* without a final slash */
     size_t base_len;
@@ -38,69 +40,92 @@ static bool is_loopback(const char *host) {
 }
 
 /* A base URL with what a node is reached by, and nothing that would be sent along unseen. */
-static bool url_ok(const char *url, bool *loopback) {
-    CURLU *parts = curl_url();
+static bool url_ok(const http_curl *curl, const char *url, bool *loopback) {
+    CURLU *parts = curl->url();
     char *scheme = NULL, *host = NULL, *query = NULL, *fragment = NULL;
-    bool ok = parts && curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK;
+    bool ok = parts && curl->url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+              curl->url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+              curl->url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK;
     ok = ok && (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
-         curl_url_get(parts, CURLUPART_QUERY, &query, 0) == CURLUE_NO_QUERY &&
-         curl_url_get(parts, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_NO_FRAGMENT;
+         curl->url_get(parts, CURLUPART_QUERY, &query, 0) == CURLUE_NO_QUERY &&
+         curl->url_get(parts, CURLUPART_FRAGMENT, &fragment, 0) == CURLUE_NO_FRAGMENT;
     *loopback = ok && is_loopback(host);
-    curl_free(scheme);
-    curl_free(host);
-    curl_free(query);
-    curl_free(fragment);
-    curl_url_cleanup(parts);
+    curl->free(scheme);
+    curl->free(host);
+    curl->free(query);
+    curl->free(fragment);
+    curl->url_cleanup(parts);
     return ok;
+}
+
+/* POSIX, not C, says that a function's address fits into void *; so they are copied, not cast. */
+static assay_err load(assay_http_client *client) {
+    static const char *const names[] = {
+#define HTTP_CURL_NAME(name) "curl_" #name,
+        HTTP_CURL_FUNCTIONS(HTTP_CURL_NAME)
+#undef HTTP_CURL_NAME
+    };
+    void *functions[sizeof names / sizeof *names];
+    _Static_assert(sizeof functions == sizeof client->curl, "one address each, in one order");
+    ASSAY_TRY(assay_os_library(functions, HTTP_CURL_LIBRARY, names, sizeof names / sizeof *names, client->why,
+                               sizeof client->why));
+    memcpy(&client->curl, functions, sizeof functions);
+    /* Counted and, since 7.84, safe in threads. */
+    client->ready = client->curl.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+    return client->ready ? ASSAY_OK : ASSAY_F_MEMORY;
+}
+
+static void configure(assay_http_client *client, uint32_t timeout_seconds, bool loopback) {
+    if (timeout_seconds == 0) timeout_seconds = 30;
+    long connect = timeout_seconds < CONNECT_SECONDS_MAX ? (long)timeout_seconds : CONNECT_SECONDS_MAX;
+    const http_curl *curl = &client->curl;
+    CURL *easy = client->easy;
+    curl->easy_setopt(easy, CURLOPT_ERRORBUFFER, client->why);
+    curl->easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl->easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl->easy_setopt(easy, CURLOPT_USERAGENT, "assay");
+    /* No signal for timeouts; sends carry MSG_NOSIGNAL. */
+    curl->easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl->easy_setopt(easy, CURLOPT_TIMEOUT, (long)timeout_seconds);
+    curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
+    curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    if (loopback) curl->easy_setopt(easy, CURLOPT_PROXY, "");
 }
 
 assay_err assay_http_client_open(assay_http_client **out, const char *base_url, uint32_t timeout_seconds) {
     *out = NULL;
-    /* Counted and, since 7.84, safe in threads. */
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) return ASSAY_F_MEMORY;
-    bool loopback;
     size_t len = base_url ? strlen(base_url) : 0;
-    if (len == 0 || len > URL_LEN_MAX / 2 || !url_ok(base_url, &loopback)) {
-        curl_global_cleanup();
-        return ASSAY_E_USAGE;
-    }
-    while (base_url[len - 1] == '/') len--;
+    if (len == 0 || len > URL_LEN_MAX / 2) return ASSAY_E_USAGE;
     assay_http_client *client = calloc(1, sizeof *client);
-    if (client) client->base = malloc(len + 1);
-    if (client) client->easy = curl_easy_init();
-    if (!client || !client->base || !client->easy) {
-        assay_http_client_close(client);
-        if (!client) curl_global_cleanup();
-        return ASSAY_F_MEMORY;
+    if (!client) return ASSAY_F_MEMORY;
+    assay_err err = load(client);
+    bool loopback = false;
+    if (!err && !url_ok(&client->curl, base_url, &loopback)) err = ASSAY_E_USAGE;
+    if (!err) {
+        client->base = malloc(len + 1);
+        client->easy = client->curl.easy_init();
+        if (!client->base || !client->easy) err = ASSAY_F_MEMORY;
     }
+    if (err && err != ASSAY_F_NO_PATH) {
+        assay_http_client_close(client);
+        return err;
+    }
+    *out = client;
+    if (err) return ASSAY_OK; /* no libcurl: every call will say so */
+    while (base_url[len - 1] == '/') len--;
     memcpy(client->base, base_url, len);
     client->base[len] = 0;
     client->base_len = len;
-    if (timeout_seconds == 0) timeout_seconds = 30;
-    long connect = timeout_seconds < CONNECT_SECONDS_MAX ? (long)timeout_seconds : CONNECT_SECONDS_MAX;
-    CURL *easy = client->easy;
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, client->why);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "assay");
-    /* No signal for timeouts; sends carry MSG_NOSIGNAL. */
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)timeout_seconds);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
-    if (loopback) curl_easy_setopt(easy, CURLOPT_PROXY, "");
-    *out = client;
+    configure(client, timeout_seconds, loopback);
     return ASSAY_OK;
 }
 
 void assay_http_client_close(assay_http_client *client) {
     if (!client) return;
-    if (client->easy) curl_easy_cleanup(client->easy);
+    if (client->easy) client->curl.easy_cleanup(client->easy);
+    if (client->ready) client->curl.global_cleanup();
     free(client->base);
     free(client);
-    curl_global_cleanup();
 }
 
 const char *assay_http_client_why(const assay_http_client *client) { return client->why; }
@@ -112,22 +137,22 @@ static bool path_ok(const char *path) {
     return true;
 }
 
-static void set_method(CURL *easy, assay_http_method method, assay_bytes body) {
+static void set_method(const http_curl *curl, CURL *easy, assay_http_method method, assay_bytes body) {
     static const char *const names[] = {[ASSAY_HTTP_GET] = "GET",
                                         [ASSAY_HTTP_POST] = "POST",
                                         [ASSAY_HTTP_PUT] = "PUT",
                                         [ASSAY_HTTP_HEAD] = "HEAD",
                                         [ASSAY_HTTP_DELETE] = "DELETE"};
     bool has_body = method == ASSAY_HTTP_POST || method == ASSAY_HTTP_PUT;
-    curl_easy_setopt(easy, CURLOPT_NOBODY, method == ASSAY_HTTP_HEAD ? 1L : 0L);
+    curl->easy_setopt(easy, CURLOPT_NOBODY, method == ASSAY_HTTP_HEAD ? 1L : 0L);
     if (has_body) {
-        curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, body.len ? (const char *)body.ptr : "");
+        curl->easy_setopt(easy, CURLOPT_POST, 1L);
+        curl->easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+        curl->easy_setopt(easy, CURLOPT_POSTFIELDS, body.len ? (const char *)body.ptr : "");
     } else if (method != ASSAY_HTTP_HEAD) {
-        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+        curl->easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[method]);
+    curl->easy_setopt(easy, CURLOPT_CUSTOMREQUEST, names[method]);
 }
 
 static assay_err error_of(CURLcode code, const sink *s) {
@@ -139,12 +164,12 @@ static assay_err error_of(CURLcode code, const sink *s) {
 }
 
 /* The Content-Type header, or NULL if it could not be made. */
-static struct curl_slist *headers_of(const char *content_type) {
+static struct curl_slist *headers_of(const http_curl *curl, const char *content_type) {
     char line[256];
     size_t len =
         assay_os_format(line, sizeof line, "Content-Type: %s", content_type ? content_type : "application/json");
     if (len + 1 >= sizeof line) return NULL;
-    return curl_slist_append(NULL, line);
+    return curl->slist_append(NULL, line);
 }
 
 static bool is_json(const char *type) {
@@ -158,6 +183,7 @@ assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, as
                           assay_http_method method, const char *path, assay_bytes body, const char *content_type,
                           size_t body_max) {
     *reply = (assay_http_reply){0};
+    if (!client->ready) return ASSAY_F_NETWORK; /* why has been there since the client was opened */
     client->why[0] = 0;
     size_t path_len = strlen(path);
     char url[URL_LEN_MAX];
@@ -165,33 +191,34 @@ assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, as
     if (client->base_len + path_len >= sizeof url) return ASSAY_E_SIZE;
     memcpy(url, client->base, client->base_len);
     memcpy(url + client->base_len, path, path_len + 1);
+    const http_curl *curl = &client->curl;
     CURL *easy = client->easy;
     sink s = {.buf = {keep->at, 0, (size_t)(keep->end - keep->at)}, .body_max = body_max};
-    struct curl_slist *headers = headers_of(content_type);
+    struct curl_slist *headers = headers_of(curl, content_type);
     if (!headers) return ASSAY_F_MEMORY;
-    set_method(easy, method, body);
+    set_method(curl, easy, method, body);
     bool has_body = method == ASSAY_HTTP_POST || method == ASSAY_HTTP_PUT;
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, has_body ? headers : NULL);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, &s);
+    curl->easy_setopt(easy, CURLOPT_URL, url);
+    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, has_body ? headers : NULL);
+    curl->easy_setopt(easy, CURLOPT_WRITEDATA, &s);
     /* Refuses by the length that is announced (0: no bound); on_body counts what comes. A HEAD's length is of what does
      * not come. */
     bool announced = method != ASSAY_HTTP_HEAD && body_max <= INT64_MAX;
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, announced ? (curl_off_t)body_max : 0);
-    CURLcode code = curl_easy_perform(easy);
+    curl->easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, announced ? (curl_off_t)body_max : 0);
+    CURLcode code = curl->easy_perform(easy);
     /* Nothing of this call's memory is left in the handle. */
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
-    curl_slist_free_all(headers);
+    curl->easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl->easy_setopt(easy, CURLOPT_WRITEDATA, NULL);
+    curl->easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    curl->slist_free_all(headers);
     if (code != CURLE_OK) {
-        if (client->why[0] == 0) assay_os_format(client->why, sizeof client->why, "%s", curl_easy_strerror(code));
+        if (client->why[0] == 0) assay_os_format(client->why, sizeof client->why, "%s", curl->easy_strerror(code));
         return error_of(code, &s);
     }
     long status = 0;
     const char *type = NULL;
-    curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    curl_easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
+    curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    curl->easy_getinfo(easy, CURLINFO_CONTENT_TYPE, &type);
     keep->at += s.buf.len;
     *reply = (assay_http_reply){.status = (uint32_t)status, .body = {s.buf.ptr, s.buf.len}, .json = is_json(type)};
     return ASSAY_OK;

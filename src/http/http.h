@@ -160,8 +160,9 @@ void assay_http_json_done(const assay_http_request *request, assay_http_response
 typedef struct assay_http_client assay_http_client; /* one keep-alive connection's worth; one thread at a time */
 /* assay_http_client_open - a client of base_url ("http://127.0.0.1:7878"; a path in it is put before every path).
  * Connects at the first call. Follows no redirects; loopback is reached without proxies, other hosts as the environment
- * says. timeout_seconds bounds a whole call (0: 30). ASSAY_E_USAGE for another scheme than http and https or what is no
- * URL, ASSAY_F_MEMORY. */
+ * says. timeout_seconds bounds a whole call (0: 30). Loads libcurl; where that is missing, every call fails with
+ * ASSAY_F_NETWORK and says so. ASSAY_E_USAGE for another scheme than http and https or what is no URL, ASSAY_F_MEMORY.
+ */
 ASSAY_MUST_USE assay_err assay_http_client_open(assay_http_client **out, const char *base_url,
                                                 uint32_t timeout_seconds);
 /* assay_http_client_close - closes its connection and frees it. NULL is allowed. */

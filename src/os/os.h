@@ -271,6 +271,19 @@ uint32_t assay_os_process_id(void);
  * and returns how many that are. Shells begin at 1,024, too few for a hundred validators with their stores. */
 uint64_t assay_os_open_files_raise(void);
 
+/* assay_os_library - functions of a shared library that the program is not linked with, for what few runs need and all
+ * would pay for.
+ *
+ *   name        a soname ("libcurl.so.4"), found as the dynamic linker finds it
+ *   names       what it must have, count of them
+ *   functions   gets their addresses in that order; cast to the types that the library's header says
+ *   why         gets the linker's words on failure, at most why_cap - 1 bytes and a zero
+ *
+ * The library stays in the process for good: few stand being unloaded. Asked for again it costs lookups by name. Any
+ * thread. ASSAY_F_NO_PATH if it or one of them is not there, or was made for another machine. */
+ASSAY_MUST_USE assay_err assay_os_library(void *functions[], const char *name, const char *const names[], size_t count,
+                                          char *why, size_t why_cap);
+
 typedef enum assay_os_stream { ASSAY_OS_STDOUT = 1, ASSAY_OS_STDERR = 2 } assay_os_stream;
 /* assay_os_print - writes bytes as they are, at once. ASSAY_F_STORAGE if the reader is gone or the disk is full: a
  * producer of data looks at it, a writer of messages need not. */

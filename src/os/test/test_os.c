@@ -590,6 +590,27 @@ static void test_open_files(void **state) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+static void test_library(void **state) {
+    (void)state;
+    static const char *const names[] = {"cos", "sin"}, *const absent[] = {"cos", "no_such_function"};
+    double (*of[2])(double);
+    void *found[2];
+    char why[128] = "";
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(assay_os_library(found, "libm.so.6", names, 2, why, sizeof why), ASSAY_OK);
+        memcpy(of, found, sizeof of);
+        assert_true(of[0](0) == 1 && of[1](0) == 0);
+    }
+    assert_string_equal(why, "");
+    assert_int_equal(assay_os_library(found, "libm.so.6", absent, 2, why, sizeof why), ASSAY_F_NO_PATH);
+    assert_non_null(strstr(why, "no_such_function"));
+    assert_int_equal(assay_os_library(found, "libnowhere.so.1", names, 2, why, sizeof why), ASSAY_F_NO_PATH);
+    assert_non_null(strstr(why, "libnowhere.so.1"));
+    char little[8];
+    assert_int_equal(assay_os_library(found, "libnowhere.so.1", names, 2, little, sizeof little), ASSAY_F_NO_PATH);
+    assert_int_equal(strlen(little), 7);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clocks),
@@ -609,6 +630,7 @@ int main(void) {
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_stdin),
         cmocka_unit_test(test_open_files),
+        cmocka_unit_test(test_library),
         cmocka_unit_test(test_temp_and_homes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -83,6 +83,17 @@ static assay_err encode_results(assay_bytes *out, assay_arena *keep, const assay
     return assay_codec_encode_new(out, keep, &tx_results_message, &rows, ASSAY_CODEC_STRICT);
 }
 
+/* Whether a transaction did nothing in its block: not run, so not paid for. Such a one may stand in many blocks, put
+ * there by anybody who proposes, and is found where it did something. */
+static assay_err idle_of(const bool **out, assay_arena *keep, const assay_ledger_result *result) {
+    bool *idle = ASSAY_NEW(keep, bool, result->results_count + 1);
+    if (!idle) return ASSAY_F_MEMORY;
+    for (uint32_t i = 0; i < result->results_count; i++)
+        idle[i] = result->results[i].code != 0 && result->results[i].gas_used == 0;
+    *out = idle;
+    return ASSAY_OK;
+}
+
 static assay_err fill_decided(void *context, assay_store_batch *batch) {
     validator *v = context;
     const decided *d = &v->deciding;
@@ -99,6 +110,7 @@ static assay_err fill_decided(void *context, assay_store_batch *batch) {
     ASSAY_TRY(assay_commit_encode(&commit, d->commit));
     row.commit = (assay_bytes){commit.ptr, commit.len};
     ASSAY_TRY(encode_results(&row.results, &scratch, &v->result));
+    ASSAY_TRY(idle_of(&row.idle, &scratch, &v->result));
     ASSAY_TRY(assay_state_commit(v->state, height, assay_store_state_writer(batch)));
     ASSAY_TRY(assay_store_put_block(batch, &row));
     ASSAY_TRY(put_evidence(batch, d->block));

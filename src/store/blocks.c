@@ -61,6 +61,24 @@ static assay_bytes tx_key(uint8_t out[1 + ASSAY_HASH_LEN], const assay_hash *id)
     return (assay_bytes){out, 1 + ASSAY_HASH_LEN};
 }
 
+static void tx_row(uint8_t out[TX_ROW_LEN], uint64_t height, uint32_t index) {
+    put_u64(out, height);
+    for (unsigned b = 0; b < 4; b++) out[8 + b] = (uint8_t)(index >> (24 - 8 * b));
+}
+
+/* A transaction's row as this batch sees it. */
+static assay_err tx_row_get(assay_bytes *row, bool *found, assay_store_batch *batch, const assay_hash *id) {
+    uint8_t memory[1 + ASSAY_HASH_LEN];
+    assay_bytes key = tx_key(memory, id);
+    MDB_val k = {key.len, memory}, v;
+    int rc = mdb_get(batch->txn, batch->store->rows, &k, &v);
+    *found = rc == 0;
+    if (rc) return rc == MDB_NOTFOUND ? ASSAY_OK : assay_store_err(batch->store, rc);
+    ASSAY_TRY(assay_rows_value(row, batch->store, k, v));
+    if (row->len == TX_ROW_LEN) return ASSAY_OK;
+    return assay_store_corrupt(batch->store, "a transaction's index row has a wrong length");
+}
+
 assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_block *block) {
     if (block->height == 0 || block->ids_count > ASSAY_BLOCK_TXS_MAX) return ASSAY_E_RANGE;
     bool fits = block->block.len <= ASSAY_STORE_VALUE_LEN_MAX && block->commit.len <= ASSAY_STORE_VALUE_LEN_MAX &&
@@ -80,8 +98,11 @@ assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_bloc
     ASSAY_TRY(assay_rows_put(batch, batch->blocks, (assay_bytes){key, sizeof key}, pieces, 5, true));
     for (uint32_t i = 0; i < block->ids_count; i++) {
         uint8_t row[TX_ROW_LEN], id[1 + ASSAY_HASH_LEN];
-        put_u64(row, block->height);
-        for (unsigned b = 0; b < 4; b++) row[8 + b] = (uint8_t)(i >> (24 - 8 * b));
+        assay_bytes earlier;
+        bool found = false;
+        if (block->idle && block->idle[i]) ASSAY_TRY(tx_row_get(&earlier, &found, batch, &block->ids[i]));
+        if (found) continue;
+        tx_row(row, block->height, i);
         ASSAY_TRY(
             assay_rows_put(batch, batch->rows, tx_key(id, &block->ids[i]), &(assay_bytes){row, sizeof row}, 1, false));
     }
@@ -182,6 +203,10 @@ static assay_err prune_block(bool *done, assay_store_batch *batch, MDB_cursor *c
     *done = false;
     for (uint32_t i = 0; i < block.ids_count; i++) {
         uint8_t id[1 + ASSAY_HASH_LEN];
+        assay_bytes row;
+        bool found;
+        ASSAY_TRY(tx_row_get(&row, &found, batch, &block.ids[i]));
+        if (!found || get_u64(row.ptr) != block.height) continue; /* found in another block, which stays */
         ASSAY_TRY(assay_rows_del(batch, batch->store->rows, tx_key(id, &block.ids[i])));
     }
     rc = mdb_cursor_del(cursor, 0);

@@ -118,6 +118,8 @@ typedef struct assay_store_block {
     assay_bytes results;   /* results of its transactions, in the node's own encoding; may be empty */
     const assay_hash *ids; /* of its transactions, in order: they are found by assay_store_tx */
     uint32_t ids_count;
+    const bool *idle; /* for put alone. One for each: true if it did nothing in this block, so that an earlier place of
+                         the same transaction stays the one that is found. NULL: all did something */
 } assay_store_block;
 /* assay_store_put_block - stores a block and the index of its transactions; replaces one of the same height (its index
  * rows are not looked after: heights are written once). ASSAY_E_RANGE: height 0, more than ASSAY_BLOCK_TXS_MAX ids, a

@@ -357,6 +357,46 @@ static void blocks_and_their_transactions(void **state) {
     assay_store_snapshot_end(s);
 }
 
+static assay_err write_idle(place *p, uint64_t height, const assay_hash *ids, const bool *idle, uint32_t count) {
+    assay_store_block block = {.height = height, .ids = ids, .ids_count = count, .idle = idle};
+    return WRITE(p, {.kind = BLOCK, .block = &block});
+}
+
+static void found_at(place *p, assay_hash id, uint64_t height, uint32_t index) {
+    assay_store_snapshot *s = look(p);
+    uint64_t h = 0;
+    uint32_t i = 0;
+    assay_err err = assay_store_tx(&h, &i, s, id);
+    assay_store_snapshot_end(s);
+    if (height) OK(err);
+    if (height == 0) assert_int_equal(err, ASSAY_E_NOT_FOUND);
+    assert_true(h == height && i == index);
+}
+
+/* A transaction that was run is found there, however often it stands in other blocks; one that was not, in the last
+ * block in which something came of it, else in the first. */
+static void transactions_are_found_where_they_did_something(void **state) {
+    place *p = *state;
+    const assay_hash a = id_of(1, 0), b = id_of(1, 1), both[] = {a, b, a}, again[] = {b, a, b};
+    OK(write_idle(p, 1, both, (bool[]){false, true, true}, 3)); /* twice in one block */
+    found_at(p, a, 1, 0);
+    found_at(p, b, 1, 1);
+    OK(write_idle(p, 2, again, (bool[]){true, true, false}, 3));
+    found_at(p, a, 1, 0);
+    found_at(p, b, 2, 2);
+    OK(write_idle(p, 3, again, (bool[]){true, true, true}, 3));
+    found_at(p, a, 1, 0);
+    found_at(p, b, 2, 2);
+    /* A block that goes takes along what is found in it, and nothing else. */
+    step prune[] = {{.kind = PRUNE, .height = 2, .limit = 10}};
+    OK(assay_store_write(p->store, fill, &(steps){prune, 1}));
+    found_at(p, a, 0, 0);
+    found_at(p, b, 2, 2);
+    prune[0].height = 3;
+    OK(assay_store_write(p->store, fill, &(steps){prune, 1}));
+    found_at(p, b, 0, 0);
+}
+
 static void sets_are_found_from_their_height_on(void **state) {
     place *p = *state;
     assay_store_snapshot *s = look(p);
@@ -598,6 +638,7 @@ int main(void) {
         TEST(tables_are_walked_by_prefix),
         TEST(keys_of_all_lengths_in_order),
         TEST(blocks_and_their_transactions),
+        TEST(transactions_are_found_where_they_did_something),
         TEST(sets_are_found_from_their_height_on),
         TEST(pruning_keeps_what_is_needed),
         TEST(a_pruned_file_stops_growing),

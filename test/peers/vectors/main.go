@@ -36,6 +36,8 @@ var kinds = []struct {
 	{"merkle", merkles},
 	{"commit_verify", commitVerifications},
 	{"chain", chains},
+	{"abci_request", abciRequests},
+	{"abci_response", abciResponses},
 }
 
 // render writes one case per line: a changed case is then one changed line.

@@ -28,6 +28,8 @@ def verify(world, path, *words, user=None, env=None):
     results = []
     for argv in ([ASSAY, "verify"], [VERIFY]):
         prefix = [] if user else NO_NET
+        if user:
+            argv = [world.for_others(argv[0]), *argv[1:]]
         run = subprocess.run(
             [*prefix, *argv, path, *words, "--json"],
             stdin=subprocess.DEVNULL,

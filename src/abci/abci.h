@@ -9,6 +9,7 @@
  * each in order and writes when a Flush was answered. The four connections carry no label; assay_abci_lane_of tells by
  * its method which one a request belongs to. Judges no transaction and keeps nothing between two requests, so the same
  * request to the same application gets the same answer.
+ * Frames are codec's delimited messages, at most ASSAY_ABCI_FRAME_LEN_MAX bytes each.
  * Reading order: abci.h, messages.c, answer.c.     Spec: spec/engine.md; CometBFT v0.38 spec/abci (methods, client and
  * server), proto/tendermint/abci/types.proto.
  */
@@ -80,14 +81,7 @@ typedef struct assay_abci_app {
     assay_err (*snapshot_apply)(void *context, assay_abci_apply *out, uint32_t index, assay_bytes chunk);
 } assay_abci_app;
 
-/* ---- frames ------------------------------------------------------------------------------------------------------ */
-
-/* assay_abci_frame - takes one frame, uvarint(length) and as many bytes, from the front of *input and moves it on.
- * *frame has ptr NULL, and *input stays, if the rest has yet to come; then *wanted is how many bytes the whole frame
- * takes, its length included (0: the length itself is cut).
- *   ASSAY_E_ENCODING   the length is no varint      ASSAY_E_SIZE   it is beyond ASSAY_ABCI_FRAME_LEN_MAX
- * After either there is no way on: close the connection. */
-ASSAY_MUST_USE assay_err assay_abci_frame(assay_bytes *frame, uint64_t *wanted, assay_bytes *input);
+/* ---- requests and answers ---------------------------------------------------------------------------------------- */
 
 /* Whose connection a request belongs to. Echo, Flush and Info come on all. */
 typedef enum assay_abci_lane {
@@ -100,13 +94,11 @@ typedef enum assay_abci_lane {
 /* assay_abci_lane_of - by the frame's first field; ANY also for what is no request. A few instructions. */
 assay_abci_lane assay_abci_lane_of(assay_bytes frame);
 
-/* ---- answers ----------------------------------------------------------------------------------------------------- */
-
 /* assay_abci_answer - answers one request: decodes the frame, calls the application, appends the framed response.
  *
  *   out     takes the response
  *   flush   true if the request was a Flush: what out holds is due now
- *   frame   from assay_abci_frame
+ *   frame   a request without its length: assay_codec_get_delimited cuts it out of what a connection brings
  *   scratch for the request and the response's tables, ASSAY_ABCI_SCRATCH_LEN(frame.len) at most whatever the frame
  *           holds; and beyond that for the application's results
  *

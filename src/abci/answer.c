@@ -19,26 +19,6 @@ typedef struct call {
     assay_arena *keep;
 } call;
 
-/* ---- frames ------------------------------------------------------------------------------------------------------ */
-
-assay_err assay_abci_frame(assay_bytes *frame, uint64_t *wanted, assay_bytes *input) {
-    *frame = (assay_bytes){NULL, 0};
-    *wanted = 0;
-    assay_bytes rest = *input;
-    uint64_t length;
-    /* A varint that goes on to the end of what came is cut, if it is not longer than varints are. */
-    size_t digits = 0;
-    while (digits < rest.len && rest.ptr[digits] >= 0x80) digits++;
-    if (digits == rest.len) return digits < 10 ? ASSAY_OK : ASSAY_E_ENCODING;
-    ASSAY_TRY(assay_codec_get_varint(&length, &rest, ASSAY_CODEC_COMET));
-    if (length > ASSAY_ABCI_FRAME_LEN_MAX) return ASSAY_E_SIZE;
-    *wanted = digits + 1 + length;
-    if (rest.len < length) return ASSAY_OK;
-    *frame = (assay_bytes){rest.ptr, (size_t)length};
-    *input = (assay_bytes){rest.ptr + length, rest.len - (size_t)length};
-    return ASSAY_OK;
-}
-
 /* ---- translation ------------------------------------------------------------------------------------------------- */
 
 static assay_err updates_of(abci_validator_update **out, assay_arena *keep, const assay_engine_power *powers,

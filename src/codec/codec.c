@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#define VARINT_LEN_MAX 10
+
 enum { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_LEN = 2, WIRE_32 = 5 };
 
 /* What the decoder asks of a kind before it looks at the kind itself. */
@@ -362,6 +364,24 @@ assay_err assay_codec_get_varint(uint64_t *value, assay_bytes *input, assay_code
     reader in = {input->ptr, input->ptr + input->len, profile};
     ASSAY_TRY(get_varint(value, &in));
     *input = (assay_bytes){in.at, left(&in)};
+    return ASSAY_OK;
+}
+
+assay_err assay_codec_get_delimited(assay_bytes *message, uint64_t *wanted, assay_bytes *input, uint64_t max) {
+    *message = (assay_bytes){NULL, 0};
+    *wanted = 0;
+    /* A varint that goes on to the end of what came is cut, unless it is longer than varints are. */
+    size_t digits = 0;
+    while (digits < input->len && input->ptr[digits] >= 0x80) digits++;
+    if (digits == input->len) return digits < VARINT_LEN_MAX ? ASSAY_OK : ASSAY_E_ENCODING;
+    assay_bytes rest = *input;
+    uint64_t length;
+    ASSAY_TRY(assay_codec_get_varint(&length, &rest, ASSAY_CODEC_COMET));
+    if (length > max || length > SIZE_MAX) return ASSAY_E_SIZE;
+    *wanted = digits + 1 + length;
+    if (rest.len < length) return ASSAY_OK;
+    *message = (assay_bytes){rest.ptr, (size_t)length};
+    *input = (assay_bytes){rest.ptr + length, rest.len - (size_t)length};
     return ASSAY_OK;
 }
 

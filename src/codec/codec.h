@@ -144,6 +144,13 @@ ASSAY_MUST_USE assay_err assay_codec_get_varint(uint64_t *value, assay_bytes *in
 ASSAY_MUST_USE assay_err assay_codec_encode_delimited(assay_buf *out, const assay_codec_message *message,
                                                       const void *value, assay_codec_profile profile);
 
+/* assay_codec_get_delimited - the reverse, from a stream: takes one message, uvarint(length) and as many bytes, from
+ * the front of *input and moves it on. *message has ptr NULL, and *input stays, if the rest has yet to come; then
+ * *wanted is how many bytes the whole takes, its length included (0: the length itself is cut). ASSAY_E_ENCODING   the
+ * length is no varint      ASSAY_E_SIZE   it is beyond max After either there is no way on in that stream. */
+ASSAY_MUST_USE assay_err assay_codec_get_delimited(assay_bytes *message, uint64_t *wanted, assay_bytes *input,
+                                                   uint64_t max);
+
 /* ---- bech32m (BIP 350): addresses and keys as people see them ------------------------------------------------ */
 
 #define ASSAY_BECH32M_LEN_MAX 90

@@ -267,9 +267,32 @@ ASSAY_MUST_USE assay_err assay_os_home_dir(const char **out, assay_arena *keep, 
 /* assay_os_process_id - this process's number. */
 uint32_t assay_os_process_id(void);
 
+/* assay_os_keep_secret - what this process holds in memory shall not get out of it: no core file, and no other process
+ * of the same user may look inside. Best effort: systems may forbid it. */
+void assay_os_keep_secret(void);
+
 /* assay_os_open_files_raise - lets this process open as many files at once as the system permits it (its hard limit),
  * and returns how many that are. Shells begin at 1,024, too few for a hundred validators with their stores. */
 uint64_t assay_os_open_files_raise(void);
+
+/* ---- sockets: streams to a process of this machine. HTTP has libraries of its own (src/http) -----------------------
+ */
+
+typedef struct assay_os_socket {
+    int fd_plus_one; /* 0: none */
+} assay_os_socket;
+/* assay_os_socket_dial - connects to who listens at path, a unix socket. ASSAY_E_RANGE: a path beyond the system's 107
+ * bytes; ASSAY_F_NETWORK: nobody listens there (assay_os_reason says more). */
+ASSAY_MUST_USE assay_err assay_os_socket_dial(assay_os_socket *out, const char *path);
+/* assay_os_socket_receive - what has come, at least one byte and at most cap; *len 0: the other side has closed. Waits
+ * until the deadline (monotonic nanoseconds). ASSAY_F_TIMEOUT; ASSAY_F_INTERRUPTED if a stop is requested first;
+ * ASSAY_F_NETWORK. */
+ASSAY_MUST_USE assay_err assay_os_socket_receive(size_t *len, assay_os_socket *socket, uint8_t *out, size_t cap,
+                                                 uint64_t deadline_ns);
+/* assay_os_socket_send - all of bytes. Errors as receive, after any part of them was sent. */
+ASSAY_MUST_USE assay_err assay_os_socket_send(assay_os_socket *socket, assay_bytes bytes, uint64_t deadline_ns);
+/* assay_os_socket_close - of none does nothing. */
+void assay_os_socket_close(assay_os_socket *socket);
 
 /* assay_os_library - functions of a shared library that the program is not linked with, for what few runs need and all
  * would pay for.

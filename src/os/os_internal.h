@@ -22,4 +22,7 @@ size_t os_page_size(void);
 /* Syncs the directory that holds path, so that a rename or creation in it survives a crash. */
 assay_err os_sync_parent(const char *path);
 
+/* The descriptor that becomes readable, for good, when a stop is requested; -1 before assay_os_stop_init. */
+int os_stop_fd(void);
+
 #endif

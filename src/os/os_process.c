@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -125,6 +126,12 @@ uint32_t assay_os_tty_width(assay_os_stream stream) {
     return size.ws_col;
 }
 
+void assay_os_keep_secret(void) {
+    struct rlimit none = {0, 0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
 /* ---- stopping ----
  * The one piece of writable state in Assay's libraries: signal handlers take no argument. */
 
@@ -161,6 +168,8 @@ void assay_os_stop_request(void) {
     uint64_t one = 1;
     if (stop_event >= 0 && write(stop_event, &one, sizeof one) < 0) return; /* full: waiters are awake already */
 }
+
+int os_stop_fd(void) { return stop_event; }
 
 bool assay_os_stop_requested(void) { return atomic_load(&stop_flag); }
 

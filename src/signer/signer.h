@@ -55,6 +55,22 @@ ASSAY_MUST_USE assay_err assay_signer_vote(assay_signer *signer, assay_vote *vot
 ASSAY_MUST_USE assay_err assay_signer_proposal(assay_signer *signer, assay_proposal *proposal, assay_bytes chain_id,
                                                assay_time now);
 
+/* assay_signer_answer - answers one request of CometBFT's privval protocol, as a remote signer does: public key, vote,
+ * proposal, ping. The timestamp that is signed is the request's, or that of the same thing signed before.
+ *
+ *   out       appended: the response, length-delimited, at most ASSAY_SIGNER_MESSAGE_LEN_MAX bytes
+ *   chain_id  the one chain that this key signs for
+ *   request   without its length, at most ASSAY_SIGNER_MESSAGE_LEN_MAX bytes
+ *
+ *   ASSAY_OK          signed, or told
+ *   ASSAY_E_DUPLICATE, ASSAY_E_RANGE, ASSAY_E_CHAIN (another chain's)   refused: out holds the response that says so
+ *   ASSAY_F_STORAGE   as assay_signer_vote; out holds a response that says so
+ *   ASSAY_E_ENCODING  no such request: nothing was appended; close the connection
+ *   ASSAY_F_MEMORY    out is too small; what was signed is on record */
+#define ASSAY_SIGNER_MESSAGE_LEN_MAX 10240 /* CometBFT's maxRemoteSignerMsgSize */
+ASSAY_MUST_USE assay_err assay_signer_answer(assay_signer *signer, assay_buf *out, assay_bytes chain_id,
+                                             assay_bytes request);
+
 /* assay_signer_last - height and round of the last thing signed, or about to be; 0 and 0 if there is none. Whoever
  * starts again there asks for rounds above it: what was signed in that round cannot be signed otherwise. */
 void assay_signer_last(const assay_signer *signer, int64_t *height, int32_t *round);

@@ -6,6 +6,7 @@
 
 #include "crypto/crypto.h"
 #include "os/os.h"
+#include "codec/codec.h"
 #include "signer/signer.h"
 
 /* What a validator signs in one round, in the order in which it may. */
@@ -50,5 +51,9 @@ ASSAY_MUST_USE assay_err signer_watermark_decode(signer_watermark *out, assay_by
 /* signer_advance - makes mark the signer's watermark, on disk and then in memory. ASSAY_F_STORAGE: the signer is
  * broken. */
 ASSAY_MUST_USE assay_err signer_advance(assay_signer *signer, const signer_watermark *mark);
+
+/* remote.c's tables, for the test that checks them. */
+extern const assay_codec_message *const signer_messages[];
+extern const size_t signer_messages_count;
 
 #endif

@@ -80,6 +80,9 @@ ASSAY_MUST_USE assay_err assay_vote_sign_bytes(assay_buf *out, const assay_vote 
  * ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_vote_encode(assay_buf *out, const assay_vote *vote);
 ASSAY_MUST_USE assay_err assay_vote_decode(assay_vote *out, assay_bytes input);
+/* assay_vote_decode_unsigned - a vote that is yet to be signed: the same form, but that no signature need be there; one
+ * that is there is dropped. */
+ASSAY_MUST_USE assay_err assay_vote_decode_unsigned(assay_vote *out, assay_bytes input);
 /* assay_vote_verify - true if the signature is the key's. */
 bool assay_vote_verify(const assay_vote *vote, assay_bytes chain_id, assay_public_key key);
 
@@ -96,6 +99,8 @@ ASSAY_MUST_USE assay_err assay_proposal_sign_bytes(assay_buf *out, const assay_p
                                                    assay_bytes chain_id);
 ASSAY_MUST_USE assay_err assay_proposal_encode(assay_buf *out, const assay_proposal *proposal);
 ASSAY_MUST_USE assay_err assay_proposal_decode(assay_proposal *out, assay_bytes input);
+/* assay_proposal_decode_unsigned - as assay_vote_decode_unsigned. */
+ASSAY_MUST_USE assay_err assay_proposal_decode_unsigned(assay_proposal *out, assay_bytes input);
 
 typedef struct assay_header {
     uint64_t version_block; /* 11 */
@@ -625,9 +630,9 @@ typedef struct assay_params {
     uint64_t jail_seconds;
     uint64_t bond_min;
     uint64_t validators_max;
-    uint64_t draws_per_check; /* blocks that draw: 4 */
-    uint64_t chunks_per_draw; /* 2 */
-    uint64_t model_size_max;  /* declared bytes */
+    uint64_t draws_per_check;         /* blocks that draw: 4 */
+    uint64_t chunks_per_draw;         /* 2 */
+    uint64_t model_size_max;          /* declared bytes */
     uint64_t downtime_window_seconds; /* its seconds */
 } assay_params;
 typedef struct assay_genesis_account {

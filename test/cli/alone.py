@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """alone - the commands that need no network, and what all commands do without one."""
+import base64
 import glob
 import hashlib
 import json
@@ -13,7 +14,7 @@ import sys
 import time
 
 from world import (
-    ASSAY, ASSAYD, ROOT, check, error_is, file_name, free_port, json_error_is, model, on_terminal, sparse,
+    ASSAY, ASSAYD, ROOT, SIGNER, check, error_is, file_name, free_port, json_error_is, model, on_terminal, sparse,
     table_commands, write)
 
 
@@ -200,10 +201,13 @@ def test_manual(world):
         have = open(os.path.join(folder, name)).read() if os.path.exists(os.path.join(folder, name)) else ""
         check(f"docs/man/{name} is what the table says (test/cli/run --write-manual)", have == text)
     there = {os.path.basename(p) for p in glob.glob(os.path.join(folder, "*"))}
-    others = {"assayd.1", "assay-certificate.5", "assay-trust.5"}
+    others = {"assayd.1", "assay-signer.1", "assay-certificate.5", "assay-trust.5"}
     check("docs/man holds these pages and no others", there == set(pages) | others, there ^ (set(pages) | others))
-    for option in re.findall(r"^  (?:-\w, )?(--[a-z-]+)", world.run(ASSAYD, "--help").out, re.M):
-        check(f"assayd.1 has {option}", option.replace("-", "\\-") in open(os.path.join(folder, "assayd.1")).read())
+    for program in (ASSAYD, SIGNER):
+        page = os.path.basename(program) + ".1"
+        text = open(os.path.join(folder, page)).read()
+        for option in re.findall(r"^  (?:-\w, )?(--[a-z-]+)", world.run(program, "--help").out, re.M):
+            check(f"{page} has {option}", option.replace("-", "\\-") in text)
     error_is("manual of nothing", world.assay("manual", "nothing"), 2, "E8")
     if shutil.which("groff"):
         for name in sorted(there):
@@ -230,6 +234,52 @@ def test_completions(world):
         run = subprocess.run(["bash", "-c", line], capture_output=True, text=True, cwd=world.work)
         check(f"bash completes `{words}`", expected in run.stdout.split("\n"), run.stdout + run.stderr)
     error_is("completions of no shell", world.assay("completions", "csh"), 2, "E8", "csh")
+
+
+def test_signer(world):
+    """assay-signer's words and files; test/peers/signercheck has it sign."""
+    data = os.path.join(world.work, "signer", "data")
+    for what, words, because in (
+        ("no words", [], "--data"),
+        ("an unknown option", ["--data", data, "--frob"], "--frob: there is no such"),
+        ("half an option", ["--data"], "--data: a value is missing"),
+        ("no chain", ["--data", data, "--connect", "unix:///s"], "--chain-id"),
+        ("no socket", ["--data", data, "--chain-id", "c"], "--connect"),
+        ("TCP", ["--data", data, "--chain-id", "c", "--connect", "tcp://127.0.0.1:1"], "TCP would take"),
+        ("a chain id that is too long", ["--data", data, "--chain-id", "c" * 65, "--connect", "unix:///s"], "--chain-id"),
+        ("two tasks", ["--data", data, "--new", "--show"], "not both"),
+        ("a task and a socket", ["--data", data, "--show", "--connect", "unix:///s"], "sign nothing"),
+    ):
+        error_is(f"assay-signer with {what}", world.run(SIGNER, *words), 2, "E8", because)
+    check("assay-signer --version", re.fullmatch(r"assay-signer \d+\.\d+\.\d+\n", world.run(SIGNER, "--version").out) is not None)
+    check("assay-signer --help", world.run(SIGNER, "--help").code == 0)
+    sign = ["--data", data, "--chain-id", "c", "--connect", "unix://" + os.path.join(world.work, "none")]
+    error_is("assay-signer without a key", world.run(SIGNER, *sign), 3, "E9", data)
+    error_is("assay-signer shows no key", world.run(SIGNER, "--data", data, "--show"), 3, "E9", data)
+    made = world.run(SIGNER, "--data", data, "--new", "--json")
+    said = json.loads(made.out)
+    check("a new key", made.code == 0 and said["pub_key"]["type"] == "tendermint/PubKeyEd25519", made)
+    key = base64.b64decode(said["pub_key"]["value"])
+    check("its address", said["address"] == hashlib.sha256(key).hexdigest()[:40], said)
+    check("is shown again", json.loads(world.run(SIGNER, "--data", data, "--show", "--json").out) == said)
+    text = world.run(SIGNER, "--data", data, "--show").out
+    check("in words", said["address"] in text and said["pub_key"]["value"] in text, text)
+    file = os.path.join(data, "consensus.key")
+    check("nobody else may read it", os.stat(file).st_mode & 0o777 == 0o600 and os.stat(data).st_mode & 0o777 == 0o700)
+    error_is("a second key in its place", world.run(SIGNER, "--data", data, "--new"), 1, "E44", data)
+    os.chmod(file, 0o644)
+    error_is("a key that others may read", world.run(SIGNER, *sign), 6, "F129", data)
+    os.chmod(file, 0o600)
+    long = world.run(SIGNER, *sign[:-1], "unix:///" + "s" * 200)
+    error_is("a socket's path that is too long", long, 2, "E8", "longer than")
+    process = world.start(SIGNER, *sign, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(0.3)
+    error_is("the directory is in use", world.run(SIGNER, "--data", data, "--show"), 6, "F134", data)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=10)
+    check("nobody listens: it waits, and stops when asked", process.returncode == 0 and "nobody listens" in err, err)
+    os.truncate(os.path.join(data, "consensus.watermark"), 100)
+    error_is("a watermark that was cut", world.run(SIGNER, *sign), 6, "F131", data)
 
 
 def test_streams(world):

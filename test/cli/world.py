@@ -16,6 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 BIN = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
 ASSAY = os.path.join(BIN, "assay")
 ASSAYD = os.path.join(BIN, "assayd")
+SIGNER = os.path.join(BIN, "assay-signer")
 VERIFY = os.path.join(BIN, "assay-verify")
 
 passed = failed = 0  # of all groups

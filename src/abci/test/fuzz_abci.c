@@ -6,6 +6,7 @@
  *   always   a request is answered or refused with a verdict; memory is what the header says, so never wanting; what is
  *            appended is exactly one whole frame; the same request again gets the same bytes */
 #include "abci/abci.h"
+#include "codec/codec.h"
 
 #include <string.h>
 
@@ -113,7 +114,7 @@ static assay_bytes answer(int slot, assay_bytes frame) {
     ASSAY_ASSERT(!flush || out.len == 3);
     assay_bytes said = {out.ptr, out.len}, whole;
     uint64_t wanted;
-    err = assay_abci_frame(&whole, &wanted, &said);
+    err = assay_codec_get_delimited(&whole, &wanted, &said, ASSAY_ABCI_FRAME_LEN_MAX);
     ASSAY_ASSERT(err == ASSAY_OK && whole.ptr && said.len == 0);
     return (assay_bytes){out.ptr, out.len};
 }
@@ -124,7 +125,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (;;) {
         uint64_t wanted;
         size_t before = input.len;
-        if (assay_abci_frame(&frame, &wanted, &input) != ASSAY_OK || !frame.ptr) return 0;
+        if (assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX) != ASSAY_OK || !frame.ptr)
+            return 0;
         ASSAY_ASSERT(wanted == before - input.len);
         (void)assay_abci_lane_of(frame);
         assay_bytes one = answer(0, frame), two = answer(1, frame);

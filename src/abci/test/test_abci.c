@@ -89,7 +89,7 @@ static void set_powers(assay_engine_power *out) {
     assay_arena keep = assay_base_arena(known_memory, sizeof known_memory);
     assay_bytes frame, input = frame_of("abci_request", "init_chain");
     uint64_t wanted;
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     assert_int_equal(assay_codec_decode(&request, &keep, &abci_request_message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
     assert_int_equal(request.init_chain->validators_count, 2);
     for (int i = 0; i < 2; i++) {
@@ -246,7 +246,7 @@ static assay_err ask_bytes(assay_bytes *answer, const assay_abci_app *app, assay
 static assay_err ask(assay_bytes *answer, const assay_abci_app *app, const char *request) {
     assay_bytes input = frame_of("abci_request", request), frame;
     uint64_t wanted;
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     assert_non_null(frame.ptr);
     assert_int_equal(input.len, 0);
     return ask_bytes(answer, app, frame);
@@ -266,7 +266,7 @@ static void excepts(assay_bytes answer, assay_err err) {
     assay_arena keep = assay_base_arena(memory, sizeof memory);
     assay_bytes frame;
     uint64_t wanted;
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &answer), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &answer, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     assert_int_equal(assay_codec_decode(&response, &keep, &abci_response_message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
     assert_non_null(response.exception);
     assert_true(assay_base_bytes_eq(response.exception->text, assay_base_bytes_str(assay_base_err_text(err))));
@@ -300,7 +300,7 @@ static void messages_are_cometbfts(void **state) {
             assay_bytes input = unhex(frame_memory, sizeof frame_memory, row, "frame"), frame;
             assay_bytes known = unhex(known_memory, sizeof known_memory, row, "known");
             uint64_t wanted;
-            assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+            assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
             assay_arena keep = assay_base_arena(memory, sizeof memory);
             assert_int_equal(assay_codec_decode(&value, &keep, kinds[k].message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
             assay_buf out = {out_memory, 0, sizeof out_memory};
@@ -430,7 +430,7 @@ static void faults_are_exceptions(void **state) {
         assay_bytes frame;
         uint64_t wanted;
         assert_int_equal(ask(&answer, &app, judged[i]), ASSAY_OK);
-        assert_int_equal(assay_abci_frame(&frame, &wanted, &answer), ASSAY_OK);
+        assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &answer, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
         assert_int_equal(assay_codec_decode(&response, &keep, &abci_response_message, frame, ASSAY_CODEC_COMET),
                          ASSAY_OK);
         uint32_t code = i ? response.query->code : response.check_tx->code;
@@ -460,7 +460,7 @@ static void what_is_not_there_is_said(void **state) {
         assay_bytes frame;
         uint64_t wanted;
         assert_int_equal(ask(&answer, &app, names[i]), ASSAY_OK);
-        assert_int_equal(assay_abci_frame(&frame, &wanted, &answer), ASSAY_OK);
+        assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &answer, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
         assert_int_equal(assay_codec_decode(&r, &keep, &abci_response_message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
         if (i == 0) assert_int_equal(r.query->code, ASSAY_E_NOT_FOUND);
         if (i == 1) assert_int_equal(r.list_snapshots->snapshots_count, 0);
@@ -480,7 +480,7 @@ static void frames_are_cut_right(void **state) {
     bytes[0] = 0x82, bytes[1] = 0x02; /* 258 */
     for (size_t have = 0; have <= 260; have++) {
         assay_bytes input = {bytes, have};
-        assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+        assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
         assert_int_equal(wanted, have < 2 ? 0 : 260);
         assert_int_equal(input.len, have == 260 ? 0 : have);
         assert_true((frame.ptr == bytes + 2) == (have == 260));
@@ -491,16 +491,16 @@ static void frames_are_cut_right(void **state) {
                                         "\x02"
                                         "b",
                        5};
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &two), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &two, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     assert_true(frame.len == 1 && frame.ptr[0] == 'a');
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &two), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &two, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     assert_true(frame.len == 0 && frame.ptr != NULL);
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &two), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &two, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     assert_true(frame.ptr == NULL && two.len == 2 && wanted == 3);
     assay_bytes endless = {(const uint8_t *)"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 12};
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &endless), ASSAY_E_ENCODING);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &endless, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_E_ENCODING);
     assay_bytes huge = {(const uint8_t *)"\x81\x80\x80\x40", 4}; /* one byte more than 128 MiB */
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &huge), ASSAY_E_SIZE);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &huge, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_E_SIZE);
 }
 
 static void lanes_are_known_from_the_first_field(void **state) {
@@ -526,7 +526,7 @@ static void lanes_are_known_from_the_first_field(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assay_bytes input = frame_of("abci_request", cases[i].name), frame;
         uint64_t wanted;
-        assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+        assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
         assert_int_equal(assay_abci_lane_of(frame), cases[i].lane);
     }
     assert_int_equal(assay_abci_lane_of(none), ASSAY_ABCI_ANY);
@@ -577,7 +577,7 @@ static void what_is_no_request_is_refused(void **state) {
     json_array_foreach(rows, i, row) {
         assay_bytes input = unhex(frame_memory, sizeof frame_memory, row, "frame"), frame;
         uint64_t wanted;
-        assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+        assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
         for (size_t len = 0; len < frame.len; len++) {
             uint8_t copy[4096];
             memcpy(copy, frame.ptr, len);
@@ -624,7 +624,7 @@ static void want_of_memory_is_a_fault(void **state) {
     assay_abci_app app = app_of(fresh_world(&w));
     assay_bytes input = frame_of("abci_request", "finalize_block"), frame;
     uint64_t wanted;
-    assert_int_equal(assay_abci_frame(&frame, &wanted, &input), ASSAY_OK);
+    assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
     bool whole = false;
     for (size_t cap = 0; cap < 65536 && !whole; cap += 64) {
         assay_buf out = {out_memory, 0, sizeof out_memory};

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -590,6 +591,54 @@ static void test_open_files(void **state) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+static void test_sockets(void **state) {
+    (void)state;
+    char path[108], text[200];
+    uint8_t bytes[64];
+    static uint8_t much[4 << 20];
+    size_t len;
+    assay_os_socket s;
+    snprintf(path, sizeof path, "/tmp/assay-test-os-%u", (unsigned)assay_os_process_id());
+    unlink(path);
+    assert_int_equal(assay_os_socket_dial(&s, path), ASSAY_F_NETWORK);
+    assay_os_socket_close(&s);
+    memset(text, 'a', sizeof text);
+    text[sizeof text - 1] = 0;
+    assert_int_equal(assay_os_socket_dial(&s, text), ASSAY_E_RANGE);
+    assert_int_equal(assay_os_socket_dial(&s, ""), ASSAY_E_RANGE);
+    struct sockaddr_un where = {.sun_family = AF_UNIX};
+    snprintf(where.sun_path, sizeof where.sun_path, "%s", path);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof where), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(assay_os_socket_dial(&s, path), ASSAY_OK);
+    int other = accept(listener, NULL, NULL);
+    assert_true(other >= 0);
+    uint64_t soon = assay_os_monotonic_ns() + 20000000;
+    assert_int_equal(assay_os_socket_receive(&len, &s, bytes, sizeof bytes, soon), ASSAY_F_TIMEOUT);
+    assert_true(assay_os_monotonic_ns() >= soon);
+    assert_int_equal(write(other, "hello", 5), 5);
+    assert_int_equal(assay_os_socket_receive(&len, &s, bytes, sizeof bytes, UINT64_MAX), ASSAY_OK);
+    assert_true(len == 5 && memcmp(bytes, "hello", 5) == 0);
+    assert_int_equal(assay_os_socket_send(&s, ASSAY_STR("world"), UINT64_MAX), ASSAY_OK);
+    assert_int_equal(read(other, bytes, sizeof bytes), 5);
+    /* More than the system holds for somebody who does not read. */
+    soon = assay_os_monotonic_ns() + 20000000;
+    assert_int_equal(assay_os_socket_send(&s, (assay_bytes){much, sizeof much}, soon), ASSAY_F_TIMEOUT);
+    close(other);
+    assert_int_equal(assay_os_socket_send(&s, ASSAY_STR("x"), UINT64_MAX), ASSAY_F_NETWORK);
+    assay_os_socket_close(&s);
+    assay_os_socket_close(&s);
+    /* A side that has closed is an end, not an error. */
+    assert_int_equal(assay_os_socket_dial(&s, path), ASSAY_OK);
+    close(accept(listener, NULL, NULL));
+    assert_int_equal(assay_os_socket_receive(&len, &s, bytes, sizeof bytes, UINT64_MAX), ASSAY_OK);
+    assert_int_equal(len, 0);
+    assay_os_socket_close(&s);
+    close(listener);
+    unlink(path);
+}
+
 static void test_library(void **state) {
     (void)state;
     static const char *const names[] = {"cos", "sin"}, *const absent[] = {"cos", "no_such_function"};
@@ -613,25 +662,16 @@ static void test_library(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clocks),
-        cmocka_unit_test(test_random),
-        cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_special_files),
-        cmocka_unit_test(test_replace),
-        cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_map),
-        cmocka_unit_test(test_map_torn_in_threads),
-        cmocka_unit_test(test_directories),
-        cmocka_unit_test(test_remove_tree),
-        cmocka_unit_test(test_path_join),
-        cmocka_unit_test(test_console),
-        cmocka_unit_test(test_stop),
-        cmocka_unit_test(test_stdin),
-        cmocka_unit_test(test_open_files),
-        cmocka_unit_test(test_library),
-        cmocka_unit_test(test_temp_and_homes),
+        cmocka_unit_test(test_clocks),      cmocka_unit_test(test_random),
+        cmocka_unit_test(test_threads),     cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_special_files),
+        cmocka_unit_test(test_replace),     cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_map),         cmocka_unit_test(test_map_torn_in_threads),
+        cmocka_unit_test(test_directories), cmocka_unit_test(test_remove_tree),
+        cmocka_unit_test(test_path_join),   cmocka_unit_test(test_console),
+        cmocka_unit_test(test_stop),        cmocka_unit_test(test_stdin),
+        cmocka_unit_test(test_open_files),  cmocka_unit_test(test_library),
+        cmocka_unit_test(test_sockets),     cmocka_unit_test(test_temp_and_homes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -580,9 +580,129 @@ static void a_kill_before_the_signature_leaves_the_watermark(void **state) {
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* ---- the remote protocol (test/peers/signercheck holds the same against CometBFT's own client) ------------------- */
+
+static uint8_t request_memory[1024];
+
+/* Message{ number: {1: what, 2: chain} }, or {1: chain} without what. */
+static assay_bytes request(uint32_t number, assay_bytes what, assay_bytes of_chain) {
+    uint8_t inner_memory[512];
+    assay_buf inner = {inner_memory, 0, sizeof inner_memory}, out = {request_memory, 0, sizeof request_memory};
+    uint32_t field = 1;
+    if (what.ptr) {
+        assert_int_equal(assay_codec_put_varint(&inner, field++ << 3 | 2), ASSAY_OK);
+        assert_int_equal(assay_codec_put_varint(&inner, what.len), ASSAY_OK);
+        assert_int_equal(assay_base_buf_put(&inner, what), ASSAY_OK);
+    }
+    assert_int_equal(assay_codec_put_varint(&inner, field << 3 | 2), ASSAY_OK);
+    assert_int_equal(assay_codec_put_varint(&inner, of_chain.len), ASSAY_OK);
+    assert_int_equal(assay_base_buf_put(&inner, of_chain), ASSAY_OK);
+    assert_int_equal(assay_codec_put_varint(&out, number << 3 | 2), ASSAY_OK);
+    assert_int_equal(assay_codec_put_varint(&out, inner.len), ASSAY_OK);
+    assert_int_equal(assay_base_buf_put(&out, (assay_bytes){inner.ptr, inner.len}), ASSAY_OK);
+    return (assay_bytes){out.ptr, out.len};
+}
+
+static uint8_t said[1024];
+static assay_buf answer_buf(void) { return (assay_buf){said, 0, sizeof said}; }
+
+static const assay_bytes no_bytes = {NULL, 0};
+
+static assay_vote whole_vote(int64_t height, int32_t round, uint32_t type, uint8_t tag) {
+    assay_vote vote = vote_of(height, round, type, tag);
+    vote.timestamp = at(1700000000);
+    vote.validator.b[0] = 1;
+    return vote;
+}
+
+static assay_bytes vote_request(const assay_vote *vote) {
+    static uint8_t bytes[512];
+    assay_buf out = {bytes, 0, sizeof bytes};
+    assert_int_equal(assay_vote_encode(&out, vote), ASSAY_OK);
+    return request(3, (assay_bytes){out.ptr, out.len}, chain);
+}
+
+static void remote_requests_are_answered(void **state) {
+    (void)state;
+    for (size_t i = 0; i < signer_messages_count; i++) assert_true(assay_codec_table_ok(signer_messages[i]));
+    assay_signer *signer = open_signer(true);
+    assay_public_key key = assay_signer_public(signer);
+    assay_buf out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, ASSAY_STR("\x3a\x00")), ASSAY_OK);
+    assert_true(out.len == 3 && memcmp(said, "\x02\x42\x00", 3) == 0);
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, request(1, no_bytes, chain)), ASSAY_OK);
+    assert_int_equal(out.len, 39);
+    assert_memory_equal(said, "\x26\x12\x24\x0a\x22\x0a\x20", 7);
+    assert_memory_equal(said + 7, key.b, 32);
+    /* A vote: the answer is {4: {1: vote}}, and its signature is of these bytes. */
+    assay_vote vote = whole_vote(7, 1, ASSAY_PRECOMMIT, 9), back;
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, vote_request(&vote)), ASSAY_OK);
+    assay_bytes rest = {said, out.len};
+    uint64_t head;
+    for (int i = 0; i < 5; i++) assert_int_equal(assay_codec_get_varint(&head, &rest, ASSAY_CODEC_COMET), ASSAY_OK);
+    assert_int_equal(head, rest.len);
+    assert_int_equal(assay_vote_decode(&back, rest), ASSAY_OK);
+    assert_true(assay_vote_verify(&back, chain, key));
+    assert_true(back.height == 7 && back.round == 1 && assay_base_time_cmp(back.timestamp, vote.timestamp) == 0);
+    assay_signer_close(signer);
+}
+
+static void remote_refusals_are_said(void **state) {
+    (void)state;
+    assay_signer *signer = open_signer(true);
+    assay_vote vote = whole_vote(7, 1, ASSAY_PRECOMMIT, 9), other = whole_vote(7, 1, ASSAY_PRECOMMIT, 8);
+    assay_buf out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, vote_request(&vote)), ASSAY_OK);
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, vote_request(&other)), ASSAY_E_DUPLICATE);
+    const char *why = assay_base_err_text(ASSAY_E_DUPLICATE);
+    assert_true(out.len > strlen(why));
+    assert_memory_equal(said + out.len - strlen(why), why, strlen(why));
+    static const assay_bytes elsewhere = {(const uint8_t *)"elsewhere", 9};
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, request(1, no_bytes, elsewhere)), ASSAY_E_CHAIN);
+    assert_true(out.len > 0);
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, request(3, ASSAY_STR("\x08\x02"), chain)), ASSAY_E_RANGE);
+    out = answer_buf(); /* what is signed as a proposal is one */
+    uint8_t bytes[512];
+    assay_buf as_vote = {bytes, 0, sizeof bytes};
+    assert_int_equal(assay_vote_encode(&as_vote, &other), ASSAY_OK);
+    assert_int_equal(assay_signer_answer(signer, &out, chain, request(5, (assay_bytes){bytes, as_vote.len}, chain)),
+                     ASSAY_E_ENCODING);
+    assert_true(out.len > 0);
+    static const struct {
+        const char *bytes;
+        size_t len;
+    } none[] = {{"", 0}, {"\x12\x00", 2}, {"\x3a\x00\x0a\x00", 4}, {"\x3a", 1}, {"\x1a\x7f", 2}, {"\xff", 1}};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        out = answer_buf();
+        assert_int_equal(
+            assay_signer_answer(signer, &out, chain, (assay_bytes){(const uint8_t *)none[i].bytes, none[i].len}),
+            ASSAY_E_ENCODING);
+        assert_int_equal(out.len, 0);
+    }
+    static uint8_t large[ASSAY_SIGNER_MESSAGE_LEN_MAX + 1];
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, (assay_bytes){large, sizeof large}), ASSAY_E_ENCODING);
+    /* No room for the answer: what was signed is on record, so the same may be asked again, and nothing else. */
+    assay_vote next = whole_vote(8, 0, ASSAY_PREVOTE, 1), conflict = whole_vote(8, 0, ASSAY_PREVOTE, 2);
+    assay_buf little = {said, 0, 8};
+    assert_int_equal(assay_signer_answer(signer, &little, chain, vote_request(&next)), ASSAY_F_MEMORY);
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, vote_request(&conflict)), ASSAY_E_DUPLICATE);
+    out = answer_buf();
+    assert_int_equal(assay_signer_answer(signer, &out, chain, vote_request(&next)), ASSAY_OK);
+    assay_signer_close(signer);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(keys_are_made_and_kept),
+        TEST(remote_requests_are_answered),
+        TEST(remote_refusals_are_said),
         TEST(keys_are_wiped),
         TEST(a_key_that_others_can_read_is_refused),
         TEST(one_signer_a_directory),

@@ -6,6 +6,7 @@
 #   make demo     the whole story                   make bench       the figures
 #   make check    every test there is               make lint        the house rules
 #   make format   clang-format                      make coverage    gcov counters of the unit tests
+#   make cometbft the pinned engine for many machines, build/bin/cometbft (a minute; Go comes with tools/setup --check)
 #
 # tools/setup installs what this needs; ./demo and ./check call it.
 export FUZZ_SECONDS ?= 60
@@ -29,6 +30,9 @@ fuzz: build-fuzz
 	@exec tools/fuzz build/fuzz/fuzzers
 bench: build-release
 	@$(env) exec bench/run
+cometbft:
+	@$(env) cd tools/cometbft && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/cometbft \
+		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft version
 lint:
 	@exec tools/lint
 format:
@@ -37,5 +41,5 @@ demo check:
 	@exec ./$@
 clean:
 	rm -rf build/bin build/release build/debug build/asan build/tsan build/fuzz build/coverage
-.PHONY: all test asan tsan coverage fuzz bench lint format demo check clean
+.PHONY: all test asan tsan coverage fuzz bench cometbft lint format demo check clean
 .PRECIOUS: build/%/build.ninja

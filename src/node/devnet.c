@@ -262,6 +262,48 @@ static assay_err genesis_open(struct assay_node *node) {
     return ASSAY_OK;
 }
 
+#define TEMPORARY "assay-devnet-"
+#define LEFTOVER_SECONDS 60 /* so that one which has just begun is never taken for one */
+#define BESIDE_MAX 10000
+
+/* What a network in memory that was killed left behind: nobody holds its lock. */
+static bool is_leftover(const char *lock_path) {
+    assay_os_file file;
+    assay_os_info info;
+    if (assay_os_file_open(&file, lock_path, ASSAY_OS_READ, 0) != ASSAY_OK) return false;
+    assay_err err = assay_os_file_info(&info, &file);
+    assay_os_file_close(&file);
+    if (err != ASSAY_OK || assay_os_now().seconds - info.mtime_ns / 1000000000 < LEFTOVER_SECONDS) return false;
+    if (assay_os_lock(&file, lock_path) != ASSAY_OK) return false;
+    assay_os_file_close(&file);
+    return true;
+}
+
+/* Memory that nobody will ask for again goes back. Whatever cannot be seen or removed stays: it is not ours. */
+static void remove_leftovers(const struct assay_node *node) {
+    assay_arena scratch = node->keep;
+    const char *slash = strrchr(node->data, '/');
+    const char *beside, *path, *lock;
+    assay_os_file dir;
+    assay_os_entry *entries;
+    uint32_t count = 0, removed = 0;
+    if (!slash || path_of(&beside, &scratch, "%.*s", (int)(slash - node->data), node->data) != ASSAY_OK) return;
+    if (assay_os_dir_open(&dir, beside) != ASSAY_OK) return;
+    if (assay_os_dir_list(&entries, &count, &scratch, &dir, BESIDE_MAX) != ASSAY_OK) count = 0;
+    assay_os_file_close(&dir);
+    for (uint32_t i = 0; i < count; i++) {
+        assay_arena turn = scratch;
+        const char *name = (const char *)entries[i].name.ptr;
+        /* Exactly such a name as ours, which nobody would choose for a network that is to stay. */
+        if (entries[i].type != ASSAY_OS_DIR || entries[i].name.len != strlen(slash + 1)) continue;
+        if (strncmp(name, TEMPORARY ".", sizeof TEMPORARY) != 0 || strcmp(name, slash + 1) == 0) continue;
+        if (path_of(&path, &turn, "%s/%s", beside, name) || path_of(&lock, &turn, "%s/lock", path)) return;
+        if (!is_leftover(lock)) continue;
+        if (assay_os_remove_tree(path) == ASSAY_OK) removed++;
+    }
+    if (removed) node_log(node, "removed what killed networks left in %s: %u folders", beside, removed);
+}
+
 static assay_err data_open(struct assay_node *node) {
     const char *path;
     if (node->config.data) {
@@ -269,12 +311,14 @@ static assay_err data_open(struct assay_node *node) {
         assay_err err = assay_os_dirs_create(node->data, 0755);
         if (err != ASSAY_OK) return err == ASSAY_E_NOT_FOUND ? ASSAY_F_STORAGE : err; /* where no folder can be */
     } else {
-        ASSAY_TRY(assay_os_temp_dir(&path, &node->keep, "assay-devnet-", true));
+        ASSAY_TRY(assay_os_temp_dir(&path, &node->keep, TEMPORARY, true));
         assay_os_format(node->data, sizeof node->data, "%s", path);
         node->temporary = true;
     }
     ASSAY_TRY(path_of(&path, &node->keep, "%s/lock", node->data));
-    return assay_os_lock(&node->lock, path);
+    ASSAY_TRY(assay_os_lock(&node->lock, path));
+    if (node->temporary) remove_leftovers(node);
+    return ASSAY_OK;
 }
 
 /* ---- trust.json, kept fresh

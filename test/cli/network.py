@@ -6,11 +6,41 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
 from world import (
     ASSAY, ASSAYD, Network, VERIFY, check, error_is, free_port, json_error_is, model, sparse, until, write)
+
+
+def left_behind(world):
+    """The memory of a network that was killed goes back when the next one starts, if it is surely nobody's."""
+    def killed():
+        with Network(world, "-n", "1", "--json") as net:
+            data = json.loads(net.ready)["data"]
+            net.stop(signal.SIGKILL)
+        return data
+
+    def age(data):
+        then = time.time() - 120
+        os.utime(os.path.join(data, "lock"), (then, then))
+
+    old, young = killed(), killed()
+    kept = old + "-of-mine"
+    shutil.copytree(old, kept)
+    age(old)
+    age(kept)
+    with Network(world, "-n", "1", "--json") as alive:
+        data = json.loads(alive.ready)["data"]
+        check("what a killed network left is removed", not os.path.exists(old), old)
+        check("what may have just begun is not", os.path.exists(young), young)
+        check("nor what has another name", os.path.exists(kept), kept)
+        age(data)
+        with Network(world, "-n", "1"):
+            check("nor what is in use", os.path.exists(data) and alive.get("/status")["validators"] == 1)
+    for folder in (young, kept):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def test_devnet(world):
@@ -59,6 +89,7 @@ def test_devnet(world):
         error_is("what a devnet of another chain left is not used", net.assay("key", "show"), 2, "E8", "no key to sign with")
         code = net.stop()
         check("devnet in memory leaves nothing", code == 0 and not os.path.exists(inside), inside)
+    left_behind(world)
     with Network(world, "-n", "1", "-q") as net:
         check("devnet -q: only the ready line", net.lines == [net.ready], net.lines)
     process = world.start(ASSAY, "devnet", "-n", "1", "--port", "0", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)

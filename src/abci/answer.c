@@ -331,7 +331,7 @@ static uint32_t method_of(const abci_request *request) {
 static assay_err run(call *c, bool *is_flush, assay_bytes frame) {
     abci_request *request = ASSAY_NEW(c->keep, abci_request, 1);
     if (!request) return ASSAY_F_MEMORY;
-    ASSAY_TRY(assay_codec_decode(request, c->keep, &abci_request_message, frame, ASSAY_CODEC_COMET));
+    ASSAY_TRY(assay_codec_decode(request, c->keep, &assay_abci_request_message, frame, ASSAY_CODEC_COMET));
     c->request = request;
     uint32_t method = method_of(request);
     if (method == METHODS) return ASSAY_E_ENCODING;
@@ -345,12 +345,12 @@ assay_err assay_abci_answer(assay_buf *out, bool *flush_out, const assay_abci_ap
     *flush_out = false;
     assay_err err = run(&c, flush_out, frame);
     if (err == ASSAY_OK)
-        err = assay_codec_encode_delimited(out, &abci_response_message, &c.response, ASSAY_CODEC_COMET);
+        err = assay_codec_encode_delimited(out, &assay_abci_response_message, &c.response, ASSAY_CODEC_COMET);
     if (err == ASSAY_OK) return ASSAY_OK;
     *flush_out = false;
     abci_text reason = {assay_base_bytes_str(assay_base_err_text(err))};
     abci_response exception = {.exception = &reason};
-    assay_err unsaid = assay_codec_encode_delimited(out, &abci_response_message, &exception, ASSAY_CODEC_COMET);
+    assay_err unsaid = assay_codec_encode_delimited(out, &assay_abci_response_message, &exception, ASSAY_CODEC_COMET);
     return unsaid == ASSAY_OK ? err : ASSAY_F_MEMORY;
 }
 

@@ -167,7 +167,7 @@ static const assay_codec_field request_fields[] = {ONE(1, echo, text_message),
                                                    ONE(19, verify_vote_extension, empty_message),
                                                    ONE(20, finalize_block, block_message)};
 #undef ONE
-const assay_codec_message abci_request_message = ASSAY_MESSAGE("Request", abci_request, request_fields);
+const assay_codec_message assay_abci_request_message = ASSAY_MESSAGE("Request", abci_request, request_fields);
 
 /* ---- responses --------------------------------------------------------------------------------------------------- */
 
@@ -240,4 +240,4 @@ static const assay_codec_field response_fields[] = {ONE(1, exception, text_messa
                                                     ONE(18, process_proposal, code_answer_message),
                                                     ONE(21, finalize_block, finalize_answer_message)};
 #undef ONE
-const assay_codec_message abci_response_message = ASSAY_MESSAGE("Response", abci_response, response_fields);
+const assay_codec_message assay_abci_response_message = ASSAY_MESSAGE("Response", abci_response, response_fields);

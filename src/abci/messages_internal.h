@@ -111,7 +111,7 @@ typedef struct abci_request { /* exactly one is there */
     abci_empty *extend_vote, *verify_vote_extension; /* of which nothing is read: extensions are not enabled */
     abci_request_block *finalize_block;
 } abci_request;
-extern const assay_codec_message abci_request_message;
+extern const assay_codec_message assay_abci_request_message;
 
 /* ---- responses --------------------------------------------------------------------------------------------------- */
 
@@ -176,6 +176,6 @@ typedef struct abci_response { /* exactly one is there */
     abci_response_code *process_proposal;
     abci_response_finalize *finalize_block;
 } abci_response;
-extern const assay_codec_message abci_response_message;
+extern const assay_codec_message assay_abci_response_message;
 
 #endif

@@ -90,7 +90,8 @@ static void set_powers(assay_engine_power *out) {
     assay_bytes frame, input = frame_of("abci_request", "init_chain");
     uint64_t wanted;
     assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
-    assert_int_equal(assay_codec_decode(&request, &keep, &abci_request_message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
+    assert_int_equal(assay_codec_decode(&request, &keep, &assay_abci_request_message, frame, ASSAY_CODEC_COMET),
+                     ASSAY_OK);
     assert_int_equal(request.init_chain->validators_count, 2);
     for (int i = 0; i < 2; i++) {
         memcpy(out[i].public_key.b, request.init_chain->validators[i].pub_key.ed25519.ptr, 32);
@@ -267,7 +268,8 @@ static void excepts(assay_bytes answer, assay_err err) {
     assay_bytes frame;
     uint64_t wanted;
     assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &answer, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
-    assert_int_equal(assay_codec_decode(&response, &keep, &abci_response_message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
+    assert_int_equal(assay_codec_decode(&response, &keep, &assay_abci_response_message, frame, ASSAY_CODEC_COMET),
+                     ASSAY_OK);
     assert_non_null(response.exception);
     assert_true(assay_base_bytes_eq(response.exception->text, assay_base_bytes_str(assay_base_err_text(err))));
 }
@@ -287,7 +289,7 @@ static void messages_are_cometbfts(void **state) {
     static const struct {
         const char *kind;
         const assay_codec_message *message;
-    } kinds[] = {{"abci_request", &abci_request_message}, {"abci_response", &abci_response_message}};
+    } kinds[] = {{"abci_request", &assay_abci_request_message}, {"abci_response", &assay_abci_response_message}};
     for (int k = 0; k < 2; k++) {
         json_t *rows = rows_of(kinds[k].kind);
         size_t i;
@@ -314,12 +316,12 @@ static void messages_are_cometbfts(void **state) {
 
 static void tables_are_sound(void **state) {
     (void)state;
-    assert_true(assay_codec_table_ok(&abci_request_message));
-    assert_true(assay_codec_table_ok(&abci_response_message));
-    for (uint32_t i = 0; i < abci_request_message.field_count; i++)
-        assert_true(assay_codec_table_ok(abci_request_message.fields[i].sub));
-    for (uint32_t i = 0; i < abci_response_message.field_count; i++)
-        assert_true(assay_codec_table_ok(abci_response_message.fields[i].sub));
+    assert_true(assay_codec_table_ok(&assay_abci_request_message));
+    assert_true(assay_codec_table_ok(&assay_abci_response_message));
+    for (uint32_t i = 0; i < assay_abci_request_message.field_count; i++)
+        assert_true(assay_codec_table_ok(assay_abci_request_message.fields[i].sub));
+    for (uint32_t i = 0; i < assay_abci_response_message.field_count; i++)
+        assert_true(assay_codec_table_ok(assay_abci_response_message.fields[i].sub));
 }
 
 static void answers_are_cometbfts(void **state) {
@@ -431,7 +433,7 @@ static void faults_are_exceptions(void **state) {
         uint64_t wanted;
         assert_int_equal(ask(&answer, &app, judged[i]), ASSAY_OK);
         assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &answer, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
-        assert_int_equal(assay_codec_decode(&response, &keep, &abci_response_message, frame, ASSAY_CODEC_COMET),
+        assert_int_equal(assay_codec_decode(&response, &keep, &assay_abci_response_message, frame, ASSAY_CODEC_COMET),
                          ASSAY_OK);
         uint32_t code = i ? response.query->code : response.check_tx->code;
         assay_bytes space = i ? response.query->codespace : response.check_tx->codespace;
@@ -461,7 +463,8 @@ static void what_is_not_there_is_said(void **state) {
         uint64_t wanted;
         assert_int_equal(ask(&answer, &app, names[i]), ASSAY_OK);
         assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &answer, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
-        assert_int_equal(assay_codec_decode(&r, &keep, &abci_response_message, frame, ASSAY_CODEC_COMET), ASSAY_OK);
+        assert_int_equal(assay_codec_decode(&r, &keep, &assay_abci_response_message, frame, ASSAY_CODEC_COMET),
+                         ASSAY_OK);
         if (i == 0) assert_int_equal(r.query->code, ASSAY_E_NOT_FOUND);
         if (i == 1) assert_int_equal(r.list_snapshots->snapshots_count, 0);
         if (i == 2) assert_int_equal(r.load_snapshot_chunk->text.len, 0);

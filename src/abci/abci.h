@@ -23,7 +23,6 @@
 /* A block's bytes are at most 100 MiB in CometBFT (MaxBlockSizeBytes); the rest of a request that carries them is
  * small. A frame beyond is no request of CometBFT's. */
 #define ASSAY_ABCI_FRAME_LEN_MAX ((uint64_t)128 << 20)
-#define ASSAY_ABCI_VERSION "2.0.0"
 
 /* What one request and the tables of its answer take: 16 bytes for each transaction, and two bytes of the frame make
  * one; 80 for each of ASSAY_BLOCK_TXS_MAX results; the rest is bounded by 10,000 validators and as many faults. */
@@ -49,8 +48,7 @@ typedef struct assay_abci_query_result {
 typedef struct assay_abci_snapshot {
     uint64_t height;
     uint32_t format, chunks;
-    assay_hash hash; /* opaque to CometBFT; of 32 bytes with us */
-    assay_bytes metadata;
+    assay_bytes hash, metadata; /* of an offer: what any peer may have made up, of any length */
 } assay_abci_snapshot;
 typedef enum assay_abci_offer {
     ASSAY_ABCI_OFFER_ACCEPT = 1,

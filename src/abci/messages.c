@@ -68,7 +68,7 @@ static const assay_codec_message update_message =
 
 static const assay_codec_field snapshot_fields[] = {
     ASSAY_FIELD(1, U64, assay_abci_snapshot, height), ASSAY_FIELD(2, U32, assay_abci_snapshot, format),
-    ASSAY_FIELD(3, U32, assay_abci_snapshot, chunks), ASSAY_FIELD_FIXED(4, FIXED, assay_abci_snapshot, hash),
+    ASSAY_FIELD(3, U32, assay_abci_snapshot, chunks), ASSAY_FIELD_BYTES(4, assay_abci_snapshot, hash, 0),
     ASSAY_FIELD_BYTES(5, assay_abci_snapshot, metadata, 0)};
 static const assay_codec_message snapshot_message = ASSAY_MESSAGE("Snapshot", assay_abci_snapshot, snapshot_fields);
 

@@ -83,6 +83,7 @@ static assay_err do_query(void *context, assay_abci_query_result *out, assay_are
 static assay_err do_offer(void *context, assay_abci_offer *out, const assay_abci_snapshot *snapshot,
                           assay_hash app_hash) {
     (void)context;
+    read_all(snapshot->hash);
     read_all(snapshot->metadata);
     *out = app_hash.b[0] % 2 ? ASSAY_ABCI_OFFER_ACCEPT : ASSAY_ABCI_OFFER_REJECT_FORMAT;
     return ASSAY_OK;

@@ -32,21 +32,16 @@ class Upload:
         return sum(f["have"] for f in self.net.get(f"/bytes/{self.root}")["files"])
 
     def start(self, line):
-        argv = [
-            "publish",
-            self.path,
-            "--name",
-            "acme/large",
-            "--version",
-            "1",
-            "--key",
-            self.net.accounts()[0]["key_file"],
-            "--node",
-            line.url,
-            "--timeout",
-            "10",
-        ]
+        argv = [*self.words(line), "--timeout", "10"]
         return self.world.start(ASSAY, *argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def words(self, line):
+        key = self.net.accounts()[0]["key_file"]
+        return ["publish", self.path, "--name", "acme/large", "--version", "1", "--key", key, "--node", line.url]
+
+    def finish(self, line):
+        """The same command again, to its end."""
+        return self.world.assay(*self.words(line), "--wait")
 
     def interrupt(self, what, line, stop, code):
         """Starts it, stops it in the middle, and looks at what came through and what is there."""
@@ -88,19 +83,7 @@ def upload(world):
             line = SlowLine(net.port)
     check("each time it went on from where it was", marks == sorted(marks) and marks[0] > 0, marks)
     left, sent = SIZE - marks[-1], line.bytes
-    done = world.assay(
-        "publish",
-        u.path,
-        "--name",
-        "acme/large",
-        "--version",
-        "1",
-        "--wait",
-        "--key",
-        net.accounts()[0]["key_file"],
-        "--node",
-        line.url,
-    )
+    done = u.finish(line)
     check("run again, it ends", done.code == 0 and "registered already" in done.err, done)
     # What the node held when the line broke may have reached its disk after it was asked.
     check(
@@ -113,19 +96,7 @@ def upload(world):
         "the node received every byte once, and at most a piece more each time", SIZE <= body < SIZE + 5 * PIECE, body
     )
     sent = line.bytes
-    again = world.assay(
-        "publish",
-        u.path,
-        "--name",
-        "acme/large",
-        "--version",
-        "1",
-        "--wait",
-        "--key",
-        net.accounts()[0]["key_file"],
-        "--node",
-        line.url,
-    )
+    again = u.finish(line)
     check(
         "once more: nothing is sent, all is there",
         again.code == 0 and line.bytes - sent < 1 << 20,
@@ -148,19 +119,7 @@ def node_dies_in_an_upload(world):
     have = u.have()
     check("what it had is there", 2 * PIECE <= have < SIZE, have)
     line = SlowLine(net.port)
-    done = world.assay(
-        "publish",
-        u.path,
-        "--name",
-        "acme/large",
-        "--version",
-        "1",
-        "--wait",
-        "--key",
-        again.accounts()[0]["key_file"],
-        "--node",
-        line.url,
-    )
+    done = u.finish(line)
     check("publish goes on and ends", done.code == 0, done)
     check("only what was missing crossed the line", line.bytes < SIZE - have + 2 * PIECE, (line.bytes, have))
     line.close()

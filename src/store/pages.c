@@ -24,7 +24,8 @@
 #define NO_PAGE UINT64_MAX
 #define NODE_HEAD 8u
 #define PAGE_HEAD 16u
-#define DEPTH_MAX 32 /* LMDB's own */
+#define PAGE_SIZE_MAX 32768u /* LMDB's own */
+#define DEPTH_MAX 32         /* LMDB's own */
 
 typedef struct disk_tree {
     uint32_t pad; /* of the free tree: the page size */
@@ -283,6 +284,8 @@ static bool named_tree(walk *w, disk_tree *out, bool *found, const disk_tree *ma
     }
 }
 
+static bool is_page_size(uint32_t size) { return size >= 512 && size <= PAGE_SIZE_MAX && (size & (size - 1)) == 0; }
+
 /* Both metas are there and sane; the newer one counts. */
 static bool meta_read(walk *w, disk_meta *out) {
     disk_meta metas[2];
@@ -294,8 +297,7 @@ static bool meta_read(walk *w, disk_meta *out) {
         if (!(head.flags & PAGE_META) || metas[i].magic != META_MAGIC) return bad(w, "this is no LMDB file");
         if (metas[i].version != META_VERSION) return bad(w, "this is an LMDB file of another version");
         uint32_t size = metas[i].free.pad;
-        if (size < 512 || size > 32768 || size & (size - 1) || (i == 1 && size != page_size))
-            return bad(w, "the page size is damaged");
+        if (!is_page_size(size) || (i == 1 && size != page_size)) return bad(w, "the page size is damaged");
         page_size = size;
     }
     /* Transactions write the two in turn, so the numbers say which page they stand on and are neighbours; a damaged one
@@ -329,6 +331,29 @@ static bool walk_file(walk *w) {
     if (!walk_tree(w, &meta.free, true) || !walk_tree(w, &meta.main, false)) return false;
     if (!named_tree(w, &blocks, &found, &meta.main)) return false;
     return !found || walk_tree(w, &blocks, false);
+}
+
+static bool is_zero(const uint8_t *bytes, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i] != 0) return false;
+    }
+    return true;
+}
+
+assay_err assay_pages_never_made(bool *out, const assay_os_file *file) {
+    static const disk_meta none;
+    uint8_t pages[2 * PAGE_SIZE_MAX] = {0}; /* what is not there reads as zero */
+    disk_meta first;
+    size_t len;
+    ASSAY_TRY(assay_os_file_read(&len, file, pages, sizeof pages, 0));
+    memcpy(&first, pages + PAGE_HEAD, sizeof first);
+    uint32_t size = first.free.pad;
+    if (memcmp(&first, &none, sizeof first) == 0)
+        *out = is_zero(pages, sizeof pages);
+    else
+        *out = first.magic == META_MAGIC && is_page_size(size) && first.transaction == 0 && first.last_page == 1 &&
+               is_zero(pages + size, size);
+    return ASSAY_OK;
 }
 
 assay_err assay_pages_check(uint64_t *used, const char **reason, const assay_os_file *file) {

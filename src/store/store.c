@@ -71,16 +71,6 @@ static assay_err format_check(assay_store *store, const paths *path) {
     return ours ? ASSAY_E_FORMAT : ASSAY_F_CORRUPT;
 }
 
-/* Did LMDB not come to write its first two pages? */
-static assay_err never_made(bool *out, const assay_os_file *file) {
-    uint8_t start[8192];
-    size_t len;
-    ASSAY_TRY(assay_os_file_read(&len, file, start, sizeof start, 0));
-    *out = true;
-    for (size_t i = 0; i < len; i++) *out = *out && start[i] == 0;
-    return ASSAY_OK;
-}
-
 /* What stands in the directory already. FORMAT is written once the first file is whole: so a file that is missing or
  * empty beside it was lost, and an empty file without it was never finished and is made anew. */
 static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh, uint64_t *used) {
@@ -92,7 +82,7 @@ static assay_err look_at_file(assay_store *store, const paths *path, bool *fresh
     bool empty = false;
     const char *reason = "";
     ASSAY_TRY(assay_os_file_open(&file, path->data, ASSAY_OS_READ, PERMISSIONS));
-    assay_err err = *fresh ? never_made(&empty, &file) : ASSAY_OK;
+    assay_err err = *fresh ? assay_pages_never_made(&empty, &file) : ASSAY_OK;
     if (!err && !empty) err = assay_pages_check(used, &reason, &file);
     if (err) store->reason = reason;
     assay_os_file_close(&file);

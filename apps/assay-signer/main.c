@@ -180,7 +180,7 @@ static int serve(const options *o, assay_signer *signer) {
     uint64_t wait = DIAL_FIRST_NS;
     bool told = false;
     while (!assay_os_stop_requested()) {
-        assay_err err = assay_os_socket_dial(&l.socket, o->connect + 7);
+        assay_err err = assay_os_socket_dial(&l.socket, o->connect, assay_os_monotonic_ns() + SECOND);
         if (err == ASSAY_E_RANGE)
             return fail(ASSAY_E_USAGE, "--connect: the path is longer than a unix socket's may be");
         if (err == ASSAY_OK) {

@@ -275,24 +275,61 @@ void assay_os_keep_secret(void);
  * and returns how many that are. Shells begin at 1,024, too few for a hundred validators with their stores. */
 uint64_t assay_os_open_files_raise(void);
 
-/* ---- sockets: streams to a process of this machine. HTTP has libraries of its own (src/http) -----------------------
- */
+/* ---- sockets: streams between processes. HTTP has libraries of its own (src/http) ------------------------------ */
 
+/* An address is "unix://PATH", where PATH has at most 107 bytes, or "tcp://HOST:PORT", where HOST is a number
+ * ("127.0.0.1", "[::1]"): names are not looked up. */
 typedef struct assay_os_socket {
     int fd_plus_one; /* 0: none */
 } assay_os_socket;
-/* assay_os_socket_dial - connects to who listens at path, a unix socket. ASSAY_E_RANGE: a path beyond the system's 107
- * bytes; ASSAY_F_NETWORK: nobody listens there (assay_os_reason says more). */
-ASSAY_MUST_USE assay_err assay_os_socket_dial(assay_os_socket *out, const char *path);
+/* assay_os_socket_dial - connects to who listens at address. ASSAY_E_RANGE: no such address; ASSAY_F_NETWORK: nobody
+ * listens there (assay_os_reason says more); ASSAY_F_TIMEOUT, ASSAY_F_INTERRUPTED as receive. */
+ASSAY_MUST_USE assay_err assay_os_socket_dial(assay_os_socket *out, const char *address, uint64_t deadline_ns);
+/* assay_os_socket_listen - listens at address. A unix socket that is there already is replaced, unless somebody listens
+ * at it; only this user may connect to it. TCP port 0 takes any free one, which *port tells (may be NULL). Errors as
+ * dial; ASSAY_F_BUSY: somebody listens there already. */
+ASSAY_MUST_USE assay_err assay_os_socket_listen(assay_os_socket *out, const char *address, uint16_t *port);
+/* assay_os_socket_accept - the next who connects. Errors as receive. */
+ASSAY_MUST_USE assay_err assay_os_socket_accept(assay_os_socket *out, assay_os_socket *listener, uint64_t deadline_ns);
 /* assay_os_socket_receive - what has come, at least one byte and at most cap; *len 0: the other side has closed. Waits
  * until the deadline (monotonic nanoseconds). ASSAY_F_TIMEOUT; ASSAY_F_INTERRUPTED if a stop is requested first;
- * ASSAY_F_NETWORK. */
+ * ASSAY_F_NETWORK. Of ASSAY_OS_NO_DEADLINE a stop is no end either: whoever serves others until they go waits like
+ * that, and assay_os_socket_shut ends it. */
 ASSAY_MUST_USE assay_err assay_os_socket_receive(size_t *len, assay_os_socket *socket, uint8_t *out, size_t cap,
                                                  uint64_t deadline_ns);
 /* assay_os_socket_send - all of bytes. Errors as receive, after any part of them was sent. */
 ASSAY_MUST_USE assay_err assay_os_socket_send(assay_os_socket *socket, assay_bytes bytes, uint64_t deadline_ns);
+/* assay_os_socket_shut - ends both directions: who waits in receive, send or accept, in whatever thread, returns with
+ * an end or ASSAY_F_NETWORK. The socket stays to be closed. */
+void assay_os_socket_shut(const assay_os_socket *socket);
 /* assay_os_socket_close - of none does nothing. */
 void assay_os_socket_close(assay_os_socket *socket);
+
+/* ---- child processes ------------------------------------------------------------------------------------------- */
+
+typedef struct assay_os_child {
+    int id;              /* 0: none */
+    int output_plus_one; /* what it writes to standard output and error */
+} assay_os_child;
+typedef enum assay_os_signal { ASSAY_OS_TERMINATE = 15, ASSAY_OS_KILL = 9 } assay_os_signal;
+/* assay_os_child_start - runs the program at path.
+ *
+ *   arguments   its words, the program's name first, ended by NULL
+ *   directory   where it works; NULL: where we do
+ *
+ * It reads nothing, inherits no file but its output, and gets SIGTERM when the thread that started it ends, however it
+ * ends. ASSAY_F_NO_PATH: there is no such program, or it may not be run; ASSAY_F_STORAGE: the system refuses. */
+ASSAY_MUST_USE assay_err assay_os_child_start(assay_os_child *out, const char *path, const char *const arguments[],
+                                              const char *directory);
+/* assay_os_child_read - what it has written, at least one byte and at most cap; *len 0: it has closed its output (it
+ * ended, mostly). ASSAY_F_TIMEOUT; ASSAY_F_INTERRUPTED if a stop is requested and deadline_ns lies in the future. */
+ASSAY_MUST_USE assay_err assay_os_child_read(size_t *len, assay_os_child *child, uint8_t *out, size_t cap,
+                                             uint64_t deadline_ns);
+/* assay_os_child_signal - nothing if it has ended. */
+void assay_os_child_signal(const assay_os_child *child, assay_os_signal signal);
+/* assay_os_child_wait - true once it has ended; *code is what it returned, or 128 and the signal that ended it. Then
+ * the child is closed. False at the deadline. */
+bool assay_os_child_wait(assay_os_child *child, int *code, uint64_t deadline_ns);
 
 /* assay_os_library - functions of a shared library that the program is not linked with, for what few runs need and all
  * would pay for.

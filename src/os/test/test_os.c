@@ -593,25 +593,39 @@ static void test_open_files(void **state) {
 
 static void test_sockets(void **state) {
     (void)state;
-    char path[108], text[200];
+    char path[100], text[200], address[120];
+    const uint64_t far = assay_os_monotonic_ns() + 60000000000;
     uint8_t bytes[64];
     static uint8_t much[4 << 20];
     size_t len;
     assay_os_socket s;
     snprintf(path, sizeof path, "/tmp/assay-test-os-%u", (unsigned)assay_os_process_id());
     unlink(path);
-    assert_int_equal(assay_os_socket_dial(&s, path), ASSAY_F_NETWORK);
+    snprintf(address, sizeof address, "unix://%s", path);
+    assert_int_equal(assay_os_socket_dial(&s, address, far), ASSAY_F_NETWORK);
     assay_os_socket_close(&s);
     memset(text, 'a', sizeof text);
     text[sizeof text - 1] = 0;
-    assert_int_equal(assay_os_socket_dial(&s, text), ASSAY_E_RANGE);
-    assert_int_equal(assay_os_socket_dial(&s, ""), ASSAY_E_RANGE);
+    memcpy(text, "unix://", 7);
+    static const char *const none[] = {"",
+                                       "unix://",
+                                       "tcp://",
+                                       "tcp://:1",
+                                       "tcp://127.0.0.1",
+                                       "tcp://127.0.0.1:",
+                                       "tcp://127.0.0.1:65536",
+                                       "tcp://localhost:1",
+                                       "tcp://::1:1",
+                                       "http://127.0.0.1:1"};
+    assert_int_equal(assay_os_socket_dial(&s, text, far), ASSAY_E_RANGE);
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_int_equal(assay_os_socket_dial(&s, none[i], far), ASSAY_E_RANGE);
     struct sockaddr_un where = {.sun_family = AF_UNIX};
     snprintf(where.sun_path, sizeof where.sun_path, "%s", path);
     int listener = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof where), 0);
     assert_int_equal(listen(listener, 4), 0);
-    assert_int_equal(assay_os_socket_dial(&s, path), ASSAY_OK);
+    assert_int_equal(assay_os_socket_dial(&s, address, far), ASSAY_OK);
     int other = accept(listener, NULL, NULL);
     assert_true(other >= 0);
     uint64_t soon = assay_os_monotonic_ns() + 20000000;
@@ -630,13 +644,132 @@ static void test_sockets(void **state) {
     assay_os_socket_close(&s);
     assay_os_socket_close(&s);
     /* A side that has closed is an end, not an error. */
-    assert_int_equal(assay_os_socket_dial(&s, path), ASSAY_OK);
+    assert_int_equal(assay_os_socket_dial(&s, address, far), ASSAY_OK);
     close(accept(listener, NULL, NULL));
     assert_int_equal(assay_os_socket_receive(&len, &s, bytes, sizeof bytes, UINT64_MAX), ASSAY_OK);
     assert_int_equal(len, 0);
     assay_os_socket_close(&s);
     close(listener);
     unlink(path);
+}
+
+typedef struct served {
+    assay_os_socket listener;
+    assay_err accepted, received;
+    size_t len;
+} served;
+
+/* Echoes what comes, until it is shut. */
+static void serve_one(void *context) {
+    served *d = context;
+    assay_os_socket s;
+    uint8_t bytes[64];
+    d->accepted = assay_os_socket_accept(&s, &d->listener, ASSAY_OS_NO_DEADLINE);
+    if (d->accepted != ASSAY_OK) return;
+    while ((d->received = assay_os_socket_receive(&d->len, &s, bytes, sizeof bytes, ASSAY_OS_NO_DEADLINE)) ==
+               ASSAY_OK &&
+           d->len) {
+        assert_int_equal(assay_os_socket_send(&s, (assay_bytes){bytes, d->len}, ASSAY_OS_NO_DEADLINE), ASSAY_OK);
+    }
+    assay_os_socket_close(&s);
+}
+
+static void listen_at(const char *address, bool tcp) {
+    served d = {0};
+    assay_os_thread thread;
+    assay_os_socket s, second;
+    uint16_t port;
+    uint8_t bytes[64];
+    char real[120];
+    size_t len;
+    assert_int_equal(assay_os_socket_listen(&d.listener, address, &port), ASSAY_OK);
+    assert_true(tcp == (port != 0));
+    if (tcp)
+        snprintf(real, sizeof real, "tcp://127.0.0.1:%u", port);
+    else
+        snprintf(real, sizeof real, "%s", address);
+    assert_int_equal(assay_os_socket_listen(&second, real, NULL), ASSAY_F_BUSY);
+    assert_int_equal(assay_os_thread_start(&thread, "echo", 0, serve_one, &d), ASSAY_OK);
+    const uint64_t far = assay_os_monotonic_ns() + 60000000000;
+    assert_int_equal(assay_os_socket_dial(&s, real, far), ASSAY_OK);
+    assert_int_equal(assay_os_socket_send(&s, ASSAY_STR("hello"), far), ASSAY_OK);
+    assert_int_equal(assay_os_socket_receive(&len, &s, bytes, sizeof bytes, far), ASSAY_OK);
+    assert_true(len == 5 && memcmp(bytes, "hello", 5) == 0);
+    assay_os_socket_shut(&s); /* both directions end, also for who waits */
+    assert_int_equal(assay_os_socket_receive(&len, &s, bytes, sizeof bytes, far), ASSAY_OK);
+    assert_int_equal(len, 0);
+    assay_os_thread_join(&thread);
+    assert_int_equal(d.accepted, ASSAY_OK);
+    assert_int_equal(d.received, ASSAY_OK);
+    assay_os_socket_close(&s);
+    /* Who waits for somebody to come is woken by a shut. */
+    assert_int_equal(assay_os_thread_start(&thread, "echo", 0, serve_one, &d), ASSAY_OK);
+    assay_os_sleep_ns(20000000);
+    assay_os_socket_shut(&d.listener);
+    assay_os_thread_join(&thread);
+    assert_int_equal(d.accepted, ASSAY_F_NETWORK);
+    assay_os_socket_close(&d.listener);
+}
+
+static void test_listening(void **state) {
+    (void)state;
+    char address[120];
+    assay_os_socket s;
+    struct stat st;
+    snprintf(address, sizeof address, "unix:///tmp/assay-test-os-l%u", (unsigned)assay_os_process_id());
+    listen_at(address, false);
+    listen_at(address, false); /* what the first left there was in nobody's way */
+    listen_at("tcp://127.0.0.1:0", true);
+    assert_int_equal(assay_os_socket_listen(&s, address, NULL), ASSAY_OK);
+    assert_int_equal(stat(address + 7, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    uint64_t soon = assay_os_monotonic_ns() + 20000000;
+    assay_os_socket nobody;
+    assert_int_equal(assay_os_socket_accept(&nobody, &s, soon), ASSAY_F_TIMEOUT);
+    assay_os_socket_close(&s);
+    unlink(address + 7);
+    /* A file that is no socket is nobody's to remove. */
+    int fd = open(address + 7, O_CREAT | O_WRONLY, 0600);
+    close(fd);
+    assert_int_equal(assay_os_socket_listen(&s, address, NULL), ASSAY_F_BUSY);
+    assert_int_equal(stat(address + 7, &st), 0);
+    unlink(address + 7);
+    assert_int_equal(assay_os_socket_listen(&s, "unix:///no/such/directory/s", NULL), ASSAY_F_NETWORK);
+    assert_int_equal(assay_os_socket_listen(&s, "tcp://192.0.2.1:0", NULL), ASSAY_F_NETWORK);
+}
+
+static void test_children(void **state) {
+    (void)state;
+    const uint64_t second = 1000000000;
+    assay_os_child child;
+    uint8_t bytes[64];
+    size_t len;
+    int code = -1;
+    static const char *const says[] = {"sh", "-c", "pwd; echo b >&2; exit 7", NULL};
+    static const char *const sleeps[] = {"sleep", "60", NULL};
+    assert_int_equal(assay_os_child_start(&child, "/no/such/program", says, NULL), ASSAY_F_NO_PATH);
+    assert_int_equal(assay_os_child_start(&child, "/etc/passwd", says, NULL), ASSAY_F_NO_PATH);
+    assert_int_equal(assay_os_child_start(&child, "/bin/sh", says, "/no/such/directory"), ASSAY_F_NO_PATH);
+    assert_int_equal(assay_os_child_start(&child, "/bin/sh", says, "/usr"), ASSAY_OK);
+    size_t have = 0;
+    do {
+        assert_int_equal(
+            assay_os_child_read(&len, &child, bytes + have, sizeof bytes - have, assay_os_monotonic_ns() + 60 * second),
+            ASSAY_OK);
+        have += len;
+    } while (len);
+    assert_true(have == 7 && memcmp(bytes, "/usr\nb\n", 7) == 0);
+    assert_true(assay_os_child_wait(&child, &code, assay_os_monotonic_ns() + 60 * second));
+    assert_int_equal(code, 7);
+    assert_int_equal(child.id, 0);
+    assay_os_child_signal(&child, ASSAY_OS_KILL); /* none: nothing happens */
+    assert_int_equal(assay_os_child_start(&child, "/bin/sleep", sleeps, NULL), ASSAY_OK);
+    assert_int_equal(assay_os_child_read(&len, &child, bytes, sizeof bytes, assay_os_monotonic_ns() + second / 50),
+                     ASSAY_F_TIMEOUT);
+    assert_false(assay_os_child_wait(&child, &code, assay_os_monotonic_ns() + second / 50));
+    assay_os_child_signal(&child, ASSAY_OS_TERMINATE);
+    assert_true(assay_os_child_wait(&child, &code, assay_os_monotonic_ns() + 60 * second));
+    assert_int_equal(code, 128 + 15);
 }
 
 static void test_library(void **state) {
@@ -669,6 +802,7 @@ int main(void) {
         cmocka_unit_test(test_map),         cmocka_unit_test(test_map_torn_in_threads),
         cmocka_unit_test(test_directories), cmocka_unit_test(test_remove_tree),
         cmocka_unit_test(test_path_join),   cmocka_unit_test(test_console),
+        cmocka_unit_test(test_listening),   cmocka_unit_test(test_children),
         cmocka_unit_test(test_stop),        cmocka_unit_test(test_stdin),
         cmocka_unit_test(test_open_files),  cmocka_unit_test(test_library),
         cmocka_unit_test(test_sockets),     cmocka_unit_test(test_temp_and_homes),

@@ -10,7 +10,7 @@
  * Reading order: assay_internal.h, main.c, commands.c, options.c, values.c, output.c, table.c, progress.c, remote.c,
  * sign.c; then one command after the other: digest.c, verify.c, publish.c, upload.c, refresh.c, diff.c, delta.c,
  * status.c, log.c, show.c, explain.c, transactions.c, validator.c, key.c, trust.c, devnet.c, fault.c, help.c,
- * manual.c, completions.c.
+ * manual.c, completions.c, net.c, net_run.c.
  */
 #ifndef ASSAY_APP_INTERNAL_H
 #define ASSAY_APP_INTERNAL_H
@@ -59,6 +59,16 @@ typedef enum option_id {
     OPTION_CONSENSUS_KEY,
     OPTION_ATTESTATION_KEY,
     OPTION_MONIKER,
+    OPTION_BASE_PORT,
+    OPTION_NETWORK,
+    OPTION_SIGNER,
+    OPTION_KEY_IN_HOME,
+    OPTION_HOST,
+    OPTION_BOND,
+    OPTION_PARAM,
+    OPTION_ACCOUNT,
+    OPTION_ALLOWANCE,
+    OPTION_REHEARSAL,
     OPTION_COUNT
 } option_id;
 
@@ -286,6 +296,11 @@ const char *parents_text(call *c, const json_t *parents);
 /* command_line_name - a command's name with '-' for the space, in keep. */
 const char *dashed(call *c, const char *name);
 
+/* absolute (devnet.c) - a path as every process can name it, in keep. */
+const char *absolute(call *c, const char *path);
+/* net_path (net.c) - directory/name, in keep. */
+const char *net_path(call *c, const char *directory, const char *name);
+
 /* ---- commands ------------------------------------------------------------------------------------------------ */
 
 assay_err run_digest(call *c), run_verify(call *c), run_publish(call *c), run_diff(call *c), run_refresh(call *c);
@@ -295,6 +310,8 @@ assay_err run_validator_create(call *c);
 assay_err run_revoke(call *c), run_deprecate(call *c), run_maintainers(call *c);
 assay_err run_key_new(call *c), run_key_show(call *c), run_trust_add(call *c), run_trust_show(call *c);
 assay_err run_devnet(call *c), run_fault(call *c);
+assay_err run_net_init(call *c), run_net_start(call *c), run_net_stop(call *c), run_net_status(call *c);
+assay_err run_net_join(call *c), run_net_collect(call *c), run_net_sign(call *c), run_net_accept(call *c);
 assay_err run_help(call *c), run_manual(call *c), run_completions(call *c), run_version(call *c);
 
 #endif

@@ -286,8 +286,8 @@ static assay_err finish(call *c, const publication *p, bool certified) {
     const char *root = hex(c, p->model.root.b, ASSAY_HASH_LEN);
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*}", "name", p->name, "version", p->version, "root",
-                                     root, "status", certified ? "attested" : "recorded", "claimed", 1,
-                                     "certificate", certified ? shown(c, p->out) : NULL));
+                                     root, "status", certified ? "attested" : "recorded", "claimed", 1, "certificate",
+                                     certified ? shown(c, p->out) : NULL));
     say(c, "claimed name %s@%s, root %s", p->name, p->version, root);
     if (!certified) say(c, "the validators check it now; with --wait, or run again, you get its certificate");
     out(c, "%s\n", certified ? p->out : keep_text(c, "%s@%s", p->name, p->version));

@@ -175,8 +175,8 @@ static uint64_t stake_with(call *c, const json_t *account, assay_address validat
     uint64_t stake = 0;
     size_t i;
     const json_t *row;
-    json_array_foreach(json_object_get(account, "delegations"), i, row)
-        if (strcmp(member(row, "validator"), address) == 0) stake += number(row, "amount");
+    json_array_foreach(json_object_get(account, "delegations"), i,
+                       row) if (strcmp(member(row, "validator"), address) == 0) stake += number(row, "amount");
     return stake;
 }
 

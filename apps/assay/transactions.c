@@ -53,9 +53,9 @@ assay_err run_delegate(call *c) {
     ASSAY_TRY(amount_of(c, &message.amount, c->words[1]));
     ASSAY_TRY(validator_of(c, &message.validator, c->words[0]));
     char text[32];
-    return send_body(c, &(assay_tx_body){.delegate = &message},
-                     keep_text(c, "delegated %s to %s", amount_text(text, message.amount),
-                               address_text(c, message.validator)));
+    return send_body(
+        c, &(assay_tx_body){.delegate = &message},
+        keep_text(c, "delegated %s to %s", amount_text(text, message.amount), address_text(c, message.validator)));
 }
 
 assay_err run_undelegate(call *c) {
@@ -63,9 +63,9 @@ assay_err run_undelegate(call *c) {
     ASSAY_TRY(amount_of(c, &message.amount, c->words[1]));
     ASSAY_TRY(validator_of(c, &message.validator, c->words[0]));
     char text[32];
-    return send_body(c, &(assay_tx_body){.undelegate = &message},
-                     keep_text(c, "%s units with %s unbond", amount_text(text, message.amount),
-                               address_text(c, message.validator)));
+    return send_body(
+        c, &(assay_tx_body){.undelegate = &message},
+        keep_text(c, "%s units with %s unbond", amount_text(text, message.amount), address_text(c, message.validator)));
 }
 
 assay_err run_unjail(call *c) {

@@ -4,8 +4,8 @@
  *
  *   words -> options -> node (assay_node_start) -> `ready URL` on stdout, log lines on stderr -> SIGTERM -> stop
  *
- * Its engine is the embedded one with a set of one validator, until it speaks ABCI to CometBFT. It makes no validator
- * misbehave: POST /faults is for `assay devnet`.
+ * In a directory that `assay net` made its engine is CometBFT, which it starts, supervises and ends. Else it is the
+ * embedded one, with a set of one validator. It makes no validator misbehave: POST /faults is for `assay devnet`.
  */
 #include "base/base.h"
 #include "codec/codec.h"
@@ -24,11 +24,15 @@ static const char help[] =
     "usage: assayd --data DIR [options]\n"
     "\n"
     "Runs one validator, with its HTTP API and /metrics, until SIGTERM or SIGINT. Prints `ready URL` when its first\n"
-    "block is final. Started again on the same directory, it goes on.\n"
+    "block is final; under CometBFT, when that has connected. Started again on the same directory, it goes on.\n"
     "\n"
     "  --data DIR           keys, chain and model bytes; made if it is not there\n"
-    "  --address ADDRESS    to listen on; default 127.0.0.1\n"
-    "  --port PORT          default 7878; 0: any free one\n"
+    "  --engine ENGINE      cometbft: a validator of many, in a directory that `assay net` made; it starts CometBFT "
+    "and\n"
+    "                       the signer, and ends them. embedded: a chain of its own. Default: what the directory is\n"
+    "  --programs DIR       where cometbft and assay-signer are; default: beside this program\n"
+    "  --address ADDRESS    to listen on; default 127.0.0.1, or what node.json says\n"
+    "  --port PORT          default 7878, or what node.json says; 0: any free one\n"
     "  --name NAME          of a new chain; default assay\n"
     "  --log-format FORMAT  text (key=value, default) or json, on standard error\n"
     "  -q, --quiet          no log but errors\n"
@@ -38,9 +42,9 @@ static const char help[] =
     "There is no telemetry: it answers, and calls nobody.\n";
 
 typedef struct options {
-    const char *data, *address, *name, *log_format;
+    const char *data, *address, *name, *log_format, *engine, *programs;
     uint64_t port;
-    bool quiet, help, version, json;
+    bool quiet, help, version, json, has_address, has_port;
     const char *word; /* the one that parse complains about; NULL: none */
 } options;
 
@@ -114,6 +118,10 @@ static const char *parse_words(options *o, int argc, char **argv) {
             o->data = value;
         else if ((value = value_of("--address", argc, argv, &i)))
             o->address = value;
+        else if ((value = value_of("--engine", argc, argv, &i)))
+            o->engine = value;
+        else if ((value = value_of("--programs", argc, argv, &i)))
+            o->programs = value;
         else if ((value = value_of("--name", argc, argv, &i)))
             o->name = value;
         else if ((value = value_of("--log-format", argc, argv, &i)))
@@ -124,6 +132,8 @@ static const char *parse_words(options *o, int argc, char **argv) {
         } else
             return "there is no such option or word";
         if (value && !*value) return "a value is missing";
+        o->has_address = o->has_address || value == o->address;
+        o->has_port = o->has_port || strncmp(word, "--port", 6) == 0;
     }
     o->word = NULL;
     return NULL;
@@ -137,6 +147,8 @@ static const char *parse(options *o, int argc, char **argv) {
     if (o->log_format && !o->json && strcmp(o->log_format, "text") != 0) return "--log-format is text or json";
     if (o->help || o->version) return NULL;
     if (!o->data) return "--data DIR is needed: where keys and chain are kept";
+    if (o->engine && strcmp(o->engine, "cometbft") != 0 && strcmp(o->engine, "embedded") != 0)
+        return "--engine is cometbft or embedded";
     size_t len = strlen(o->name);
     bool ok = len >= 1 && len <= ASSAY_GENESIS_NAME_LEN_MAX &&
               strspn(o->name, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
@@ -183,24 +195,37 @@ static int serve(const options *o, assay_node *node) {
     return 0;
 }
 
-static int run(options *o) {
-    assay_os_region region;
+/* A validator under CometBFT: what node.json says, but for what was said here. */
+static assay_err comet_config(options *o, assay_node_config *config, assay_node_settings *settings, assay_arena *keep) {
+    ASSAY_TRY(assay_node_settings_read(settings, keep, o->data));
+    if (!o->has_address) o->address = settings->address;
+    if (!o->has_port) o->port = settings->port;
+    if (!o->programs) ASSAY_TRY(assay_os_program_dir(&o->programs, keep));
+    config->settings = settings;
+    config->programs = o->programs;
+    return ASSAY_OK;
+}
+
+static int run_with(options *o, assay_arena memory) {
     uint32_t there = 0;
-    assay_err err = assay_os_reserve(&region, MEMORY_SIZE);
-    if (err == ASSAY_OK) err = validators_in(&there, o->data, assay_os_region_arena(&region));
-    assay_os_unreserve(&region);
+    assay_node_settings settings;
+    assay_node_config config = {.validators = 1, .data = o->data, .name = o->name, .log = log_line, .log_context = o};
+    assay_err err = validators_in(&there, o->data, memory);
     if (err != ASSAY_OK) return fail(o, err, o->data);
-    if (there > 1)
+    bool comet = assay_node_settings_exist(o->data, memory);
+    if (o->engine) comet = strcmp(o->engine, "cometbft") == 0;
+    if (comet) {
+        err = comet_config(o, &config, &settings, &memory);
+        if (err == ASSAY_E_NOT_FOUND)
+            return fail(o, ASSAY_E_USAGE,
+                        "there is no node.json: `assay net init` or `assay net join` makes a validator");
+        if (err != ASSAY_OK) return fail(o, err, "node.json");
+        if (!there) return fail(o, ASSAY_E_USAGE, "there is no genesis yet: `assay net accept` puts it there");
+    } else if (there > 1) {
         return fail(o, ASSAY_E_USAGE, "the directory holds a network of several validators: assay devnet runs it");
-    assay_node_config config = {
-        .validators = 1,
-        .data = o->data,
-        .address = o->address,
-        .port = (uint16_t)o->port,
-        .name = o->name,
-        .log = log_line,
-        .log_context = o,
-    };
+    }
+    config.address = o->address;
+    config.port = (uint16_t)o->port;
     char why[512] = "";
     assay_node *node;
     err = assay_node_start(&node, &config, why, sizeof why);
@@ -208,6 +233,15 @@ static int run(options *o) {
     /* Asked to stop while it started. */
     int code = assay_os_stop_requested() ? assay_base_err_exit(ASSAY_F_INTERRUPTED) : serve(o, node);
     assay_node_stop(node);
+    return code;
+}
+
+static int run(options *o) {
+    assay_os_region region;
+    assay_err err = assay_os_reserve(&region, MEMORY_SIZE);
+    if (err != ASSAY_OK) return fail(o, err, "memory");
+    int code = run_with(o, assay_os_region_arena(&region));
+    assay_os_unreserve(&region);
     return code;
 }
 

@@ -170,6 +170,12 @@ void assay_codec_address_put(char out[ASSAY_ADDRESS_TEXT_LEN + 1], assay_address
 /* assay_codec_address_get - the reverse. ASSAY_E_ENCODING if it is not such a text. */
 ASSAY_MUST_USE assay_err assay_codec_address_get(assay_address *out, assay_bytes text);
 
+/* ---- times ------------------------------------------------------------------------------------------------------- */
+
+/* assay_codec_time_get - reads what assay_json_time writes: RFC 3339 in UTC, years 1 to 9999, no other zone, no
+ * trailing zeros of a second's part. ASSAY_E_ENCODING. */
+ASSAY_MUST_USE assay_err assay_codec_time_get(assay_time *out, assay_bytes text);
+
 /* ---- base64 (RFC 4648, standard alphabet, padded) ------------------------------------------------------------ */
 
 /* assay_codec_base64_size - characters that base64 of len bytes takes, without a zero. */

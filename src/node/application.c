@@ -89,7 +89,8 @@ static assay_err ledger_block(assay_ledger_block *out, assay_arena *keep, valida
     /* What waits in the mempool under the same bytes was verified when it came in. */
     const assay_hash *ids;
     ASSAY_TRY(block_ids(&ids, v, block->hash, block->txs, block->txs_count));
-    for (uint32_t i = 0; i < block->txs_count; i++) known[i] = mempool_find(&v->pool, ids[i]);
+    for (uint32_t i = 0; i < block->txs_count; i++)
+        known[i] = v->comet ? admission_known(v, ids[i]) : mempool_find(&v->pool, ids[i]);
     *out = (assay_ledger_block){
         .height = (uint64_t)block->height,
         .time = block->time,

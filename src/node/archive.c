@@ -12,6 +12,52 @@ const assay_codec_field tx_results_fields[] = {
 };
 const assay_codec_message tx_results_message = ASSAY_MESSAGE("TxResults", tx_results, tx_results_fields);
 
+/* ---- blocks: whole ones, or what CometBFT tells of them -------------------------------------------------------- */
+
+/* CometBFT keeps the block itself, with its header and its commit; here stands what FinalizeBlock said. */
+typedef struct told_block {
+    int64_t height;
+    assay_time time;
+    assay_address proposer;
+    assay_hash next_validators_hash;
+    assay_bytes *txs;
+    uint32_t txs_count;
+} told_block;
+static const assay_codec_field told_block_fields[] = {
+    ASSAY_FIELD(1, I64, told_block, height),
+    ASSAY_FIELD(2, I64, told_block, time.seconds),
+    ASSAY_FIELD(3, I32, told_block, time.nanos),
+    ASSAY_FIELD_FIXED(4, FIXED, told_block, proposer),
+    ASSAY_FIELD_FIXED(5, FIXED, told_block, next_validators_hash),
+    ASSAY_FIELD_REPEATED(6, REPEATED_BYTES, told_block, txs, ASSAY_BLOCK_TXS_MAX, NULL),
+};
+static const assay_codec_message told_block_message = ASSAY_MESSAGE("ToldBlock", told_block, told_block_fields);
+
+assay_err archive_told(assay_bytes *out, assay_arena *keep, const assay_block *block) {
+    told_block told = {.height = block->header.height,
+                       .time = block->header.time,
+                       .proposer = block->header.proposer,
+                       .next_validators_hash = block->header.next_validators_hash,
+                       .txs = block->txs,
+                       .txs_count = block->txs_count};
+    return assay_codec_encode_new(out, keep, &told_block_message, &told, ASSAY_CODEC_STRICT);
+}
+
+assay_err archive_block(const validator *v, assay_block *out, assay_arena *keep, assay_bytes bytes,
+                        assay_arena scratch) {
+    told_block told;
+    if (!v->comet) return assay_block_decode(out, keep, bytes, scratch);
+    ASSAY_TRY(assay_codec_decode(&told, keep, &told_block_message, bytes, ASSAY_CODEC_STRICT));
+    *out = (assay_block){.header = {.chain_id = assay_base_bytes_str(v->node->chain_id),
+                                    .height = told.height,
+                                    .time = told.time,
+                                    .proposer = told.proposer,
+                                    .next_validators_hash = told.next_validators_hash},
+                         .txs = told.txs,
+                         .txs_count = told.txs_count};
+    return ASSAY_OK;
+}
+
 assay_err store_open(validator *v) {
     assay_arena scratch = v->block_arena;
     const char *dir;
@@ -99,16 +145,15 @@ static assay_err fill_decided(void *context, assay_store_batch *batch) {
     const decided *d = &v->deciding;
     assay_arena scratch = d->scratch;
     uint64_t height = (uint64_t)d->block->header.height;
-    assay_store_block row = {.height = height,
-                             .hash = d->id->hash,
-                             .block = d->encoded,
-                             .ids = d->ids,
-                             .ids_count = d->block->txs_count};
-    size_t cap = 256 + (size_t)d->commit->sigs_count * 160;
-    assay_buf commit = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
-    if (!commit.ptr) return ASSAY_F_MEMORY;
-    ASSAY_TRY(assay_commit_encode(&commit, d->commit));
-    row.commit = (assay_bytes){commit.ptr, commit.len};
+    assay_store_block row = {
+        .height = height, .hash = d->id->hash, .block = d->encoded, .ids = d->ids, .ids_count = d->block->txs_count};
+    if (d->commit) {
+        size_t cap = 256 + (size_t)d->commit->sigs_count * 160;
+        assay_buf commit = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
+        if (!commit.ptr) return ASSAY_F_MEMORY;
+        ASSAY_TRY(assay_commit_encode(&commit, d->commit));
+        row.commit = (assay_bytes){commit.ptr, commit.len};
+    }
     ASSAY_TRY(encode_results(&row.results, &scratch, &v->result));
     ASSAY_TRY(idle_of(&row.idle, &scratch, &v->result));
     ASSAY_TRY(assay_state_commit(v->state, height, assay_store_state_writer(batch)));
@@ -149,8 +194,40 @@ assay_err store_block_at(validator *v, assay_bytes *block, assay_bytes *commit, 
     return err;
 }
 
+static assay_err hash_at(validator *v, assay_hash *out, uint64_t height) {
+    assay_store_snapshot *snapshot;
+    assay_store_block row;
+    ASSAY_TRY(assay_store_snapshot_begin(&snapshot, v->store));
+    assay_err err = assay_store_get_block(&row, snapshot, height);
+    if (err == ASSAY_OK) *out = row.hash;
+    assay_store_snapshot_end(snapshot);
+    return err;
+}
+
+/* From CometBFT, and of the very block that it let us execute. */
+static assay_err ask_commit(validator *v, assay_header *header, assay_commit *commit, assay_arena *keep,
+                            uint64_t height) {
+    assay_hash hash;
+    ASSAY_TRY(hash_at(v, &hash, height));
+    ASSAY_TRY(comet_commit_at(v, header, commit, keep, height));
+    return assay_base_hash_eq(hash, commit->block_id.hash) ? ASSAY_OK : ASSAY_F_CORRUPT;
+}
+
+assay_err store_anchor_at(validator *v, assay_hash *hash, assay_time *time, assay_arena scratch, uint64_t height) {
+    assay_bytes bytes;
+    assay_block block;
+    ASSAY_TRY(hash_at(v, hash, height));
+    ASSAY_TRY(store_block_at(v, &bytes, NULL, &scratch, height));
+    assay_arena upper = assay_base_arena_split(&scratch);
+    if (archive_block(v, &block, &scratch, bytes, upper) != ASSAY_OK) return ASSAY_F_CORRUPT;
+    *time = block.header.time;
+    return ASSAY_OK;
+}
+
 assay_err store_commit_at(validator *v, assay_commit *out, assay_arena *keep, uint64_t height) {
     assay_bytes bytes;
+    assay_header header;
+    if (v->comet) return ask_commit(v, &header, out, keep, height);
     assay_block next;
     /* The commit in the next block has those signatures too that came late; only the newest block has but what this
      * validator saw in time. */
@@ -170,6 +247,8 @@ assay_err store_commit_at(validator *v, assay_commit *out, assay_arena *keep, ui
 assay_err store_header_at(validator *v, assay_header *out, assay_arena *keep, uint64_t height) {
     assay_bytes bytes;
     assay_block block;
+    assay_commit commit;
+    if (v->comet) return ask_commit(v, out, &commit, keep, height);
     ASSAY_TRY(store_block_at(v, &bytes, NULL, keep, height));
     assay_arena scratch = *keep, upper = assay_base_arena_split(&scratch);
     if (assay_block_decode(&block, &scratch, bytes, upper) != ASSAY_OK) return ASSAY_F_CORRUPT;

@@ -24,6 +24,7 @@
 #define WAITS_KEPT 4096
 #define RETRY_NS 300000000ull
 #define WAIT_MAX_NS 20000000000ull
+#define ASK_MAX_NS 1000000000ull
 
 /* What was computed at the check is needed again at the opening, a few blocks later. */
 typedef struct custody {
@@ -53,7 +54,9 @@ struct checker {
     assay_os_region keep_region, scratch_region;
     custody custodies[CUSTODIES_KEPT];
     uint32_t next_custody;
-    assay_http_client *client;
+    /* Those who may have bytes: validators of this process, all at one URL, or other validators' nodes. */
+    assay_http_client *clients[ASSAY_NODE_VALIDATORS_MAX];
+    uint32_t clients_count;
     assay_hash refused[REFUSED_KEPT]; /* versions whose statement or record does not hold */
     uint32_t refused_next;
     byte_wait *waits; /* WAITS_KEPT, by the first bytes of the root; a newer one takes an older one's place */
@@ -110,12 +113,32 @@ void holders_note(validator *v, uint32_t from, const holding_note *note) {
     if (!known) checker_poke(v);
 }
 
-static assay_err get(struct checker *c, assay_bytes *out, assay_arena *keep, const char *path, size_t max) {
+static uint32_t peers_count(const struct checker *c) {
+    return c->owner->comet ? c->clients_count : c->owner->node->count;
+}
+
+/* Is there somebody behind this number, other than us? */
+static bool is_peer(const struct checker *c, uint32_t peer) {
+    const validator *v = c->owner;
+    return v->comet || (peer != v->index && atomic_load(&v->node->validators[peer].alive));
+}
+
+/* From a peer. what: the path under /bytes/ROOT; query: further words of it, each with its '&'. */
+static assay_err get(struct checker *c, assay_bytes *out, assay_arena *keep, uint32_t peer, assay_hash root,
+                     const char *what, const char *query, size_t max) {
+    char hex[2 * ASSAY_HASH_LEN + 1], path[320];
+    bool own = !c->owner->comet;
+    assay_http_client *client = c->clients[own ? 0 : peer];
+    assay_base_hex(hex, assay_base_hash_bytes(&root));
+    if (own)
+        assay_os_format(path, sizeof path, "/bytes/%s/%s?validator=%u%s", hex, what, peer, query);
+    else
+        assay_os_format(path, sizeof path, "/bytes/%s/%s?%s", hex, what, *query ? query + 1 : "");
     assay_http_reply reply;
     /* A busy node says so; a hundred validators that fetch at once are patient. */
     for (int tries = 0; tries < 100 && !atomic_load(&c->stopping); tries++) {
         assay_arena turn = *keep;
-        ASSAY_TRY(assay_http_call(c->client, &reply, &turn, ASSAY_HTTP_GET, path, (assay_bytes){NULL, 0}, NULL, max));
+        ASSAY_TRY(assay_http_call(client, &reply, &turn, ASSAY_HTTP_GET, path, (assay_bytes){NULL, 0}, NULL, max));
         if (reply.status == 200) {
             *keep = turn;
             *out = reply.body;
@@ -128,11 +151,8 @@ static assay_err get(struct checker *c, assay_bytes *out, assay_arena *keep, con
 }
 
 static bool holds(struct checker *c, assay_hash root, uint32_t index, assay_arena scratch) {
-    char hex[2 * ASSAY_HASH_LEN + 1], path[160];
     assay_bytes groups;
-    assay_base_hex(hex, assay_base_hash_bytes(&root));
-    assay_os_format(path, sizeof path, "/bytes/%s/groups?validator=%u", hex, index);
-    return get(c, &groups, &scratch, path, HOLDING_MANIFEST_MAX) == ASSAY_OK;
+    return get(c, &groups, &scratch, index, root, "groups", "", HOLDING_MANIFEST_MAX) == ASSAY_OK;
 }
 
 /* Those that announced it, one after the other, and then whoever says so when asked: an announcement that is a lie
@@ -144,14 +164,13 @@ static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uin
     assay_os_mutex_lock(&v->holders_lock);
     for (uint32_t i = 0; i < v->holders_count && !found; i++) {
         uint32_t candidate = v->holders[i].validator;
-        if (!assay_base_hash_eq(v->holders[i].root, root) || !atomic_load(&v->node->validators[candidate].alive))
-            continue;
+        if (!assay_base_hash_eq(v->holders[i].root, root) || !is_peer(c, candidate)) continue;
         said[candidate] = true;
         if (seen++ == nth) *index = candidate, found = true;
     }
     assay_os_mutex_unlock(&v->holders_lock);
-    for (uint32_t i = 0; !found && i < v->node->count && !atomic_load(&c->stopping); i++) {
-        bool asked = i != v->index && !said[i] && atomic_load(&v->node->validators[i].alive);
+    for (uint32_t i = 0; !found && i < peers_count(c) && !atomic_load(&c->stopping); i++) {
+        bool asked = !said[i] && is_peer(c, i);
         if (asked && holds(c, root, i, scratch) && seen++ == nth) *index = i, found = true;
     }
     return found;
@@ -180,13 +199,11 @@ assay_err range_encode(assay_bytes *out, assay_arena *keep, const assay_model_ra
 /* One group, checked on arrival against the manifest's BLAKE3. */
 static assay_err fetch_group(struct checker *c, assay_model_range *range, assay_arena *keep, assay_hash root,
                              const assay_file_leaf *file, uint32_t file_idx, uint64_t group, uint32_t from) {
-    char hex[2 * ASSAY_HASH_LEN + 1], path[200];
+    char what[80];
     assay_bytes body;
     range_reply reply;
-    assay_base_hex(hex, assay_base_hash_bytes(&root));
-    assay_os_format(path, sizeof path, "/bytes/%s/files/%u/groups/%llu?validator=%u", hex, file_idx,
-                    (unsigned long long)group, from);
-    ASSAY_TRY(get(c, &body, keep, path, ASSAY_BLAKE3_GROUP_LEN + 4096));
+    assay_os_format(what, sizeof what, "files/%u/groups/%llu", file_idx, (unsigned long long)group);
+    ASSAY_TRY(get(c, &body, keep, from, root, what, "", ASSAY_BLAKE3_GROUP_LEN + 4096));
     ASSAY_TRY(assay_codec_decode(&reply, keep, &range_reply_message, body, ASSAY_CODEC_STRICT));
     *range = (assay_model_range){.bytes = reply.content, .path.count = reply.siblings_count};
     for (uint32_t i = 0; i < reply.siblings_count; i++)
@@ -197,13 +214,11 @@ static assay_err fetch_group(struct checker *c, assay_model_range *range, assay_
 /* tensor_root NULL: any manifest of these files. */
 static assay_err fetch_manifest(struct checker *c, assay_hash root, const assay_hash *tensor_root, uint32_t from,
                                 assay_arena scratch) {
-    char hex[2 * ASSAY_HASH_LEN + 1], tensors[2 * ASSAY_HASH_LEN + 1] = "", path[280];
+    char tensors[2 * ASSAY_HASH_LEN + 1] = "", query[120] = "";
     assay_bytes bytes;
-    assay_base_hex(hex, assay_base_hash_bytes(&root));
     if (tensor_root) assay_base_hex(tensors, assay_base_hash_bytes(tensor_root));
-    assay_os_format(path, sizeof path, "/bytes/%s/manifest?validator=%u%s%s", hex, from,
-                    tensor_root ? "&tensor_root=" : "", tensors);
-    ASSAY_TRY(get(c, &bytes, &scratch, path, HOLDING_MANIFEST_MAX));
+    if (tensor_root) assay_os_format(query, sizeof query, "&tensor_root=%s", tensors);
+    ASSAY_TRY(get(c, &bytes, &scratch, from, root, "manifest", query, HOLDING_MANIFEST_MAX));
     if (tensor_root) {
         assay_manifest manifest;
         assay_hash computed;
@@ -237,19 +252,24 @@ static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file
     return ASSAY_OK;
 }
 
+/* Gone, slow or busy: what another peer need not be. */
+static bool is_peers_fault(assay_err err) {
+    return err == ASSAY_F_NETWORK || err == ASSAY_F_TIMEOUT || err == ASSAY_F_BUSY;
+}
+
 /* The version's own manifest: here, or from whoever has it. Bytes that do not fit are their sender's fault, never a
  * verdict on the version: the next holder is asked. */
 static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_arena *keep,
                               const assay_version_record *record) {
     validator *v = c->owner;
     assay_err err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
-    for (uint32_t nth = 0; err == ASSAY_E_NOT_FOUND && nth < v->node->count; nth++) {
+    for (uint32_t nth = 0; err == ASSAY_E_NOT_FOUND && nth < peers_count(c); nth++) {
         uint32_t from;
         if (!find_holder(c, &from, record->root, nth, *keep)) break;
         assay_err one = fetch_manifest(c, record->root, &record->tensor_root, from, *keep);
         if (one == ASSAY_OK)
             err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
-        else if (assay_base_err_is_fault(one))
+        else if (assay_base_err_is_fault(one) && !is_peers_fault(one))
             return one;
     }
     return err;
@@ -259,7 +279,7 @@ static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_aren
 static assay_err fetch(struct checker *c, assay_hash root, const assay_manifest *manifest, assay_arena scratch) {
     validator *v = c->owner;
     assay_err err = ASSAY_E_NOT_FOUND;
-    for (uint32_t nth = 0; nth < v->node->count; nth++) {
+    for (uint32_t nth = 0; nth < peers_count(c); nth++) {
         uint32_t from;
         if (!find_holder(c, &from, root, nth, scratch)) break;
         err = ASSAY_OK;
@@ -473,8 +493,7 @@ static assay_err vouch(struct checker *c, custody **out, const assay_models_duty
     if (missing) ASSAY_TRY(fetch(c, duty->root, &manifest, scratch));
     assay_err err = recompute(c, out, duty, &record, scratch);
     if (err == ASSAY_E_CONTENT) drop_wrong_files(c, duty, scratch);
-    if (err == ASSAY_E_PROOF)
-        return refuse(c, duty, "its bytes have other tensors than it states");
+    if (err == ASSAY_E_PROOF) return refuse(c, duty, "its bytes have other tensors than it states");
     ASSAY_TRY(err);
     return certificate_index(v, duty->name, duty->version, &manifest);
 }
@@ -511,7 +530,9 @@ static void put_off(struct checker *c, assay_hash root) {
     byte_wait *w = wait_of(c, root);
     bool again = assay_base_hash_eq(w->root, root);
     uint64_t wait = again ? w->wait_ns * 2 : RETRY_NS;
-    if (wait > WAIT_MAX_NS) wait = WAIT_MAX_NS;
+    /* Other nodes announce nothing to each other: they are asked. */
+    uint64_t most = c->owner->comet ? ASK_MAX_NS : WAIT_MAX_NS;
+    if (wait > most) wait = most;
     *w = (byte_wait){root, assay_os_monotonic_ns() + wait, wait};
 }
 
@@ -729,9 +750,15 @@ assay_err checker_open(validator *v) {
     ASSAY_TRY(assay_os_reserve(&c->keep_region, ASSAY_MODEL_ARENA_SIZE));
     ASSAY_TRY(assay_os_reserve(&c->scratch_region, ASSAY_MODEL_ARENA_SIZE));
     holding_count(v, assay_os_region_arena(&c->scratch_region));
-    char url[64];
-    assay_os_format(url, sizeof url, "http://127.0.0.1:%u", v->node->port);
-    return assay_http_client_open(&c->client, url, 30);
+    const assay_node_settings *settings = v->node->config.settings;
+    char own[64];
+    assay_os_format(own, sizeof own, "http://127.0.0.1:%u", v->node->port);
+    uint32_t count = settings ? settings->peers_count : 1;
+    if (count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_E_RANGE;
+    for (; c->clients_count < count; c->clients_count++)
+        ASSAY_TRY(assay_http_client_open(&c->clients[c->clients_count],
+                                         settings ? settings->peers[c->clients_count] : own, 30));
+    return ASSAY_OK;
 }
 
 assay_err checker_start(validator *v) {
@@ -756,7 +783,7 @@ void checker_stop(validator *v) {
 void checker_close(validator *v) {
     struct checker *c = v->checker;
     if (!c) return;
-    if (c->client) assay_http_client_close(c->client);
+    for (uint32_t i = 0; i < c->clients_count; i++) assay_http_client_close(c->clients[i]);
     for (uint32_t i = 0; i < CUSTODIES_KEPT; i++) assay_os_unreserve(&c->custodies[i].region);
     assay_os_unreserve(&c->keep_region);
     assay_os_unreserve(&c->scratch_region);

@@ -22,8 +22,10 @@ assay_err consensus_begin(validator *v) {
         return ASSAY_OK;
     }
     assay_commit commit = {0};
-    if (v->chain_commit.height > 0) commit = v->chain_commit;
-    else if (v->chain->height > 0) ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
+    if (v->chain_commit.height > 0)
+        commit = v->chain_commit;
+    else if (v->chain->height > 0)
+        ASSAY_TRY(store_commit_at(v, &commit, &scratch, (uint64_t)v->chain->height));
     bool idle = v->chain->height > 0 && !v->pool.count && !v->busy && !v->evidence_count;
     ASSAY_TRY(assay_bft_height(v->bft, v->chain, &commit, idle ? IDLE_NS : 0));
     v->effects_pending = true;
@@ -350,21 +352,22 @@ static void settle_pool(validator *v, const assay_hash *ids, uint32_t count) {
     if (s.expected) mempool_sweep(&v->pool, still_fits, &s);
 }
 
-assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
-                          const assay_commit *commit) {
-    assay_arena scratch = v->block_arena;
-    assay_engine_block request;
-    assay_engine_finalized finalized;
-    ASSAY_TRY(engine_block(&request, &scratch, v, block, id->hash));
-    ASSAY_TRY(v->app.finalize_block(v->app.context, &finalized, &scratch, &request));
+static assay_err keep_commit(assay_commit *out, assay_arena *keep, const assay_commit *commit) {
+    *out = *commit;
+    out->sigs = ASSAY_NEW(keep, assay_commit_sig, commit->sigs_count);
+    if (!out->sigs) return ASSAY_F_MEMORY;
+    memcpy(out->sigs, commit->sigs, commit->sigs_count * sizeof *out->sigs);
+    return ASSAY_OK;
+}
+
+assay_err consensus_finish(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
+                           const assay_commit *commit, const assay_engine_finalized *finalized, assay_arena scratch) {
     uint32_t slot = 1 - v->chain_slot;
     assay_arena chain_memory = v->chain_arenas[slot];
     assay_bft_chain *next = &v->chains[slot];
-    ASSAY_TRY(assay_bft_chain_next(next, &chain_memory, v->chain, block, id, &finalized, scratch));
-    assay_commit kept = *commit;
-    kept.sigs = ASSAY_NEW(&chain_memory, assay_commit_sig, commit->sigs_count);
-    if (!kept.sigs) return ASSAY_F_MEMORY;
-    memcpy(kept.sigs, commit->sigs, commit->sigs_count * sizeof *kept.sigs);
+    ASSAY_TRY(assay_bft_chain_next(next, &chain_memory, v->chain, block, id, finalized, scratch));
+    assay_commit kept = {0};
+    if (commit) ASSAY_TRY(keep_commit(&kept, &chain_memory, commit));
     const assay_hash *ids;
     ASSAY_TRY(block_ids(&ids, v, id->hash, block->txs, block->txs_count));
     v->deciding = (decided){block, encoded, id, commit, next, ids, scratch};
@@ -388,4 +391,14 @@ assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes en
     checker_block(v, &v->result);
     node_final(v);
     return ASSAY_OK;
+}
+
+assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
+                          const assay_commit *commit) {
+    assay_arena scratch = v->block_arena;
+    assay_engine_block request;
+    assay_engine_finalized finalized;
+    ASSAY_TRY(engine_block(&request, &scratch, v, block, id->hash));
+    ASSAY_TRY(v->app.finalize_block(v->app.context, &finalized, &scratch, &request));
+    return consensus_finish(v, block, encoded, id, commit, &finalized, scratch);
 }

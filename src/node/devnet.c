@@ -42,39 +42,6 @@ validator *node_front(struct assay_node *node) {
     return &node->validators[0];
 }
 
-/* A devnet's rules: those of a main network where a person would not notice, shorter where one would wait.
- * spec/limits.md lists them. */
-static assay_params devnet_params(void) {
-    return (assay_params){
-        .epoch_blocks = 10,
-        .unbonding_blocks = 20,
-        .unbonding_seconds = 14 * 86400,
-        .evidence_blocks = 20,
-        .evidence_seconds = 14 * 86400,
-        .correlation_blocks = 20,
-        .correlation_seconds = 7 * 86400,
-        .fee_base = 1000,
-        .fee_per_byte = 10,
-        .deposit_per_mib = 1000000,
-        .opening_blocks = 20,
-        .opening_seconds = 30,
-        .attest_blocks = 100,
-        .attest_seconds = 600,
-        .attest_seconds_per_gib = 120,
-        .duty_blocks = 100,
-        .duty_seconds = 600,
-        .downtime_window_blocks = 1000,
-        .downtime_window_seconds = 600,
-        .downtime_min_signed_percent = 50,
-        .jail_seconds = 10,
-        .bond_min = 1000000,
-        .validators_max = ASSAY_NODE_VALIDATORS_MAX,
-        .draws_per_check = 4,
-        .chunks_per_draw = 2,
-        .model_size_max = (uint64_t)1 << 44,
-    };
-}
-
 static assay_err path_of(const char **out, assay_arena *keep, const char *format, ...) {
     char text[1024];
     va_list arguments;
@@ -106,9 +73,9 @@ static assay_err genesis_validator(struct assay_node *node, assay_genesis_valida
     ASSAY_TRY(assay_signer_open(&signer, &scratch, dir, true, !node->temporary));
     assay_key_secret owner_key, attestation_key;
     ASSAY_TRY(path_of(&path, &scratch, "%s/owner.key", dir));
-    ASSAY_TRY(node_key_load(&owner_key, path, true));
+    ASSAY_TRY(assay_node_key_load(&owner_key, path, true));
     ASSAY_TRY(path_of(&path, &scratch, "%s/attestation.key", dir));
-    ASSAY_TRY(node_key_load(&attestation_key, path, true));
+    ASSAY_TRY(assay_node_key_load(&attestation_key, path, true));
     *out = (assay_genesis_validator){
         .owner = assay_crypto_ed25519_public(&owner_key),
         .consensus_key = assay_signer_public(signer),
@@ -176,7 +143,7 @@ static assay_err genesis_make(struct assay_node *node) {
     for (uint32_t i = 0; i < DEVNET_ACCOUNTS; i++) {
         assay_key_secret secret;
         ASSAY_TRY(path_of(&path, keep, "%s/keys/account%u.key", node->data, i));
-        ASSAY_TRY(node_key_load(&secret, path, true));
+        ASSAY_TRY(assay_node_key_load(&secret, path, true));
         accounts[i] =
             (assay_genesis_account){assay_crypto_address(assay_crypto_ed25519_public(&secret)), DEVNET_BALANCE};
         assay_crypto_wipe(&secret, sizeof secret);
@@ -196,7 +163,7 @@ static assay_err genesis_make(struct assay_node *node) {
         .name = chain,
         .time_seconds = assay_os_now().seconds,
         .app_version = 1,
-        .params = devnet_params(),
+        .params = assay_node_rehearsal_params(),
         .accounts = sorted,
         .accounts_count = accounts_count,
         .validators = validators,
@@ -215,7 +182,11 @@ static assay_err validators_prepare(struct assay_node *node) {
         validator *v = &node->validators[i];
         v->node = node;
         v->index = i;
-        assay_os_format(v->dir, sizeof v->dir, "%s/validator%u", node->data, i);
+        if (node->config.settings)
+            assay_os_format(v->dir, sizeof v->dir, "%s", node->data);
+        else
+            assay_os_format(v->dir, sizeof v->dir, "%s/validator%u", node->data, i);
+        assay_os_mutex_init(&v->waiting_lock);
         assay_os_mutex_init(&v->gate);
         assay_os_condition_init(&v->gate_empty);
         assay_os_mutex_init(&v->holders_lock);
@@ -239,10 +210,10 @@ static assay_err genesis_open(struct assay_node *node) {
         if (assay_codec_decode(&genesis, &scratch, &assay_genesis_message, node->genesis, ASSAY_CODEC_STRICT) !=
             ASSAY_OK)
             return ASSAY_F_CORRUPT;
-        node->count = genesis.validators_count;
+        node->count = node->config.settings ? 1 : genesis.validators_count;
         node->resumed = true;
         ASSAY_TRY(validators_prepare(node));
-    } else if (err == ASSAY_E_NOT_FOUND) {
+    } else if (err == ASSAY_E_NOT_FOUND && !node->config.settings) {
         node->count = node->config.validators;
         ASSAY_TRY(validators_prepare(node));
         ASSAY_TRY(genesis_make(node));
@@ -337,7 +308,13 @@ static void janitor(void *context) {
         /* A busy chain makes hundreds of blocks a second; a trust file a few times a second is fresh enough. */
         assay_os_sleep_ns(200000000);
     }
-    if (trust_write(node) != ASSAY_OK) node_log(node, "trust.json could not be written");
+    if (written && trust_write(node) != ASSAY_OK) node_log(node, "trust.json could not be written");
+}
+
+/* The first block; of CometBFT, which may have to wait for others, that it has asked where we stand. */
+static bool has_begun(struct assay_node *node) {
+    validator *front = node_front(node);
+    return front->comet ? comet_ready(front) : atomic_load(&front->height) > 0;
 }
 
 static assay_err await_first_block(struct assay_node *node) {
@@ -345,7 +322,7 @@ static assay_err await_first_block(struct assay_node *node) {
     assay_err err = ASSAY_OK;
     assay_os_mutex_lock(&node->final_lock);
     for (;;) {
-        bool front = atomic_load(&node_front(node)->height) > 0;
+        bool front = has_begun(node);
         for (uint32_t i = 0; i < node->count; i++) {
             assay_err failed = (assay_err)atomic_load(&node->validators[i].failed);
             if (failed != ASSAY_OK) err = failed;
@@ -388,7 +365,8 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
     for (uint32_t i = 0; i < node->count; i++) ASSAY_TRY(validator_start(&node->validators[i]));
     assay_os_format(why, why_cap, "the first block");
     ASSAY_TRY(await_first_block(node));
-    ASSAY_TRY(trust_write(node));
+    assay_err written = trust_write(node);
+    if (!node->validators[0].comet || written != ASSAY_E_NOT_FOUND) ASSAY_TRY(written);
     ASSAY_TRY(assay_os_thread_start(&node->janitor, "janitor", 0, janitor, node));
     node->janitor_running = true;
     why[0] = 0;
@@ -426,6 +404,8 @@ assay_node_view assay_node_look(const assay_node *node) {
         .chain_id = node->chain_id,
         .resumed = node->resumed,
     };
+    if (node->config.settings && node->validators && node->validators[0].comet)
+        comet_processes(&node->validators[0], &view.engine_process, &view.signer_process);
     for (uint32_t i = 0; i < node->count; i++) {
         uint64_t height = atomic_load(&node->validators[i].height);
         if (height > view.height) view.height = height;

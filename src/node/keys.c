@@ -4,7 +4,7 @@
  */
 #include "node_internal.h"
 
-assay_err node_key_load(assay_key_secret *out, const char *path, bool create) {
+assay_err assay_node_key_load(assay_key_secret *out, const char *path, bool create) {
     uint8_t memory[512];
     assay_arena arena = assay_base_arena(memory, sizeof memory);
     assay_bytes text;

@@ -21,16 +21,48 @@
 #define ASSAY_NODE_PORT 7878
 #define ASSAY_NODE_VALIDATORS_MAX 200
 
+/* What a validator under CometBFT has to know that is not the chain's: <data>/node.json. */
+typedef struct assay_node_settings {
+    const char *moniker;
+    const char *address; /* HTTP: where it listens, */
+    uint16_t port;       /* and at which port */
+    const char *rpc;     /* CometBFT's, as a client names it: "http://127.0.0.1:26657" */
+    const char *abci;    /* where CometBFT finds us: "unix://abci.sock" (relative to <data>), "tcp://127.0.0.1:26658" */
+    const char *signer;  /* where assay-signer finds CometBFT, "unix://…"; NULL: CometBFT has the key itself */
+    assay_public_key consensus_key;
+    const char *const *peers; /* other validators' HTTP, "http://host:port": who may have a model's bytes */
+    uint32_t peers_count;
+} assay_node_settings;
+/* assay_node_settings_read - from directory's node.json, into keep. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_node_settings_read(assay_node_settings *out, assay_arena *keep, const char *directory);
+/* assay_node_settings_write - replaces it at once. ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_node_settings_write(const char *directory, const assay_node_settings *settings,
+                                                   assay_arena scratch);
+/* assay_node_settings_exist - true if directory is that of a validator under CometBFT. */
+bool assay_node_settings_exist(const char *directory, assay_arena scratch);
+
 typedef struct assay_node_config {
-    uint32_t validators; /* 1 .. ASSAY_NODE_VALIDATORS_MAX; ignored when data holds a network already */
-    const char *data;    /* directory; NULL: in memory (a directory that is removed at the end) */
-    const char *address; /* to listen on; NULL: 127.0.0.1 */
-    uint16_t port;       /* 0: any free one */
-    const char *name;    /* the chain's name; NULL: "devnet" */
-    bool faults;         /* let POST /faults make validators misbehave: a devnet only */
+    uint32_t validators;                 /* 1 .. ASSAY_NODE_VALIDATORS_MAX; ignored when data holds a network already */
+    const char *data;                    /* directory; NULL: in memory (a directory that is removed at the end) */
+    const char *address;                 /* to listen on; NULL: 127.0.0.1 */
+    uint16_t port;                       /* 0: any free one */
+    const char *name;                    /* the chain's name; NULL: "devnet" */
+    const assay_node_settings *settings; /* NULL: the embedded engine. Else one validator under CometBFT, of the network
+                                            whose genesis data holds; address and port above come first. Outlives it */
+    const char *programs;                /* directory of cometbft and assay-signer */
+    bool faults;                         /* let POST /faults make validators misbehave: a devnet only */
     void (*log)(void *context, const char *line); /* what happens, a line each, from any thread; NULL: nothing */
     void *log_context;
 } assay_node_config;
+
+/* assay_node_key_load - a secret key file (64 hex digits, mode 0600); made if create and there is none.
+ * ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_STORAGE. */
+ASSAY_MUST_USE assay_err assay_node_key_load(assay_key_secret *out, const char *path, bool create);
+
+/* assay_node_rehearsal_params - the rules of a devnet, and of any network in which nobody shall wait. _params: those of
+ * a network for value. spec/limits.md lists both. */
+assay_params assay_node_rehearsal_params(void);
+assay_params assay_node_params(void);
 
 typedef struct assay_node assay_node;
 
@@ -47,8 +79,9 @@ typedef struct assay_node_view {
     const char *data; /* the directory in use */
     const char *chain_id;
     uint64_t height;
-    bool resumed;     /* the directory held a chain already */
-    assay_err failed; /* not ASSAY_OK: a validator stopped for this fault */
+    int engine_process, signer_process; /* of a validator under CometBFT; 0: none */
+    bool resumed;                       /* the directory held a chain already */
+    assay_err failed;                   /* not ASSAY_OK: a validator stopped for this fault */
 } assay_node_view;
 /* assay_node_look - where the node stands. Any thread. */
 assay_node_view assay_node_look(const assay_node *node);

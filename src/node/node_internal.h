@@ -56,7 +56,7 @@ void submission_done(submission *s, assay_err err, uint64_t height, const uint32
 bool submission_wait(submission *s, uint64_t deadline_ns);
 void submission_drop(submission *s);
 
-/* Those who wait for a block of this validator's; only its thread touches the list. Who gave up waiting is forgotten
+/* Those who wait for a block of this validator's. Any thread. Who gave up waiting is forgotten
  * at each block, and when there are many: nobody makes the list grow by asking and going away. */
 #define WAITING_MAX 4096u
 struct validator;
@@ -252,7 +252,9 @@ typedef struct validator {
     uint32_t chain_slot;
     assay_commit chain_commit; /* of the chain's last block, beside the chain in its arena; height 0: ask the store */
 
-    assay_signer *signer;
+    struct admission *admission_view; /* with CometBFT: whom its mempool asks */
+    struct comet *comet;              /* its engine, if that is CometBFT; NULL: bft */
+    assay_signer *signer; /* NULL with CometBFT, where assay-signer is a process of its own, or CometBFT signs */
     assay_public_key consensus_key;
     assay_key_secret attestation_secret;
     assay_public_key attestation_key;
@@ -269,6 +271,7 @@ typedef struct validator {
     mempool pool;
     assay_ledger_admission admission; /* of the latest check_tx */
     bool admission_signed;            /* its signature is known to be right */
+    assay_os_mutex waiting_lock;
     submission *waiting;
     uint32_t waiting_count;
     timer timers[TIMERS_MAX];
@@ -280,12 +283,12 @@ typedef struct validator {
     uint64_t asked_at_ns;
     uint32_t asked_from;
     uint64_t *resent_ns; /* [validators] when the present round was last sent to each again */
-    uint64_t *muted_ns;    /* [validators] whose bad word was heard: not listened to until then */
-    uint64_t tip_seen;     /* highest height that a peer claims */
-    bool busy;             /* the last block changed the AppHash, or something is due: no idle second */
+    uint64_t *muted_ns;  /* [validators] whose bad word was heard: not listened to until then */
+    uint64_t tip_seen;   /* highest height that a peer claims */
+    bool busy;           /* the last block changed the AppHash, or something is due: no idle second */
 
-    decided deciding;           /* application.c: what commit will store */
-    assay_hash ids_block;       /* the block that ids are of (block_ids) */
+    decided deciding;     /* application.c: what commit will store */
+    assay_hash ids_block; /* the block that ids are of (block_ids) */
     assay_hash *ids;
     uint32_t ids_count, ids_cap;
     assay_ledger_result result; /* of the latest block, until the next */
@@ -348,6 +351,9 @@ __attribute__((format(printf, 2, 3))) void node_log(const struct assay_node *nod
 /* node_front - the validator that answers HTTP requests which name none: the first that is alive, else the first. */
 validator *node_front(struct assay_node *node);
 
+/* chain_begin (validator.c) - the chain before its first block: genesis through the application, stored at height 0. */
+assay_err chain_begin(validator *v, assay_engine_init_result *out, assay_arena *keep, const assay_engine_init *request);
+
 /* validator.c */
 assay_err validator_open(validator *v);  /* opens keys, store, state, ledger, bft; first start writes genesis */
 assay_err validator_start(validator *v); /* threads */
@@ -380,6 +386,13 @@ assay_err store_chain(validator *v, assay_bft_chain *out, assay_arena *keep, boo
 assay_err store_decided(validator *v);
 assay_err store_commit_at(validator *v, assay_commit *out, assay_arena *keep, uint64_t height);
 assay_err store_header_at(validator *v, assay_header *out, assay_arena *keep, uint64_t height);
+/* store_anchor_at - hash and time of a block's header. */
+assay_err store_anchor_at(validator *v, assay_hash *hash, assay_time *time, assay_arena scratch, uint64_t height);
+/* archive_told - what the store keeps of a block that CometBFT decided; archive_block - the block of a row: whole, or
+ * of CometBFT's that much: height, time, proposer, next_validators_hash and transactions. */
+assay_err archive_told(assay_bytes *out, assay_arena *keep, const assay_block *block);
+assay_err archive_block(const struct validator *v, assay_block *out, assay_arena *keep, assay_bytes bytes,
+                        assay_arena scratch);
 assay_err store_validators_at(validator *v, assay_validator_set *out, assay_arena *keep, uint64_t height);
 /* store_block_at - encoded block and its commit; ASSAY_E_NOT_FOUND. */
 assay_err store_block_at(validator *v, assay_bytes *block, assay_bytes *commit, assay_arena *keep, uint64_t height);
@@ -391,10 +404,6 @@ assay_err lock_keep(validator *v, assay_bytes bytes); /* durable before the prec
 assay_err lock_open(validator *v, assay_bytes *bytes, assay_arena *keep);
 assay_err lock_recall(validator *v); /* right after the first assay_bft_height of a run */
 
-/* keys.c */
-/* node_key_load - a secret key file (64 hex digits, mode 0600); made if create and there is none. ASSAY_E_NOT_FOUND,
- * ASSAY_F_CORRUPT, ASSAY_F_STORAGE. */
-assay_err node_key_load(assay_key_secret *out, const char *path, bool create);
 /* node_final - wakes those who wait for the next block of any validator. */
 void node_final(validator *v);
 
@@ -441,6 +450,10 @@ assay_err consensus_drain(validator *v); /* after each input */
 void consensus_hurry(validator *v);      /* something waits for a block: no idle second */
 assay_err consensus_apply(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
                           const assay_commit *commit);
+/* consensus_finish - makes a finalized block final: stores it, moves the chain on, tells who waits. commit NULL:
+ * CometBFT has it. */
+assay_err consensus_finish(validator *v, const assay_block *block, assay_bytes encoded, const assay_block_id *id,
+                           const assay_commit *commit, const assay_engine_finalized *finalized, assay_arena scratch);
 uint64_t consensus_deadline(const validator *v);
 assay_err consensus_timers(validator *v, uint64_t now_ns);
 /* consensus_evidence_check - against stored history. scratch must not be where the evidence lies. */
@@ -454,6 +467,30 @@ assay_engine_app application_table(validator *v);
 assay_err block_ids(const assay_hash **out, validator *v, assay_hash block, const assay_bytes *txs, uint32_t count);
 /* application_account - the next nonce and the balance of an account as committed. */
 assay_err application_account(validator *v, uint64_t *nonce, uint64_t *balance, assay_address sender);
+
+/* comet.c, comet_lines.c, comet_process.c: CometBFT as the engine */
+assay_err comet_open(validator *v);  /* listens; before anything starts */
+assay_err comet_start(validator *v); /* threads, and the processes */
+void comet_stop(validator *v);       /* CometBFT first, so that it ends in order; then the threads */
+void comet_close(validator *v);
+/* comet_ready - CometBFT has connected and knows where we stand. */
+bool comet_ready(const validator *v);
+/* comet_processes - the ids of CometBFT and the signer; 0: not running. */
+void comet_processes(validator *v, int *engine, int *signer);
+/* comet_commit_at - header and commit from CometBFT's RPC; any thread. ASSAY_E_NOT_FOUND, ASSAY_F_*. */
+assay_err comet_commit_at(validator *v, assay_header *header, assay_commit *commit, assay_arena *keep, uint64_t height);
+/* comet_forward - the validator's thread: what people and the checker hand in goes to CometBFT. */
+assay_err comet_forward(validator *v);
+
+/* admission.c: CheckTx for CometBFT's mempool, against what is committed. Any thread. */
+assay_err admission_open(validator *v);
+void admission_close(validator *v);
+/* admission_check - may it wait? Of one sender nonces follow each other, and all fees have to be there. */
+assay_err admission_check(validator *v, assay_bytes tx);
+/* admission_block - a block was committed: everything is checked anew, and CometBFT asks about what still waits. */
+void admission_block(validator *v);
+/* admission_known - true if the signature of exactly these bytes was verified here lately. */
+bool admission_known(validator *v, assay_hash id);
 
 /* sync.c: catching up */
 void sync_hello(validator *v);

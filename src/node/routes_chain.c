@@ -16,7 +16,7 @@ static assay_err latest_header(const visit *at, assay_header *header, uint64_t *
     if (!*height) return ASSAY_F_BUSY;
     ASSAY_TRY(assay_store_get_block(&row, at->snapshot, *height));
     assay_arena scratch = assay_base_arena_split(keep);
-    assay_err err = assay_block_decode(&block, keep, row.block, scratch);
+    assay_err err = archive_block(at->v, &block, keep, row.block, scratch);
     keep->end = scratch.end;
     if (err != ASSAY_OK) return ASSAY_F_CORRUPT;
     *header = block.header;
@@ -187,12 +187,23 @@ void get_validator(void *context, const assay_http_request *request, assay_http_
 
 /* ---- blocks -------------------------------------------------------------------------------------------------- */
 
+/* What CometBFT told of a block when it was executed has neither all of its header nor its commit. */
+static assay_err signed_header(assay_block *block, assay_commit *commit, validator *v, assay_arena *keep,
+                               uint64_t height) {
+    ASSAY_TRY(store_header_at(v, &block->header, keep, height));
+    return store_commit_at(v, commit, keep, height);
+}
+
 /* Decoded into the request's memory, of which the upper half is scratch. */
 static assay_err block_read(assay_block *out, assay_commit *commit, assay_store_block *row, const visit *at,
                             assay_arena *keep, uint64_t height) {
     ASSAY_TRY(assay_store_get_block(row, at->snapshot, height));
     assay_arena scratch = assay_base_arena_split(keep);
-    assay_err err = assay_block_decode(out, keep, row->block, scratch);
+    assay_err err = archive_block(at->v, out, keep, row->block, scratch);
+    if (err == ASSAY_OK && at->v->comet) {
+        keep->end = scratch.end;
+        return commit ? signed_header(out, commit, at->v, keep, height) : ASSAY_OK;
+    }
     assay_store_block next;
     assay_block next_block;
     /* The commit that the chain itself carries, in the next block; only the newest block has but the one that this

@@ -223,7 +223,7 @@ static assay_err tx_json(assay_json *json, const assay_http_request *request, co
     assay_tx_body body;
     ASSAY_TRY(assay_store_get_block(&row, at->snapshot, height));
     assay_arena *keep = request->arena, scratch = assay_base_arena_split(keep);
-    assay_err err = assay_block_decode(&block, keep, row.block, scratch);
+    assay_err err = archive_block(at->v, &block, keep, row.block, scratch);
     keep->end = scratch.end;
     if (err == ASSAY_OK) err = assay_codec_decode(&results, keep, &tx_results_message, row.results, ASSAY_CODEC_STRICT);
     if (err == ASSAY_OK && (index >= block.txs_count || index >= results.codes_count || index >= results.burned_count))

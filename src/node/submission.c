@@ -60,17 +60,20 @@ static void forget_abandoned(validator *v) {
 }
 
 void waiting_put(validator *v, submission *s) {
+    assay_os_mutex_lock(&v->waiting_lock);
     if (v->waiting_count >= WAITING_MAX) forget_abandoned(v);
     if (v->waiting_count >= WAITING_MAX) {
         submission_done(s, ASSAY_F_BUSY, 0, NULL);
-        return;
+    } else {
+        s->next = v->waiting;
+        v->waiting = s;
+        v->waiting_count++;
     }
-    s->next = v->waiting;
-    v->waiting = s;
-    v->waiting_count++;
+    assay_os_mutex_unlock(&v->waiting_lock);
 }
 
 void waiting_tell(validator *v, const assay_block *block, const assay_ledger_result *result) {
+    assay_os_mutex_lock(&v->waiting_lock);
     forget_abandoned(v);
     for (uint32_t i = 0; v->waiting && i < block->txs_count; i++) {
         assay_hash id = assay_tx_id(block->txs[i]);
@@ -85,9 +88,11 @@ void waiting_tell(validator *v, const assay_block *block, const assay_ledger_res
             submission_done(s, (assay_err)result->results[i].code, (uint64_t)block->header.height, &i);
         }
     }
+    assay_os_mutex_unlock(&v->waiting_lock);
 }
 
 void waiting_drop(validator *v, assay_hash id, assay_err err) {
+    assay_os_mutex_lock(&v->waiting_lock);
     for (submission **link = &v->waiting; *link;) {
         submission *s = *link;
         if (!assay_base_hash_eq(s->id, id)) {
@@ -98,13 +103,16 @@ void waiting_drop(validator *v, assay_hash id, assay_err err) {
         v->waiting_count--;
         submission_done(s, err, 0, NULL);
     }
+    assay_os_mutex_unlock(&v->waiting_lock);
 }
 
 void waiting_end(validator *v) {
+    assay_os_mutex_lock(&v->waiting_lock);
     while (v->waiting) {
         submission *s = v->waiting;
         v->waiting = s->next;
         submission_done(s, ASSAY_F_BUSY, 0, NULL);
     }
     v->waiting_count = 0;
+    assay_os_mutex_unlock(&v->waiting_lock);
 }

@@ -12,13 +12,9 @@
 #define CHECKPOINTS_MAX 16
 
 static assay_err checkpoint(validator *v, assay_trust_checkpoint *out, assay_arena *keep, uint64_t height) {
-    assay_header header;
-    ASSAY_TRY(store_header_at(v, &header, keep, height));
-    ASSAY_TRY(store_validators_at(v, &out->validators, keep, height));
     out->height = height;
-    out->time = header.time;
-    out->header_hash = assay_header_hash(&header);
-    return ASSAY_OK;
+    ASSAY_TRY(store_anchor_at(v, &out->header_hash, &out->time, *keep, height));
+    return store_validators_at(v, &out->validators, keep, height);
 }
 
 static assay_err set_began(validator *v, uint64_t *from, uint64_t height) {

@@ -39,27 +39,18 @@ static assay_err key_file(assay_key_secret *secret, const char *dir, const char 
     assay_arena arena = assay_base_arena(memory, sizeof memory);
     const char *path;
     ASSAY_TRY(assay_os_path_join(&path, &arena, dir, assay_base_bytes_str(name)));
-    return node_key_load(secret, path, true);
+    return assay_node_key_load(secret, path, true);
 }
 
-/* What the chain says before its first block: genesis through the application, stored at height 0, so that a restart
- * finds it. */
-static assay_err chain_begin(validator *v) {
-    assay_arena scratch = v->block_arena;
+/* What the chain says before its first block is stored at height 0, so that a restart finds it. */
+assay_err chain_begin(validator *v, assay_engine_init_result *out, assay_arena *keep,
+                      const assay_engine_init *request) {
+    assay_arena scratch = v->app_arena, memory = v->chain_arenas[0];
     assay_genesis genesis;
-    ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, v->node->genesis, ASSAY_CODEC_STRICT));
-    assay_bytes chain_id = assay_base_bytes_str(v->node->chain_id);
-    assay_engine_init request = {
-        .time = {genesis.time_seconds, 0},
-        .chain_id = chain_id,
-        .genesis = v->node->genesis,
-        .initial_height = 1,
-    };
-    assay_engine_init_result result;
-    ASSAY_TRY(v->app.init_chain(v->app.context, &result, &scratch, &request));
-    assay_arena memory = v->chain_arenas[0];
-    ASSAY_TRY(assay_bft_chain_genesis(&v->chains[0], &memory, chain_id, request.time, genesis.app_version,
-                                      result.validators, result.validators_count, result.app_hash));
+    ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, request->genesis, ASSAY_CODEC_STRICT));
+    ASSAY_TRY(v->app.init_chain(v->app.context, out, keep, request));
+    ASSAY_TRY(assay_bft_chain_genesis(&v->chains[0], &memory, request->chain_id, request->time, genesis.app_version,
+                                      out->validators, out->validators_count, out->app_hash));
     v->chain = &v->chains[0];
     v->chain_slot = 0;
     ASSAY_TRY(store_genesis(v));
@@ -67,14 +58,31 @@ static assay_err chain_begin(validator *v) {
     return ASSAY_OK;
 }
 
+/* Under CometBFT the first word is its InitChain. */
+static assay_err begin_embedded(validator *v) {
+    assay_arena scratch = v->block_arena;
+    assay_genesis genesis;
+    assay_engine_init_result result;
+    ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, v->node->genesis, ASSAY_CODEC_STRICT));
+    assay_engine_init request = {
+        .time = {genesis.time_seconds, 0},
+        .chain_id = assay_base_bytes_str(v->node->chain_id),
+        .genesis = v->node->genesis,
+        .initial_height = 1,
+    };
+    return chain_begin(v, &result, &scratch, &request);
+}
+
 static assay_err chain_open(validator *v) {
-    v->app = assay_engine_monitor_wrap(&v->monitor, application_table(v));
+    bool comet = v->node->config.settings != NULL; /* its calls pass a monitor of their own: comet.c */
+    v->app = application_table(v);
+    if (!comet) v->app = assay_engine_monitor_wrap(&v->monitor, v->app);
     assay_engine_info info;
     ASSAY_TRY(v->app.info(v->app.context, &info));
     bool found;
     assay_arena memory = v->chain_arenas[0];
     ASSAY_TRY(store_chain(v, &v->chains[0], &memory, &found));
-    if (!found) return chain_begin(v);
+    if (!found) return comet ? ASSAY_OK : begin_embedded(v);
     v->chain = &v->chains[0];
     v->chain_slot = 0;
     bool same = (uint64_t)v->chain->height == info.last_height &&
@@ -103,13 +111,24 @@ static assay_err machine_open(validator *v) {
     return assay_bft_open(&v->bft, &v->keep, assay_os_region_arena(&v->regions[REGION_HEIGHT]), most, &config);
 }
 
+static assay_err signer_open(validator *v) {
+    if (v->node->config.settings) {
+        v->consensus_key = v->node->config.settings->consensus_key;
+        return ASSAY_OK;
+    }
+    ASSAY_TRY(assay_signer_open(&v->signer, &v->keep, v->dir, true, !v->node->temporary));
+    v->consensus_key = assay_signer_public(v->signer);
+    return ASSAY_OK;
+}
+
+static assay_err engine_open(validator *v) { return v->node->config.settings ? comet_open(v) : machine_open(v); }
+
 assay_err validator_open(validator *v) {
     ASSAY_TRY(regions_open(v));
     atomic_store(&v->stopping, false);
     atomic_store(&v->failed, ASSAY_OK);
     atomic_store(&v->stopped, false);
-    ASSAY_TRY(assay_signer_open(&v->signer, &v->keep, v->dir, true, !v->node->temporary));
-    v->consensus_key = assay_signer_public(v->signer);
+    ASSAY_TRY(signer_open(v));
     ASSAY_TRY(key_file(&v->attestation_secret, v->dir, "attestation.key"));
     v->attestation_key = assay_crypto_ed25519_public(&v->attestation_secret);
     ASSAY_TRY(store_open(v));
@@ -117,8 +136,8 @@ assay_err validator_open(validator *v) {
                                assay_store_state_reader(v->store)));
     ASSAY_TRY(assay_ledger_open(&v->ledger, &v->keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state));
     ASSAY_TRY(chain_open(v));
-    ASSAY_TRY(machine_open(v));
-    atomic_store(&v->height, (unsigned long long)v->chain->height);
+    ASSAY_TRY(engine_open(v));
+    atomic_store(&v->height, v->chain ? (unsigned long long)v->chain->height : 0);
     return checker_open(v);
 }
 
@@ -400,7 +419,7 @@ void validator_fail(validator *v, assay_err err, const char *what) {
 
 static void run(void *context) {
     validator *v = context;
-    assay_err err = live(v);
+    assay_err err = v->comet ? comet_forward(v) : live(v);
     if (err == ASSAY_OK) return;
     validator_fail(v, err, "at work");
     /* Nobody reads what comes now, and nobody shall wait for it. */
@@ -418,10 +437,13 @@ assay_err validator_start(validator *v) {
     assay_os_format(name, sizeof name, "validator%u", v->index);
     ASSAY_TRY(assay_os_thread_start(&v->thread, name, 512 * 1024, run, v));
     v->thread_running = true;
-    return checker_start(v);
+    if (!v->comet) return checker_start(v);
+    if (v->chain) ASSAY_TRY(checker_start(v));
+    return comet_start(v);
 }
 
 void validator_stop(validator *v) {
+    comet_stop(v);
     atomic_store(&v->alive, false);
     atomic_store(&v->stopping, true);
     inbox_open(&v->inbox, false);
@@ -438,6 +460,7 @@ void validator_stop(validator *v) {
     mempool_fini(&v->pool);
     checker_close(v);
     shelf_close(v);
+    comet_close(v);
     if (v->signer) assay_signer_close(v->signer);
     if (v->store) assay_store_close(v->store);
     v->signer = NULL;
@@ -445,6 +468,7 @@ void validator_stop(validator *v) {
     v->state = NULL;
     v->ledger = NULL;
     v->bft = NULL;
+    v->chain = NULL;
     v->evidence_count = 0;
     assay_crypto_wipe(&v->attestation_secret, sizeof v->attestation_secret);
     for (size_t i = 0; i < REGION_COUNT; i++) assay_os_unreserve(&v->regions[i]);

@@ -18,6 +18,18 @@
 
 const char *assay_os_env(const char *name) { return getenv(name); }
 
+assay_err assay_os_program_dir(const char **out, assay_arena *keep) {
+    char path[4096];
+    assay_bytes copy;
+    ssize_t len = readlink("/proc/self/exe", path, sizeof path);
+    if (len <= 0 || (size_t)len == sizeof path) return ASSAY_F_STORAGE;
+    while (len > 1 && path[len - 1] != '/') len--;
+    path[len - 1] = 0;
+    ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)path, (size_t)len}));
+    *out = (const char *)copy.ptr;
+    return ASSAY_OK;
+}
+
 uint32_t assay_os_process_id(void) { return (uint32_t)getpid(); }
 
 uint64_t assay_os_open_files_raise(void) {

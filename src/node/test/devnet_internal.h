@@ -131,7 +131,7 @@ static inline assay_key_secret key_of(net *n, const char *file) {
     assay_key_secret secret;
     char path[700];
     assay_os_format(path, sizeof path, "%s/%s", assay_node_look(n->node).data, file);
-    assert_int_equal(node_key_load(&secret, path, false), ASSAY_OK);
+    assert_int_equal(assay_node_key_load(&secret, path, false), ASSAY_OK);
     return secret;
 }
 

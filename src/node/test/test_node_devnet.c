@@ -75,7 +75,7 @@ static assay_bytes transfer(net *n, uint32_t account, uint64_t nonce, uint64_t a
     assay_key_secret secret;
     char path[600];
     assay_os_format(path, sizeof path, "%s/keys/account%u.key", assay_node_look(n->node).data, account);
-    assert_int_equal(node_key_load(&secret, path, false), ASSAY_OK);
+    assert_int_equal(assay_node_key_load(&secret, path, false), ASSAY_OK);
     assay_msg_send send = {.to = {{1, 2, 3}}, .amount = amount};
     assay_tx_body body = {
         .format = 1, .chain_id = assay_base_bytes_str(n->node->chain_id), .nonce = nonce, .fee = 100000, .send = &send};

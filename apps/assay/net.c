@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * net - how a network of many validators begins: for a rehearsal on this machine, all of it at once; across hosts, each
+ * operator's own part of it.
+ */
+#include "assay_internal.h"
+
+#include "ceremony/ceremony.h"
+
+#include <string.h>
+
+#define BASE_PORT 26600
+#define PORTS_EACH 10u
+#define ACCOUNTS 4u
+#define ACCOUNT_BALANCE 1000000000000000ull
+#define BOND 1000000000000ull
+#define ALLOWANCE 1000000000000ull
+
+const char *net_path(call *c, const char *directory, const char *name) {
+    return keep_text(c, "%s/%s", directory, name);
+}
+
+static assay_err write_file(call *c, const char *path, const assay_buf *text, uint32_t permissions) {
+    assay_err err = assay_os_replace(path, (assay_bytes){text->ptr, text->len}, permissions);
+    return err == ASSAY_OK ? ASSAY_OK : fail(c, err, "%s", path);
+}
+
+static assay_err read_file(call *c, assay_bytes *out, const char *path) {
+    assay_err err = assay_os_read_whole(out, &c->keep, path, ASSAY_CEREMONY_FILE_LEN_MAX);
+    return err == ASSAY_OK ? ASSAY_OK : fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "%s", path);
+}
+
+static assay_err buffer(call *c, assay_buf *out) {
+    *out = (assay_buf){ASSAY_NEW(&c->keep, uint8_t, ASSAY_CEREMONY_FILE_LEN_MAX), 0, ASSAY_CEREMONY_FILE_LEN_MAX};
+    return out->ptr ? ASSAY_OK : ASSAY_F_MEMORY;
+}
+
+/* ---- parameters -------------------------------------------------------------------------------------------------- */
+
+/* --param NAME=NUMBER over the rules that a network begins with: spec/limits.md lists the names. */
+static assay_err params_of(call *c, assay_params *params) {
+    static const struct {
+        const char *name;
+        size_t offset;
+    } rows[] = {
+#define ROW(name) {#name, offsetof(assay_params, name)}
+        ROW(epoch_blocks),
+        ROW(unbonding_blocks),
+        ROW(unbonding_seconds),
+        ROW(evidence_blocks),
+        ROW(evidence_seconds),
+        ROW(correlation_blocks),
+        ROW(correlation_seconds),
+        ROW(fee_base),
+        ROW(fee_per_byte),
+        ROW(deposit_per_mib),
+        ROW(opening_blocks),
+        ROW(opening_seconds),
+        ROW(attest_blocks),
+        ROW(attest_seconds),
+        ROW(attest_seconds_per_gib),
+        ROW(duty_blocks),
+        ROW(duty_seconds),
+        ROW(downtime_window_blocks),
+        ROW(jail_seconds),
+        ROW(downtime_min_signed_percent),
+        ROW(bond_min),
+        ROW(validators_max),
+        ROW(draws_per_check),
+        ROW(chunks_per_draw),
+        ROW(model_size_max),
+        ROW(downtime_window_seconds),
+#undef ROW
+    };
+    for (int i = 0; i < c->counts[OPTION_PARAM]; i++) {
+        const char *text = c->values[OPTION_PARAM][i], *sign = strchr(text, '=');
+        uint64_t number;
+        bool known = false;
+        if (!sign || assay_base_undecimal(&number, assay_base_bytes_str(sign + 1)) != ASSAY_OK)
+            return usage(c, "--param takes NAME=NUMBER, not %s", shown(c, text));
+        for (size_t k = 0; k < sizeof rows / sizeof *rows && !known; k++) {
+            known =
+                strlen(rows[k].name) == (size_t)(sign - text) && strncmp(rows[k].name, text, strlen(rows[k].name)) == 0;
+            if (known) memcpy((uint8_t *)params + rows[k].offset, &number, sizeof number);
+        }
+        if (!known) return usage(c, "there is no parameter %s (spec/limits.md lists them)", shown(c, text));
+    }
+    return ASSAY_OK;
+}
+
+static assay_err network_name(call *c, const char **out, const char *otherwise) {
+    *out = has(c, OPTION_NETWORK) ? value(c, OPTION_NETWORK) : otherwise;
+    size_t len = strlen(*out);
+    bool ok =
+        len >= 1 && len <= ASSAY_GENESIS_NAME_LEN_MAX && strspn(*out, "abcdefghijklmnopqrstuvwxyz0123456789-") == len;
+    return ok ? ASSAY_OK : usage(c, "--network takes 1 to 32 of a-z, 0-9 and -");
+}
+
+/* What went wrong with a ceremony's file or directory, in words. */
+static assay_err tell(call *c, assay_err err, const char *about) {
+    switch ((int)err) {
+    case ASSAY_E_SIGNATURE: return fail(c, err, "%s: not what its owner signed", about);
+    case ASSAY_E_CHAIN: return fail(c, err, "%s: it joined another network", about);
+    case ASSAY_E_DUPLICATE: return fail(c, err, "%s: a key or an address stands there twice", about);
+    case ASSAY_E_EXISTS: return fail(c, err, "%s is of another network already", about);
+    case ASSAY_E_PROOF: return fail(c, err, "%s: its genesis has other validators than it lists", about);
+    default: return fail(c, err, "%s", about);
+    }
+}
+
+/* ---- a rehearsal on this machine --------------------------------------------------------------------------------- */
+
+typedef struct rehearsal {
+    const char *directory; /* absolute */
+    uint32_t count;
+    uint16_t base_port;
+    const char *network;
+    assay_ceremony_member *members;
+    assay_ceremony_network agreed;
+    assay_genesis_account accounts[ACCOUNTS];
+} rehearsal;
+
+static assay_err make_accounts(call *c, rehearsal *r) {
+    const char *keys = net_path(c, r->directory, "keys");
+    assay_err err = assay_os_dirs_create(keys, 0700);
+    if (err != ASSAY_OK) return fail(c, err, "%s", keys);
+    for (uint32_t i = 0; i < ACCOUNTS; i++) {
+        assay_key_secret secret;
+        const char *path = keep_text(c, "%s/account%u.key", keys, i);
+        err = assay_node_key_load(&secret, path, true);
+        if (err != ASSAY_OK) return fail(c, err, "%s", path);
+        r->accounts[i] =
+            (assay_genesis_account){assay_crypto_address(assay_crypto_ed25519_public(&secret)), ACCOUNT_BALANCE};
+        assay_crypto_wipe(&secret, sizeof secret);
+    }
+    return ASSAY_OK;
+}
+
+static void account_row(assay_json *json, assay_address address, const char *key_file, uint64_t balance) {
+    assay_json_object(json, NULL);
+    assay_json_address(json, "address", address);
+    assay_json_str(json, "key_file", key_file);
+    assay_json_amount(json, "balance", balance);
+    assay_json_close(json, '}');
+}
+
+/* As a devnet writes it: people's accounts, then the validators' owners in the order of their directories. */
+static assay_err write_accounts(call *c, const rehearsal *r) {
+    assay_buf text;
+    ASSAY_TRY(buffer(c, &text));
+    assay_json json = assay_json_begin(&text);
+    assay_json_array(&json, NULL);
+    for (uint32_t i = 0; i < ACCOUNTS; i++)
+        account_row(&json, r->accounts[i].address, keep_text(c, "%s/keys/account%u.key", r->directory, i),
+                    r->accounts[i].balance);
+    for (uint32_t i = 0; i < r->count; i++)
+        account_row(&json, assay_crypto_address(r->members[i].validator.owner),
+                    keep_text(c, "%s/validator%u/owner.key", r->directory, i), ALLOWANCE);
+    assay_json_close(&json, ']');
+    ASSAY_TRY(assay_json_end(&json));
+    ASSAY_TRY(assay_base_buf_put(&text, ASSAY_STR("\n")));
+    return write_file(c, net_path(c, r->directory, "accounts.json"), &text, 0644);
+}
+
+static assay_err join_all(call *c, rehearsal *r) {
+    for (uint32_t i = 0; i < r->count; i++) {
+        assay_ceremony_place place = {.directory = keep_text(c, "%s/validator%u", r->directory, i),
+                                      .moniker = keep_text(c, "validator%u", i),
+                                      .host = "127.0.0.1",
+                                      .listen = "127.0.0.1",
+                                      .port = (uint16_t)(r->base_port + i * PORTS_EACH),
+                                      .signer = has(c, OPTION_SIGNER)};
+        assay_err err = assay_ceremony_join(&r->members[i], &c->keep, &place, r->network, BOND);
+        if (err != ASSAY_OK) return tell(c, err, place.directory);
+    }
+    return ASSAY_OK;
+}
+
+/* All operators are one here: everybody's word is given. */
+static assay_err agree(call *c, rehearsal *r) {
+    assay_params params = assay_node_rehearsal_params();
+    ASSAY_TRY(params_of(c, &params));
+    assay_err err = assay_ceremony_collect(&r->agreed, &c->keep, r->network, assay_os_now().seconds, &params,
+                                           r->members, r->count, r->accounts, ACCOUNTS, ALLOWANCE);
+    if (err != ASSAY_OK) return tell(c, err, "the genesis");
+    assay_buf text;
+    ASSAY_TRY(buffer(c, &text));
+    ASSAY_TRY(assay_ceremony_network_write(&text, &r->agreed));
+    for (uint32_t i = 0; i < r->count; i++) {
+        const char *directory = keep_text(c, "%s/validator%u", r->directory, i);
+        err = assay_ceremony_accept(directory, &r->agreed, c->scratch);
+        if (err != ASSAY_OK) return tell(c, err, directory);
+    }
+    return write_file(c, net_path(c, r->directory, "network.json"), &text, 0644);
+}
+
+static assay_err print_init(call *c, const rehearsal *r) {
+    if (json_wanted(c))
+        return out_json(c,
+                        json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "chain_id", r->agreed.chain_id, "data",
+                                  r->directory, "validators", (json_int_t)r->count, "trust",
+                                  net_path(c, r->directory, "trust.json"), "accounts",
+                                  net_path(c, r->directory, "accounts.json"), "base_port", (json_int_t)r->base_port));
+    table t = table_begin(c, "VALIDATOR> HTTP RPC P2P DIRECTORY", r->count);
+    for (uint32_t i = 0; i < r->count; i++) {
+        unsigned port = r->base_port + i * PORTS_EACH;
+        table_row(&t, keep_text(c, "%u", i), keep_text(c, "127.0.0.1:%u", port), keep_text(c, "127.0.0.1:%u", port + 1),
+                  keep_text(c, "127.0.0.1:%u", port + 2), keep_text(c, "%s/validator%u", r->directory, i));
+    }
+    if (!quiet(c)) {
+        field(c, "chain", "%s", r->agreed.chain_id);
+        out(c, "\n");
+    }
+    table_print(&t);
+    if (!quiet(c)) {
+        out(c, "\n");
+        field(c, "start", "assay net start %s", r->directory);
+    }
+    return ASSAY_OK;
+}
+
+assay_err run_net_init(call *c) {
+    uint64_t count = 4, port = BASE_PORT;
+    rehearsal r = {.directory = value(c, OPTION_OUT)};
+    if (!r.directory || !*r.directory) return usage(c, "--out DIR is needed: where the network will be");
+    ASSAY_TRY(value_u64(c, OPTION_VALIDATORS, &count, 1, ASSAY_NODE_VALIDATORS_MAX));
+    ASSAY_TRY(value_u64(c, OPTION_BASE_PORT, &port, 1, UINT16_MAX));
+    if (port + (count - 1) * PORTS_EACH + 2 > UINT16_MAX)
+        return usage(c, "--base-port %llu leaves no ports for %llu validators", (unsigned long long)port,
+                     (unsigned long long)count);
+    ASSAY_TRY(network_name(c, &r.network, "rehearsal"));
+    r.directory = absolute(c, r.directory);
+    r.count = (uint32_t)count;
+    r.base_port = (uint16_t)port;
+    if (assay_os_exists(net_path(c, r.directory, "network.json"))) {
+        c->try_this = "assay net start, or another --out";
+        return fail(c, ASSAY_E_EXISTS, "%s is a network already", r.directory);
+    }
+    r.members = ASSAY_NEW(&c->keep, assay_ceremony_member, count);
+    if (!r.members) return ASSAY_F_MEMORY;
+    assay_err err = assay_os_dirs_create(r.directory, 0755);
+    if (err != ASSAY_OK) return fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_STORAGE : err, "%s", r.directory);
+    ASSAY_TRY(make_accounts(c, &r));
+    ASSAY_TRY(join_all(c, &r));
+    ASSAY_TRY(write_accounts(c, &r));
+    ASSAY_TRY(agree(c, &r));
+    return print_init(c, &r);
+}
+
+/* ---- a ceremony across hosts ------------------------------------------------------------------------------------- */
+
+assay_err run_net_join(call *c) {
+    uint64_t port = BASE_PORT, bond = BOND;
+    const char *network, *directory = value(c, OPTION_DATA), *host = value(c, OPTION_HOST);
+    if (!directory || !*directory) return usage(c, "--data DIR is needed: where the validator's keys will be");
+    if (!host || !*host) return usage(c, "--host HOST is needed: the name or number under which the others reach you");
+    if (!has(c, OPTION_NETWORK)) return usage(c, "--network NAME is needed: which network to join");
+    ASSAY_TRY(network_name(c, &network, ""));
+    ASSAY_TRY(value_u64(c, OPTION_BASE_PORT, &port, 1, 65533));
+    if (has(c, OPTION_BOND)) ASSAY_TRY(amount_of(c, &bond, value(c, OPTION_BOND)));
+    assay_ceremony_place place = {
+        .directory = directory,
+        .moniker = has(c, OPTION_MONIKER) ? value(c, OPTION_MONIKER) : host,
+        .host = host,
+        .listen = has(c, OPTION_ADDRESS) ? value(c, OPTION_ADDRESS) : "0.0.0.0",
+        .port = (uint16_t)port,
+        .signer = !has(c, OPTION_KEY_IN_HOME),
+    };
+    assay_ceremony_member member;
+    assay_err err = assay_ceremony_join(&member, &c->keep, &place, network, bond);
+    if (err != ASSAY_OK) return tell(c, err, directory);
+    const char *file = net_path(c, directory, "join.json");
+    if (json_wanted(c))
+        return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:s}", "file", file, "moniker", member.moniker, "node_id",
+                                     member.node_id, "p2p", member.p2p, "http", member.http));
+    if (!quiet(c)) {
+        field(c, "validator", "%s", member.moniker);
+        field(c, "owner", "%s", address_text(c, assay_crypto_address(member.validator.owner)));
+        field(c, "peers dial", "%s", member.p2p);
+        field(c, "send", "this file to whoever collects; it holds nothing secret");
+    }
+    out(c, "%s\n", file);
+    return ASSAY_OK;
+}
+
+/* --account ADDRESS=AMOUNT */
+static assay_err accounts_of(call *c, assay_genesis_account *list, uint32_t *count) {
+    for (int i = 0; i < c->counts[OPTION_ACCOUNT]; i++) {
+        const char *text = c->values[OPTION_ACCOUNT][i], *sign = strchr(text, '=');
+        if (!sign) return usage(c, "--account takes ADDRESS=AMOUNT, not %s", shown(c, text));
+        ASSAY_TRY(address_of(c, &list[*count].address, keep_text(c, "%.*s", (int)(sign - text), text)));
+        ASSAY_TRY(amount_of(c, &list[*count].balance, sign + 1));
+        ++*count;
+    }
+    return ASSAY_OK;
+}
+
+static void print_network(call *c, const assay_ceremony_network *n) {
+    field(c, "chain", "%s", n->chain_id);
+    field(c, "genesis hash", "%s", hex(c, n->hash.b, sizeof n->hash.b));
+    out(c, "\n");
+    table t = table_begin(c, "VALIDATOR BOND> P2P HTTP OWNER", n->members_count);
+    for (uint32_t i = 0; i < n->members_count; i++) {
+        const assay_ceremony_member *m = &n->members[i];
+        char amount[32];
+        table_row(&t, m->moniker, keep_text(c, "%s", amount_text(amount, m->validator.self_bond)), m->p2p, m->http,
+                  address_text(c, assay_crypto_address(m->validator.owner)));
+    }
+    table_print(&t);
+}
+
+static assay_err network_json(call *c, const assay_ceremony_network *n, const char *file) {
+    return out_json(c, json_pack("{s:s, s:s, s:I, s:s}", "chain_id", n->chain_id, "genesis_hash",
+                                 hex(c, n->hash.b, sizeof n->hash.b), "validators", (json_int_t)n->members_count,
+                                 "file", file));
+}
+
+assay_err run_net_collect(call *c) {
+    const char *network, *file = has(c, OPTION_OUT) ? value(c, OPTION_OUT) : "network.json";
+    uint32_t count = (uint32_t)c->words_count, accounts_count = 0;
+    assay_genesis_account accounts[OPTION_VALUES_MAX];
+    assay_ceremony_member *members = ASSAY_NEW(&c->keep, assay_ceremony_member, count);
+    assay_ceremony_network agreed;
+    assay_buf text;
+    uint64_t allowance = 0;
+    if (!members) return ASSAY_F_MEMORY;
+    for (uint32_t i = 0; i < count; i++) {
+        assay_bytes bytes;
+        ASSAY_TRY(read_file(c, &bytes, c->words[i]));
+        assay_err err = assay_ceremony_member_read(&members[i], &c->keep, bytes);
+        if (err != ASSAY_OK) return tell(c, err, c->words[i]);
+    }
+    ASSAY_TRY(network_name(c, &network, members[0].network));
+    ASSAY_TRY(accounts_of(c, accounts, &accounts_count));
+    if (has(c, OPTION_ALLOWANCE)) ASSAY_TRY(amount_of(c, &allowance, value(c, OPTION_ALLOWANCE)));
+    assay_params params = has(c, OPTION_REHEARSAL) ? assay_node_rehearsal_params() : assay_node_params();
+    ASSAY_TRY(params_of(c, &params));
+    assay_err err = assay_ceremony_collect(&agreed, &c->keep, network, assay_os_now().seconds, &params, members, count,
+                                           accounts, accounts_count, allowance);
+    if (err != ASSAY_OK) return tell(c, err, "the members' files");
+    ASSAY_TRY(buffer(c, &text));
+    ASSAY_TRY(assay_ceremony_network_write(&text, &agreed));
+    ASSAY_TRY(write_file(c, file, &text, 0644));
+    if (json_wanted(c)) return network_json(c, &agreed, file);
+    if (!quiet(c)) print_network(c, &agreed);
+    if (!quiet(c)) out(c, "\n");
+    out(c, "%s\n", file);
+    return ASSAY_OK;
+}
+
+static assay_err network_of(call *c, assay_ceremony_network *out, const char *path) {
+    assay_bytes text;
+    ASSAY_TRY(read_file(c, &text, path));
+    assay_err err = assay_ceremony_network_read(out, &c->keep, text);
+    return err == ASSAY_OK ? ASSAY_OK : tell(c, err, path);
+}
+
+assay_err run_net_sign(call *c) {
+    const char *directory = value(c, OPTION_DATA), *file = value(c, OPTION_OUT);
+    assay_ceremony_network n;
+    assay_ceremony_word word;
+    assay_buf text;
+    if (!directory) return usage(c, "--data DIR is needed: whose word it is");
+    ASSAY_TRY(network_of(c, &n, c->words[0]));
+    assay_err err = assay_ceremony_sign(&word, directory, &n, c->scratch);
+    if (err == ASSAY_E_NOT_FOUND) return fail(c, err, "%s lists nobody who joined as %s did", c->words[0], directory);
+    if (err != ASSAY_OK) return tell(c, err, directory);
+    ASSAY_TRY(buffer(c, &text));
+    ASSAY_TRY(assay_ceremony_word_write(&text, &word));
+    if (!file) file = net_path(c, directory, "word.json");
+    ASSAY_TRY(write_file(c, file, &text, 0644));
+    if (json_wanted(c)) return network_json(c, &n, file);
+    if (!quiet(c)) {
+        print_network(c, &n);
+        out(c, "\n");
+        field(c, "signed", "send this file to every other operator");
+    }
+    out(c, "%s\n", file);
+    return ASSAY_OK;
+}
+
+assay_err run_net_accept(call *c) {
+    const char *directory = value(c, OPTION_DATA);
+    uint32_t count = (uint32_t)c->words_count - 1, missing;
+    assay_ceremony_network n;
+    assay_ceremony_word *words = ASSAY_NEW(&c->keep, assay_ceremony_word, count + 1);
+    if (!directory) return usage(c, "--data DIR is needed: which validator accepts");
+    if (!words) return ASSAY_F_MEMORY;
+    ASSAY_TRY(network_of(c, &n, c->words[0]));
+    for (uint32_t i = 0; i < count; i++) {
+        assay_bytes text;
+        ASSAY_TRY(read_file(c, &text, c->words[1 + i]));
+        assay_err err = assay_ceremony_word_read(&words[i], text);
+        if (err != ASSAY_OK) return tell(c, err, c->words[1 + i]);
+    }
+    if (assay_ceremony_missing(&missing, &n, words, count)) {
+        c->try_this = "ask its operator for the file that `assay net sign` wrote";
+        return fail(c, ASSAY_E_SIGNATURE, "%s has not signed this network", n.members[missing].moniker);
+    }
+    assay_err err = assay_ceremony_accept(directory, &n, c->scratch);
+    if (err == ASSAY_E_NOT_FOUND) return fail(c, err, "%s lists nobody who joined as %s did", c->words[0], directory);
+    if (err != ASSAY_OK) return tell(c, err, directory);
+    if (json_wanted(c)) return network_json(c, &n, directory);
+    if (!quiet(c)) field(c, "start", "assayd --data %s", directory);
+    out(c, "%s\n", n.chain_id);
+    return ASSAY_OK;
+}

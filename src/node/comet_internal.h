@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * comet_internal - what the three files of CometBFT's side share: the application's table, its connections, its
+ * processes.
+ */
+#ifndef ASSAY_NODE_COMET_INTERNAL_H
+#define ASSAY_NODE_COMET_INTERNAL_H
+
+#include "node_internal.h"
+
+#include "abci/abci.h"
+#include "comet/comet.h"
+
+#define LINES_MAX 16u
+
+/* One connection of CometBFT's; it opens four. */
+typedef struct line {
+    struct comet *comet;
+    assay_os_socket socket;
+    assay_os_thread thread;
+    atomic_bool ended; /* the thread has nothing more to do */
+    bool used;
+    assay_os_region input, output, scratch;
+} line;
+
+/* What FinalizeBlock left for Commit. */
+typedef struct finalized_block {
+    bool there;
+    assay_block block; /* what CometBFT told of it */
+    assay_bytes encoded;
+    assay_block_id id;
+    assay_engine_finalized result;
+    assay_arena scratch; /* behind all of that */
+} finalized_block;
+
+struct comet {
+    validator *owner;
+    const assay_node_settings *settings;
+    char abci[160]; /* the address, whole */
+    assay_comet *rpc;
+    assay_os_mutex rpc_lock; /* of those who read headers */
+    assay_comet *forward;    /* the forwarding thread's own */
+
+    /* The application, and where CometBFT is in the grammar. */
+    assay_os_mutex app_lock;
+    assay_engine_monitor monitor;
+    assay_abci_app consensus, mempool, query, any;
+    finalized_block finalized;
+    atomic_bool spoken; /* it asked where we stand */
+    bool checker_started;
+    atomic_ullong app_ns; /* in PrepareProposal, ProcessProposal, FinalizeBlock and Commit, for /metrics */
+
+    /* comet_lines.c */
+    assay_os_socket listener;
+    assay_os_thread accepting;
+    bool accepting_runs;
+    assay_os_mutex lines_lock;
+    line lines[LINES_MAX];
+    atomic_bool closing;
+
+    /* comet_process.c */
+    assay_os_thread supervisor;
+    bool supervisor_runs;
+    assay_os_child engine, signer;
+    atomic_int engine_id, signer_id;
+    uint64_t signer_again_ns; /* when a signer that ended is started again */
+};
+
+/* comet_lines.c */
+assay_err lines_open(struct comet *c);
+assay_err lines_start(struct comet *c);
+/* lines_end - ends all connections and waits for their threads: nobody works on the application then. */
+void lines_end(struct comet *c);
+void lines_close(struct comet *c);
+
+/* comet_process.c */
+assay_err processes_start(struct comet *c);
+/* processes_stop - asks CometBFT to end and waits; then the signer. */
+void processes_stop(struct comet *c);
+
+/* comet.c */
+/* application_reset - before CometBFT is started (again): what was executed and not committed is forgotten. No
+ * connection is open. */
+void application_reset(struct comet *c);
+
+#endif

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * comet_process - starts CometBFT and, where it does not hold the key, assay-signer; shows what they say in our log;
+ * starts them again when they end, and ends them when we do.
+ *
+ * One thread does it all, for a child ends with the thread that started it: whatever becomes of this process, no
+ * CometBFT is left behind that votes without an application.
+ */
+#include "comet_internal.h"
+
+#include <string.h>
+
+#define SECOND UINT64_C(1000000000)
+#define LOOK_NS (SECOND / 10)
+#define AGAIN_FIRST_NS (SECOND / 10)
+#define AGAIN_LAST_NS (5 * SECOND)
+#define LONG_RUN_NS (30 * SECOND) /* whoever ran so long is started again at once */
+#define END_NS (15 * SECOND)      /* for CometBFT to end in order; then it is killed */
+#define LINE_LEN_MAX 480
+
+/* What a child has written of its last line. */
+typedef struct said {
+    const char *name;
+    char line[LINE_LEN_MAX];
+    size_t len;
+} said;
+
+static void say(struct comet *c, said *s, const uint8_t *bytes, size_t len) {
+    for (size_t i = 0; i < len; i++) {
+        bool end = bytes[i] == '\n';
+        if (!end && bytes[i] >= 0x20 && s->len < sizeof s->line - 1) s->line[s->len++] = (char)bytes[i];
+        if (!end || s->len == 0) continue;
+        s->line[s->len] = 0;
+        node_log(c->owner->node, "%s: %s", s->name, s->line);
+        s->len = 0;
+    }
+}
+
+/* Waits a little for what a child says. False once it has closed its output. */
+static bool hear(struct comet *c, assay_os_child *child, said *s, uint64_t wait_ns) {
+    uint8_t bytes[4096];
+    size_t len;
+    assay_err err = assay_os_child_read(&len, child, bytes, sizeof bytes, assay_os_monotonic_ns() + wait_ns);
+    if (err == ASSAY_OK) say(c, s, bytes, len);
+    /* Asked to stop: we are told by `closing` when. */
+    if (err == ASSAY_F_INTERRUPTED) assay_os_sleep_ns(wait_ns < 10000000 ? wait_ns : 10000000);
+    return err != ASSAY_OK || len > 0;
+}
+
+static assay_err program(char *out, size_t cap, const struct comet *c, const char *name) {
+    size_t len = assay_os_format(out, cap, "%s/%s", c->owner->node->config.programs, name);
+    return len < cap - 1 ? ASSAY_OK : ASSAY_E_RANGE;
+}
+
+/* Which processes make up this validator: <data>/processes.json, for people and scripts. */
+static void note_processes(const struct comet *c) {
+    char text[160], path[600];
+    size_t len = assay_os_format(text, sizeof text, "{\"assayd\":%u,\"cometbft\":%d,\"signer\":%d}\n",
+                                 assay_os_process_id(), atomic_load(&c->engine_id), atomic_load(&c->signer_id));
+    assay_os_format(path, sizeof path, "%s/processes.json", c->owner->dir);
+    (void)!assay_os_replace(path, (assay_bytes){(const uint8_t *)text, len}, 0644);
+}
+
+static assay_err start_engine(struct comet *c) {
+    char path[600];
+    const char *const words[] = {"cometbft", "start", "--home", "cometbft", NULL};
+    ASSAY_TRY(program(path, sizeof path, c, "cometbft"));
+    ASSAY_TRY(assay_os_child_start(&c->engine, path, words, c->owner->dir));
+    atomic_store(&c->engine_id, c->engine.id);
+    note_processes(c);
+    return ASSAY_OK;
+}
+
+static assay_err start_signer(struct comet *c) {
+    char path[600];
+    const char *const words[] = {
+        "assay-signer",      "--data",  "signer", "--chain-id", c->owner->node->chain_id, "--connect",
+        c->settings->signer, "--quiet", NULL};
+    ASSAY_TRY(program(path, sizeof path, c, "assay-signer"));
+    ASSAY_TRY(assay_os_child_start(&c->signer, path, words, c->owner->dir));
+    atomic_store(&c->signer_id, c->signer.id);
+    note_processes(c);
+    return ASSAY_OK;
+}
+
+/* The signer lives on its own: CometBFT waits for it, and is not started anew because it was. */
+static void mind_signer(struct comet *c, said *s) {
+    int code;
+    uint64_t now = assay_os_monotonic_ns();
+    if (!c->settings->signer) return;
+    if (c->signer.id) {
+        (void)hear(c, &c->signer, s, 0);
+        if (!assay_os_child_wait(&c->signer, &code, 0)) return;
+        atomic_store(&c->signer_id, 0);
+        node_log(c->owner->node, "assay-signer ended with %d; it is started again", code);
+        c->signer_again_ns = now + AGAIN_FIRST_NS;
+    } else if (now >= c->signer_again_ns && start_signer(c) != ASSAY_OK) {
+        node_log(c->owner->node, "assay-signer cannot be started from %s", c->owner->node->config.programs);
+        c->signer_again_ns = now + AGAIN_LAST_NS;
+    }
+}
+
+static void end_child(assay_os_child *child, atomic_int *id, uint64_t patience_ns, struct comet *c, said *s) {
+    int code;
+    if (!child->id) return;
+    assay_os_child_signal(child, ASSAY_OS_TERMINATE);
+    uint64_t deadline = assay_os_monotonic_ns() + patience_ns;
+    while (assay_os_monotonic_ns() < deadline && hear(c, child, s, LOOK_NS / 10)) {}
+    if (!assay_os_child_wait(child, &code, deadline)) {
+        node_log(c->owner->node, "%s did not end when asked, and is killed", s->name);
+        assay_os_child_signal(child, ASSAY_OS_KILL);
+        (void)assay_os_child_wait(child, &code, assay_os_monotonic_ns() + END_NS);
+    }
+    atomic_store(id, 0);
+}
+
+/* From its start to its end; true if it ran for long. */
+static bool run_once(struct comet *c, said *engine, said *signer) {
+    uint64_t began = assay_os_monotonic_ns();
+    int code;
+    application_reset(c);
+    assay_err err = start_engine(c);
+    if (err != ASSAY_OK) {
+        node_log(c->owner->node, "CometBFT cannot be started from %s: %s", c->owner->node->config.programs,
+                 assay_base_err_text(err));
+        return false;
+    }
+    while (!atomic_load(&c->closing) && hear(c, &c->engine, engine, LOOK_NS)) mind_signer(c, signer);
+    if (atomic_load(&c->closing)) return true;
+    if (!assay_os_child_wait(&c->engine, &code, assay_os_monotonic_ns() + END_NS)) {
+        assay_os_child_signal(&c->engine, ASSAY_OS_KILL);
+        (void)assay_os_child_wait(&c->engine, &code, assay_os_monotonic_ns() + END_NS);
+    }
+    atomic_store(&c->engine_id, 0);
+    note_processes(c);
+    node_log(c->owner->node, "CometBFT ended with %d; it is started again", code);
+    lines_end(c); /* what it had asked is answered to nobody */
+    return assay_os_monotonic_ns() - began > LONG_RUN_NS;
+}
+
+static void run(void *context) {
+    struct comet *c = context;
+    said engine = {.name = "cometbft"}, signer = {.name = "assay-signer"};
+    uint64_t again = AGAIN_FIRST_NS;
+    mind_signer(c, &signer);
+    while (!atomic_load(&c->closing)) {
+        again = run_once(c, &engine, &signer) ? AGAIN_FIRST_NS : again * 2;
+        if (again > AGAIN_LAST_NS) again = AGAIN_LAST_NS;
+        for (uint64_t until = assay_os_monotonic_ns() + again;
+             assay_os_monotonic_ns() < until && !atomic_load(&c->closing);) {
+            mind_signer(c, &signer);
+            assay_os_sleep_ns(LOOK_NS / 10);
+        }
+    }
+    end_child(&c->engine, &c->engine_id, END_NS, c, &engine);
+    end_child(&c->signer, &c->signer_id, SECOND, c, &signer);
+    char path[600];
+    assay_os_format(path, sizeof path, "%s/processes.json", c->owner->dir);
+    (void)!assay_os_remove(path);
+}
+
+assay_err processes_start(struct comet *c) {
+    ASSAY_TRY(assay_os_thread_start(&c->supervisor, "supervisor", 0, run, c));
+    c->supervisor_runs = true;
+    return ASSAY_OK;
+}
+
+void processes_stop(struct comet *c) {
+    if (c->supervisor_runs) assay_os_thread_join(&c->supervisor);
+    c->supervisor_runs = false;
+}

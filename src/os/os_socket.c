@@ -159,6 +159,11 @@ assay_err assay_os_socket_listen(assay_os_socket *out, const char *address, uint
     return ASSAY_OK;
 }
 
+static bool is_shut(const assay_os_socket *listener) {
+    struct pollfd p = {listener->fd_plus_one - 1, POLLIN, 0};
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR | POLLNVAL));
+}
+
 assay_err assay_os_socket_accept(assay_os_socket *out, assay_os_socket *listener, uint64_t deadline_ns) {
     *out = (assay_os_socket){0};
     for (;;) {
@@ -171,6 +176,7 @@ assay_err assay_os_socket_accept(assay_os_socket *out, assay_os_socket *listener
         }
         if (!is_transient() && errno != ECONNABORTED) return ASSAY_F_NETWORK;
         ASSAY_TRY(await(listener, POLLIN, deadline_ns));
+        if (is_shut(listener)) return ASSAY_F_NETWORK; /* of a unix socket accept(2) would not say so */
     }
 }
 

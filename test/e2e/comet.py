@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: Apache-2.0
+"""comet - validators under CometBFT: the same application, the same certificates, and what becomes of both when
+processes are killed, paused, and started again."""
+
+import base64
+import os
+import random
+import signal
+import subprocess
+import time
+
+from rehearsal import COMETBFT, Rehearsal
+from world import BIN, check, flip, main, read_json, same, sharded_model, until
+
+RANDOM = random.Random(4)
+
+
+def publish(net, node, path, name, version):
+    return node.assay(
+        "publish", path, "--name", name, "--version", version, "--key", net.key(), "--wait", "--out",
+        net.world.path(f"{version}.assay.json"),
+    )  # fmt: skip
+
+
+def verified(net, path, version):
+    return net.world.assay("verify", path, "--cert", net.world.path(f"{version}.assay.json"), "--trust", net.trust)
+
+
+def send(net, node, to, amount, account=0):
+    return node.assay("send", to, amount, "--key", net.key(account), "--json")
+
+
+def story(world):
+    """Published through one node, fetched by the others, attested, verified; a validator is killed, then another."""
+    net = Rehearsal(world).start()
+    total = net[0].total()
+    model = sharded_model(world.path("model"), RANDOM)
+    done = publish(net, net[0], model, "acme/ocr", "1.0")
+    check("a version is attested", done.code == 0, done)
+    checks = net[1].get("/models/acme/ocr/1.0")["checks"]
+    check("by validators that fetched it themselves", len(checks) >= 3, checks)
+    until(20, lambda: os.path.exists(net.trust))
+    check("and verifies offline", verified(net, model, "1.0").code == 0, verified(net, model, "1.0"))
+    flip(os.path.join(model, "config.json"), 3)
+    same("one changed byte is noticed", verified(net, model, "1.0").code, 1)
+    net.agree()
+
+    same("a validator is killed", net[3].stop(signal.SIGKILL), -signal.SIGKILL)
+    check("its CometBFT goes with it", until(10, lambda: not listening(net[3])))
+    check("the others go on", net.goes_on())
+    to = net.accounts()[1]["address"]
+    done = send(net, net[1], to, 1000)
+    check("and take transactions", done.code == 0, done)
+    net[3].start().await_ready()
+    check("it comes back and catches up", until(60, lambda: net[3].height() >= net[0].height() - 2))
+    net.agree()
+
+    for i in (2, 3):
+        net[i].stop(signal.SIGKILL)
+    check("with two of four gone no block comes", net.stands())
+    same("and what was final stays readable", net[0].get("/models/acme/ocr/1.0")["status"], "attested")
+    for i in (2, 3):
+        net[i].start().await_ready()
+    check("with them it goes on", net.goes_on(60))
+    net.agree()
+    same("no unit was made or lost", {v.total() for v in net.alive()}, {total})
+    same("all end when asked", net.stop(), [0, 0, 0, 0])
+    net.start()
+    check("started again it goes on", net.goes_on())
+    same("and knows everything", net[2].get("/models/acme/ocr/1.0")["status"], "attested")
+
+
+def listening(v):
+    try:
+        v.rpc("/health")
+        return True
+    except OSError:
+        return False
+
+
+def engine(world):
+    """CometBFT alone is killed, in the middle of work and again and again: it is started again, and the handshake finds
+    the application wherever it stood."""
+    net = Rehearsal(world).start()
+    to = net.accounts()[1]["address"]
+    accepted = 0
+    balance = int(net[0].get(f"/accounts/{to}")["balance"])
+    for turn in range(6):
+        victim = net[turn % 2]
+        before = victim.processes()["cometbft"]
+        os.kill(before, signal.SIGKILL)
+        done = send(net, net[2 + turn % 2], to, 10)
+        accepted += done.code == 0
+        check("a transaction goes through another node", done.code == 0, done)
+        check(
+            "CometBFT is started again",
+            until(20, lambda b=before, v=victim: v.processes()["cometbft"] not in (0, b)),
+            victim.log()[-500:],
+        )
+        check("and catches up", until(30, lambda v=victim: v.height() >= net[3].height() - 2), net.heights())
+    expected = balance + 10 * accepted
+    check(
+        "what was acknowledged is there, at every node",
+        until(10, lambda: all(int(v.get(f"/accounts/{to}")["balance"]) == expected for v in net.alive())),
+        [v.get(f"/accounts/{to}")["balance"] for v in net.alive()],
+    )
+    os.kill(net[1].processes()["cometbft"], signal.SIGSTOP)
+    paused = net[1].processes()["cometbft"]
+    time.sleep(3)
+    check("a paused CometBFT holds up nobody", net[0].height() > net[1].height() - 1)
+    os.kill(paused, signal.SIGCONT)
+    check("and goes on when it may", until(30, lambda: net[1].height() >= net[0].height() - 2), net.heights())
+    net.agree()
+
+
+def signer(world):
+    """The consensus keys are in signers of their own; one is killed, and signs again when it is back."""
+    net = Rehearsal(world, "--signer").start()
+    # CometBFT makes itself a key that it never uses.
+    mine = base64.b64encode(bytes.fromhex(read_json(net[0].data, "node.json")["consensus_key"])).decode()
+    other = read_json(net[0].data, "cometbft", "config", "priv_validator_key.json")["pub_key"]["value"]
+    check("the validator's key is not in CometBFT's home", mine != other, other)
+    same("and signs for it", net[0].rpc("/status")["validator_info"]["pub_key"]["value"], mine)
+    for turn in range(3):
+        before = net[turn].processes()["signer"]
+        os.kill(before, signal.SIGKILL)
+        check("a signer that was killed is started again",
+              until(20, lambda b=before, v=net[turn]: v.processes()["signer"] not in (0, b)))  # fmt: skip
+        check("and its validator signs again", until(30, lambda v=net[turn]: signs(net, v)))
+    net.agree()
+
+
+def signs(net, v):
+    """Is v's signature in a commit of these moments?"""
+    address = v.rpc("/status")["validator_info"]["address"]
+    height = net[3].height() - 1
+    commit = net[3].rpc(f"/commit?height={height}")["signed_header"]["commit"]
+    return any(s["validator_address"] == address and s["block_id_flag"] == 2 for s in commit["signatures"])
+
+
+def double(world):
+    """A validator signs two blocks at one height: CometBFT proves it, the ledger slashes."""
+    net = Rehearsal(world).start()
+    total, rows = net[0].total(), net[0].get("/validators")
+    key = net[3].get("/status")  # reachable: it is a validator like the others until now
+    check("all four are active", key["validators"] == 4, key)
+    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peers")
+    tool = os.path.join(BIN, "doublesign")
+    if not os.path.exists(tool):
+        subprocess.run(["go", "build", "-o", tool, "./doublesign"], cwd=program, check=True, timeout=300)
+    home = os.path.join(net[3].data, "cometbft")
+    done = world.run(tool, "-home", home, "-rpc", f"http://127.0.0.1:{net[0].port + 1}", timeout=60)
+    check("evidence is handed to CometBFT", done.code == 0, done)
+    mine = net.accounts()[4 + 3]["address"]
+
+    def row(node):
+        return next(r for r in node.get("/validators") if r["address"] == mine)
+
+    check("and the ledger acts on it", until(30, lambda: row(net[0])["tombstoned"]), row(net[0]))
+    before = next(r for r in rows if r["address"] == mine)
+    check("stake is gone", int(row(net[0])["stake"]) < int(before["stake"]), row(net[0]))
+    penalties = net[0].get("/penalties")
+    check("a penalty explains it", "double" in str(penalties), penalties)
+    same("supply and burned still add up", net[0].total(), total)
+    check("the three others go on", until(30, lambda: net[0].rpc("/validators")["total"] == "3") and net.goes_on())
+    net.agree()
+
+
+def absent(world):
+    """A validator that is down is jailed, keeps its principal, and comes back when it asks."""
+    net = Rehearsal(
+        world, "--param", "downtime_window_blocks=20", "--param", "downtime_window_seconds=5", "--param",
+        "jail_seconds=3",
+    ).start()  # fmt: skip
+    mine = net.accounts()[4 + 3]["address"]
+
+    def row():
+        return next(r for r in net[0].get("/validators") if r["address"] == mine)
+
+    stake = row()["stake"]
+    net[3].stop(signal.SIGKILL)
+    check("a validator that is down is jailed", until(90, lambda: row()["jailed"], 0.3), row())
+    same("and keeps its principal", row()["stake"], stake)
+    check("CometBFT counts without it", until(30, lambda: net[0].rpc("/validators")["total"] == "3"))
+    net[3].start().await_ready()
+    check("it catches up", until(60, lambda: net[3].height() >= net[0].height() - 2))
+    key = os.path.join(net[3].data, "owner.key")
+    time.sleep(3)
+    done = net[0].assay("unjail", "--key", key)
+    check("it asks to come back", done.code == 0, done)
+    check("and votes again", until(60, lambda: net[0].rpc("/validators")["total"] == "4"), row())
+    net.agree()
+
+
+def foreground(world):
+    """`assay net start` runs all of them, `net status` tells, `net stop` ends them."""
+    net = Rehearsal(world)
+    runs = world.start(os.path.join(BIN, "assay"), "net", "start", net.directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        same("it says where", runs.stdout.readline().strip(), f"ready http://127.0.0.1:{net.base}")
+        status = world.assay("net", "status", net.directory, "--json")
+        same("four rows", len(status.json or []), 4, status)
+        row = status.json[2]
+        same("addresses", (row["index"], row["url"], row["rpc"]),
+             (2, f"http://127.0.0.1:{net.base + 20}", f"http://127.0.0.1:{net.base + 21}"))  # fmt: skip
+        check("processes and heights", all(r["pid"] and r["cometbft_pid"] and r["height"] for r in status.json), status)
+        check("the network's trust file", until(10, lambda: os.path.exists(os.path.join(net.directory, "trust.json"))))
+        again = world.assay("net", "start", net.directory)
+        same("it runs once", again.code, 6, again)
+        stopped = world.assay("net", "stop", net.directory)
+        same("it ends when asked", (stopped.code, runs.wait(timeout=60)), (0, 0), stopped)
+        status = world.assay("net", "status", net.directory, "--json")
+        check("and nothing is left", all(r["pid"] is None for r in status.json), status)
+        same("stopping it again says so", world.assay("net", "stop", net.directory).code, 1)
+    finally:
+        runs.kill()
+        runs.wait()
+
+
+if not os.path.exists(COMETBFT):
+    check("CometBFT is installed: make cometbft", False, COMETBFT)
+    print("0 passed, 1 failed")
+    raise SystemExit(1)
+main(story, engine, signer, double, absent, foreground)

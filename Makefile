@@ -33,6 +33,7 @@ bench: build-release
 cometbft:
 	@$(env) cd tools/cometbft && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/cometbft \
 		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft version
+	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/doublesign ./doublesign
 lint:
 	@exec tools/lint
 format:

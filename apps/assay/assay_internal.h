@@ -69,6 +69,7 @@ typedef enum option_id {
     OPTION_ACCOUNT,
     OPTION_ALLOWANCE,
     OPTION_REHEARSAL,
+    OPTION_FAULTS,
     OPTION_COUNT
 } option_id;
 

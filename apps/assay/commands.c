@@ -56,6 +56,7 @@ const option_row option_rows[OPTION_COUNT] = {
     [OPTION_ACCOUNT] = {"--account", NULL, "ADDRESS=AMOUNT", true, "who holds units from the beginning"},
     [OPTION_ALLOWANCE] = {"--allowance", NULL, "AMOUNT", false, "units for each validator's owner without an account"},
     [OPTION_REHEARSAL] = {"--rehearsal", NULL, NULL, false, "a devnet's rules: short windows, a short time in jail"},
+    [OPTION_FAULTS] = {"--faults", NULL, NULL, false, "let `assay devnet fault lazy-check 0` make them misbehave"},
     [OPTION_ADDRESS] = {"--address", NULL, "ADDRESS", false, "the address to listen on (default 127.0.0.1)"},
 };
 
@@ -155,7 +156,7 @@ const command_row commands[] = {
     {"net start", "DIR", "run all validators of a rehearsal",
      "Stays in the foreground until `assay net stop` or Ctrl-C; prints `ready URL` when the first block is final, and "
      "keeps DIR/trust.json fresh. A validator that ends stays down.",
-     "assay net start net", 0, 1, 1, run_net_start},
+     "assay net start net", BIT(OPTION_FAULTS), 1, 1, run_net_start},
     {"net stop", "DIR", "end a rehearsal that runs, in order", NULL, "assay net stop net", 0, 1, 1, run_net_stop},
     {"net status", "DIR", "where each validator of a rehearsal stands, and its processes", NULL, "assay net status net",
      0, 1, 1, run_net_status},

@@ -162,7 +162,40 @@ static assay_err write_accounts(call *c, const rehearsal *r) {
     return write_file(c, net_path(c, r->directory, "accounts.json"), &text, 0644);
 }
 
+static bool owner_less(const void *context, const void *a, const void *b) {
+    (void)context;
+    const assay_key_secret *one = a, *other = b;
+    assay_public_key left = assay_crypto_ed25519_public(one), right = assay_crypto_ed25519_public(other);
+    return memcmp(left.b, right.b, sizeof left.b) < 0;
+}
+
+/* A genesis lists its validators in the order of their owners' keys. Here the directories follow it, so that
+ * validator3 is the ledger's number 3. Owners that are there already stay. */
+static assay_err make_owners(call *c, const rehearsal *r) {
+    assay_key_secret *owners = ASSAY_NEW(&c->keep, assay_key_secret, r->count);
+    assay_key_secret *scratch = ASSAY_NEW(&c->keep, assay_key_secret, r->count);
+    if (!owners || !scratch) return ASSAY_F_MEMORY;
+    assay_err err = ASSAY_OK;
+    for (uint32_t i = 0; i < r->count; i++) assay_os_random(owners[i].b, sizeof owners[i].b);
+    assay_base_sort(owners, scratch, r->count, sizeof *owners, owner_less, NULL);
+    for (uint32_t i = 0; err == ASSAY_OK && i < r->count; i++) {
+        const char *directory = keep_text(c, "%s/validator%u", r->directory, i);
+        char text[2 * sizeof owners->b + 2];
+        err = assay_os_dirs_create(directory, 0700);
+        assay_base_hex(text, (assay_bytes){owners[i].b, sizeof owners[i].b});
+        text[2 * sizeof owners->b] = '\n';
+        const char *path = net_path(c, directory, "owner.key");
+        if (err == ASSAY_OK && !assay_os_exists(path))
+            err = assay_os_replace(path, (assay_bytes){(const uint8_t *)text, sizeof text - 1}, 0600);
+        assay_crypto_wipe(text, sizeof text);
+    }
+    assay_crypto_wipe(owners, r->count * sizeof *owners);
+    assay_crypto_wipe(scratch, r->count * sizeof *scratch);
+    return err == ASSAY_OK ? ASSAY_OK : fail(c, err, "%s", r->directory);
+}
+
 static assay_err join_all(call *c, rehearsal *r) {
+    ASSAY_TRY(make_owners(c, r));
     for (uint32_t i = 0; i < r->count; i++) {
         assay_ceremony_place place = {.directory = keep_text(c, "%s/validator%u", r->directory, i),
                                       .moniker = keep_text(c, "validator%u", i),

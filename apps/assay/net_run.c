@@ -62,7 +62,8 @@ static assay_err start_one(call *c, running *r, uint32_t i) {
     const char *programs;
     ASSAY_TRY(assay_os_program_dir(&programs, &c->keep));
     const char *path = keep_text(c, "%s/assayd", programs), *data = keep_text(c, "%s/validator%u", r->directory, i);
-    const char *const words[] = {"assayd", "--data", data, "--engine", "cometbft", NULL};
+    const char *const words[] = {
+        "assayd", "--data", data, "--engine", "cometbft", has(c, OPTION_FAULTS) ? "--faults" : NULL, NULL};
     assay_err err = assay_os_child_start(&r->list[i].child, path, words, NULL);
     return err == ASSAY_OK ? ASSAY_OK : fail(c, err, "%s", path);
 }

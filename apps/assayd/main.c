@@ -5,7 +5,7 @@
  *   words -> options -> node (assay_node_start) -> `ready URL` on stdout, log lines on stderr -> SIGTERM -> stop
  *
  * In a directory that `assay net` made its engine is CometBFT, which it starts, supervises and ends. Else it is the
- * embedded one, with a set of one validator. It makes no validator misbehave: POST /faults is for `assay devnet`.
+ * embedded one, with a set of one validator. It misbehaves for nobody, but in a rehearsal that asks for it (--faults).
  */
 #include "base/base.h"
 #include "codec/codec.h"
@@ -34,6 +34,7 @@ static const char help[] =
     "  --address ADDRESS    to listen on; default 127.0.0.1, or what node.json says\n"
     "  --port PORT          default 7878, or what node.json says; 0: any free one\n"
     "  --name NAME          of a new chain; default assay\n"
+    "  --faults             under CometBFT: let POST /faults make it check without looking; for rehearsals\n"
     "  --log-format FORMAT  text (key=value, default) or json, on standard error\n"
     "  -q, --quiet          no log but errors\n"
     "  -h, --help, --version\n"
@@ -44,7 +45,7 @@ static const char help[] =
 typedef struct options {
     const char *data, *address, *name, *log_format, *engine, *programs;
     uint64_t port;
-    bool quiet, help, version, json, has_address, has_port;
+    bool quiet, help, version, json, has_address, has_port, faults;
     const char *word; /* the one that parse complains about; NULL: none */
 } options;
 
@@ -114,6 +115,8 @@ static const char *parse_words(options *o, int argc, char **argv) {
             o->help = true;
         else if (strcmp(word, "--version") == 0)
             o->version = true;
+        else if (strcmp(word, "--faults") == 0)
+            o->faults = true;
         else if ((value = value_of("--data", argc, argv, &i)))
             o->data = value;
         else if ((value = value_of("--address", argc, argv, &i)))
@@ -224,6 +227,7 @@ static int run_with(options *o, assay_arena memory) {
     } else if (there > 1) {
         return fail(o, ASSAY_E_USAGE, "the directory holds a network of several validators: assay devnet runs it");
     }
+    config.faults = comet && o->faults;
     config.address = o->address;
     config.port = (uint16_t)o->port;
     char why[512] = "";

@@ -32,6 +32,11 @@ assay_err fault_order(struct assay_node *node, const char *kind, uint32_t index,
     assay_err err = ASSAY_OK;
     assay_os_mutex_lock(&node->control);
     bool alive = atomic_load(&v->alive);
+    if (v->comet && strcmp(kind, "lazy-check") != 0) {
+        assay_os_format(why, why_cap, "under CometBFT only lazy-check: its processes are there to be killed");
+        assay_os_mutex_unlock(&node->control);
+        return ASSAY_E_USAGE;
+    }
     if (strcmp(kind, "kill") == 0) {
         if (!alive) {
             assay_os_format(why, why_cap, "validator %u is not running", index);

@@ -144,10 +144,7 @@ def double(world):
     total, rows = net[0].total(), net[0].get("/validators")
     key = net[3].get("/status")  # reachable: it is a validator like the others until now
     check("all four are active", key["validators"] == 4, key)
-    program = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "peers")
-    tool = os.path.join(BIN, "doublesign")
-    if not os.path.exists(tool):
-        subprocess.run(["go", "build", "-o", tool, "./doublesign"], cwd=program, check=True, timeout=300)
+    tool = os.path.join(BIN, "doublesign")  # made by `make cometbft`
     home = os.path.join(net[3].data, "cometbft")
     done = world.run(tool, "-home", home, "-rpc", f"http://127.0.0.1:{net[0].port + 1}", timeout=60)
     check("evidence is handed to CometBFT", done.code == 0, done)

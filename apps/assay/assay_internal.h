@@ -313,6 +313,7 @@ assay_err run_key_new(call *c), run_key_show(call *c), run_trust_add(call *c), r
 assay_err run_devnet(call *c), run_fault(call *c);
 assay_err run_net_init(call *c), run_net_start(call *c), run_net_stop(call *c), run_net_status(call *c);
 assay_err run_net_join(call *c), run_net_collect(call *c), run_net_sign(call *c), run_net_accept(call *c);
+assay_err run_net_follow(call *c);
 assay_err run_help(call *c), run_manual(call *c), run_completions(call *c), run_version(call *c);
 
 #endif

@@ -180,6 +180,13 @@ const command_row commands[] = {
      "Everybody must have signed. Then assayd runs in DIR.",
      "assay net accept network.json words/*.json --data /var/lib/assay", BIT(OPTION_DATA), 2, WORDS_MAX,
      run_net_accept},
+    {"net follow", "NETWORK-FILE --data DIR --host HOST", "make a node that comes to a running network",
+     "With --trust the state comes as a snapshot, verified from the trust file's newest header on; else every block is "
+     "executed. The node validates nothing until its owner registers it: `assay validator create`.",
+     "assay net follow network.json --data /var/lib/assay --host v5.example.org --trust trust.json",
+     BIT(OPTION_DATA) | BIT(OPTION_HOST) | BIT(OPTION_ADDRESS) | BIT(OPTION_BASE_PORT) | BIT(OPTION_MONIKER) |
+         BIT(OPTION_KEY_IN_HOME) | BIT(OPTION_TRUST),
+     1, 1, run_net_follow},
     {"help", "[COMMAND]", "this, or one command in full", NULL, NULL, 0, 0, 2, run_help},
     {"manual", "[COMMAND]", "the manual page of the program or of one command, as troff", NULL,
      "assay manual publish | man -l -", 0, 0, 2, run_manual},

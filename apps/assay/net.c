@@ -282,16 +282,21 @@ assay_err run_net_init(call *c) {
 
 /* ---- a ceremony across hosts ------------------------------------------------------------------------------------- */
 
-assay_err run_net_join(call *c) {
-    uint64_t port = BASE_PORT, bond = BOND;
-    const char *network, *directory = value(c, OPTION_DATA), *host = value(c, OPTION_HOST);
+static assay_err network_of(call *c, assay_ceremony_network *out, const char *path) {
+    assay_bytes text;
+    ASSAY_TRY(read_file(c, &text, path));
+    assay_err err = assay_ceremony_network_read(out, &c->keep, text);
+    return err == ASSAY_OK ? ASSAY_OK : tell(c, err, path);
+}
+
+/* Where this validator will run, as its options say. */
+static assay_err place_of(call *c, assay_ceremony_place *out) {
+    uint64_t port = BASE_PORT;
+    const char *directory = value(c, OPTION_DATA), *host = value(c, OPTION_HOST);
     if (!directory || !*directory) return usage(c, "--data DIR is needed: where the validator's keys will be");
     if (!host || !*host) return usage(c, "--host HOST is needed: the name or number under which the others reach you");
-    if (!has(c, OPTION_NETWORK)) return usage(c, "--network NAME is needed: which network to join");
-    ASSAY_TRY(network_name(c, &network, ""));
     ASSAY_TRY(value_u64(c, OPTION_BASE_PORT, &port, 1, 65533));
-    if (has(c, OPTION_BOND)) ASSAY_TRY(amount_of(c, &bond, value(c, OPTION_BOND)));
-    assay_ceremony_place place = {
+    *out = (assay_ceremony_place){
         .directory = directory,
         .moniker = has(c, OPTION_MONIKER) ? value(c, OPTION_MONIKER) : host,
         .host = host,
@@ -299,10 +304,21 @@ assay_err run_net_join(call *c) {
         .port = (uint16_t)port,
         .signer = !has(c, OPTION_KEY_IN_HOME),
     };
+    return ASSAY_OK;
+}
+
+assay_err run_net_join(call *c) {
+    uint64_t bond = BOND;
+    const char *network;
+    assay_ceremony_place place;
     assay_ceremony_member member;
+    ASSAY_TRY(place_of(c, &place));
+    if (!has(c, OPTION_NETWORK)) return usage(c, "--network NAME is needed: which network to join");
+    ASSAY_TRY(network_name(c, &network, ""));
+    if (has(c, OPTION_BOND)) ASSAY_TRY(amount_of(c, &bond, value(c, OPTION_BOND)));
     assay_err err = assay_ceremony_join(&member, &c->keep, &place, network, bond);
-    if (err != ASSAY_OK) return tell(c, err, directory);
-    const char *file = net_path(c, directory, "join.json");
+    if (err != ASSAY_OK) return tell(c, err, place.directory);
+    const char *file = net_path(c, place.directory, "join.json");
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:s}", "file", file, "moniker", member.moniker, "node_id",
                                      member.node_id, "p2p", member.p2p, "http", member.http));
@@ -313,6 +329,53 @@ assay_err run_net_join(call *c) {
         field(c, "send", "this file to whoever collects; it holds nothing secret");
     }
     out(c, "%s\n", file);
+    return ASSAY_OK;
+}
+
+/* The newest header of a trust file: what the others' words are measured by. */
+static assay_err sync_of(call *c, assay_ceremony_sync *out, const assay_ceremony_network *n) {
+    const char *path = value(c, OPTION_TRUST);
+    assay_bytes text;
+    assay_trust trust;
+    ASSAY_TRY(read_file(c, &text, path));
+    assay_err err = assay_trust_parse(&trust, &c->keep, text);
+    if (err != ASSAY_OK) return fail(c, err, "%s", path);
+    if (!assay_base_hash_eq(trust.genesis_hash, n->hash))
+        return fail(c, ASSAY_E_CHAIN, "%s is of another network", path);
+    const assay_trust_checkpoint *newest = &trust.checkpoints[trust.checkpoints_count - 1];
+    *out = (assay_ceremony_sync){newest->height, newest->header_hash};
+    return ASSAY_OK;
+}
+
+assay_err run_net_follow(call *c) {
+    assay_ceremony_place place;
+    assay_ceremony_network n;
+    assay_ceremony_member member;
+    assay_ceremony_sync sync;
+    ASSAY_TRY(place_of(c, &place));
+    ASSAY_TRY(network_of(c, &n, c->words[0]));
+    if (has(c, OPTION_TRUST)) ASSAY_TRY(sync_of(c, &sync, &n));
+    assay_err err = assay_ceremony_follow(&member, &c->keep, &place, &n, has(c, OPTION_TRUST) ? &sync : NULL);
+    if (err != ASSAY_OK) return tell(c, err, place.directory);
+    const char *owner = address_text(c, assay_crypto_address(member.validator.owner));
+    const char *key = net_path(c, place.directory, place.signer ? "signer/consensus.key" : "cometbft");
+    if (json_wanted(c))
+        return out_json(c, json_pack("{s:s, s:s, s:s, s:s}", "chain_id", n.chain_id, "owner", owner, "owner_key",
+                                     net_path(c, place.directory, "owner.key"), "data", place.directory));
+    if (!quiet(c)) {
+        field(c, "owner", "%s", owner);
+        field(c, "state", has(c, OPTION_TRUST) ? "comes as a snapshot, verified from height %llu on" : "by every block",
+              has(c, OPTION_TRUST) ? (unsigned long long)sync.height : 0);
+        field(c, "start", "assayd --data %s", place.directory);
+        field(c, "then", "send the owner units, and register the validator:");
+        if (place.signer)
+            field(c, "",
+                  "assay validator create AMOUNT --key %s/owner.key --consensus-key %s --attestation-key "
+                  "%s/attestation.key",
+                  place.directory, key, place.directory);
+        out(c, "\n");
+    }
+    out(c, "%s\n", n.chain_id);
     return ASSAY_OK;
 }
 
@@ -379,13 +442,6 @@ assay_err run_net_collect(call *c) {
     if (!quiet(c)) out(c, "\n");
     out(c, "%s\n", file);
     return ASSAY_OK;
-}
-
-static assay_err network_of(call *c, assay_ceremony_network *out, const char *path) {
-    assay_bytes text;
-    ASSAY_TRY(read_file(c, &text, path));
-    assay_err err = assay_ceremony_network_read(out, &c->keep, text);
-    return err == ASSAY_OK ? ASSAY_OK : tell(c, err, path);
 }
 
 assay_err run_net_sign(call *c) {

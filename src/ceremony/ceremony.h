@@ -107,4 +107,17 @@ bool assay_ceremony_missing(uint32_t *index, const assay_ceremony_network *netwo
 ASSAY_MUST_USE assay_err assay_ceremony_accept(const char *directory, const assay_ceremony_network *network,
                                                assay_arena scratch);
 
+/* A header that is trusted, of a running network. */
+typedef struct assay_ceremony_sync {
+    uint64_t height;
+    assay_hash hash;
+} assay_ceremony_sync;
+/* assay_ceremony_follow - makes the directory of a node that comes to a running network: keys as of a member, who has
+ * no power until its owner registers it. With sync the state comes as a snapshot that a light client verified from that
+ * header on; NULL: every block since the beginning is executed. *out says what others may know of it. Errors as _join
+ * and _accept. */
+ASSAY_MUST_USE assay_err assay_ceremony_follow(assay_ceremony_member *out, assay_arena *keep,
+                                               const assay_ceremony_place *place, const assay_ceremony_network *network,
+                                               const assay_ceremony_sync *sync);
+
 #endif

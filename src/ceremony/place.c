@@ -173,6 +173,18 @@ static assay_err peers_of(const char **p2p, const char ***http, uint32_t *count,
     return ASSAY_OK;
 }
 
+/* At least two, of which CometBFT takes one as a witness of the other. */
+static assay_err servers_of(const char **out, assay_arena *keep, const char *const *http, uint32_t count) {
+    char *text = ASSAY_NEW(keep, char, PEERS_LEN_MAX);
+    if (!text) return ASSAY_F_MEMORY;
+    if (!count) return ASSAY_E_RANGE;
+    size_t len = 0;
+    for (uint32_t i = 0; i < (count < 2 ? 2 : count); i++)
+        len += assay_os_format(text + len, PEERS_LEN_MAX - len, "%s%s/cometbft", len ? "," : "", http[i % count]);
+    *out = text;
+    return ASSAY_OK;
+}
+
 static assay_err write_genesis(const char *directory, assay_bytes genesis, assay_arena scratch) {
     const char *path;
     assay_bytes there;
@@ -183,21 +195,19 @@ static assay_err write_genesis(const char *directory, assay_bytes genesis, assay
     return assay_os_replace(path, genesis, 0644);
 }
 
-assay_err assay_ceremony_accept(const char *directory, const assay_ceremony_network *network, assay_arena scratch) {
-    assay_ceremony_member own;
+/* The beginning of the chain, CometBFT's configuration and the peers, for a directory that joined; sync NULL: every
+ * block is executed. */
+static assay_err install(const char *directory, const assay_ceremony_network *network, const assay_ceremony_member *own,
+                         const assay_ceremony_sync *sync, assay_arena scratch) {
     assay_node_settings settings;
     assay_genesis genesis;
-    const char *home_path, *p2p, **http;
-    bool found = false;
-    ASSAY_TRY(ceremony_member_of(&own, &scratch, directory));
-    for (uint32_t i = 0; i < network->members_count && !found; i++)
-        found = ceremony_member_same(&own, &network->members[i]);
-    if (!found) return ASSAY_E_NOT_FOUND;
+    const char *home_path, *p2p, **http, *servers = NULL;
     ASSAY_TRY(assay_node_settings_read(&settings, &scratch, directory));
     ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, network->genesis, ASSAY_CODEC_STRICT));
     ASSAY_TRY(write_genesis(directory, network->genesis, scratch)); /* before anything is written over */
-    ASSAY_TRY(peers_of(&p2p, &http, &settings.peers_count, &scratch, network, &own));
+    ASSAY_TRY(peers_of(&p2p, &http, &settings.peers_count, &scratch, network, own));
     settings.peers = http;
+    if (sync) ASSAY_TRY(servers_of(&servers, &scratch, http, settings.peers_count));
     ASSAY_TRY(ceremony_path(&home_path, &scratch, directory, "cometbft"));
     assay_comet_home home = {.directory = home_path,
                              .moniker = settings.moniker,
@@ -208,11 +218,32 @@ assay_err assay_ceremony_accept(const char *directory, const assay_ceremony_netw
                              .evidence_blocks = genesis.params.evidence_blocks,
                              .evidence_seconds = genesis.params.evidence_seconds,
                              .abci = settings.abci,
-                             .external = own.p2p,
+                             .external = own->p2p,
                              .signer = settings.signer,
-                             .peers = p2p};
+                             .peers = p2p,
+                             .sync_servers = servers};
+    if (sync) {
+        home.sync_height = sync->height;
+        home.sync_hash = sync->hash;
+        home.sync_seconds = genesis.params.unbonding_seconds * 2 / 3;
+    }
     ASSAY_TRY(format(&home.rpc, &scratch, "tcp://%s:%u", "127.0.0.1", settings.port + 1u));
     ASSAY_TRY(format(&home.p2p, &scratch, "tcp://%s:%u", settings.address, settings.port + 2u));
     ASSAY_TRY(assay_comet_home_write(&home, scratch));
     return assay_node_settings_write(directory, &settings, scratch);
+}
+
+assay_err assay_ceremony_accept(const char *directory, const assay_ceremony_network *network, assay_arena scratch) {
+    assay_ceremony_member own;
+    bool found = false;
+    ASSAY_TRY(ceremony_member_of(&own, &scratch, directory));
+    for (uint32_t i = 0; i < network->members_count && !found; i++)
+        found = ceremony_member_same(&own, &network->members[i]);
+    return found ? install(directory, network, &own, NULL, scratch) : ASSAY_E_NOT_FOUND;
+}
+
+assay_err assay_ceremony_follow(assay_ceremony_member *out, assay_arena *keep, const assay_ceremony_place *place,
+                                const assay_ceremony_network *network, const assay_ceremony_sync *sync) {
+    ASSAY_TRY(assay_ceremony_join(out, keep, place, network->members[0].network, 1));
+    return install(place->directory, network, out, sync, *keep);
 }

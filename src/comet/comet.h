@@ -32,7 +32,12 @@ typedef struct assay_comet_home {
     const char
         *signer; /* "unix://…" where CometBFT awaits assay-signer; NULL: the key is in config/priv_validator_key.json */
     const char *peers; /* "id@host:port,…"; "" for none */
-    bool indexed;      /* CometBFT keeps an index of transactions of its own */
+    /* State sync: where headers are asked for, "http://host:port,…" (two at least), and the header that is trusted.
+     * NULL: this node executes every block. */
+    const char *sync_servers;
+    uint64_t sync_height, sync_seconds;
+    assay_hash sync_hash;
+    bool indexed; /* CometBFT keeps an index of transactions of its own */
 } assay_comet_home;
 
 /* assay_comet_home_write - config/config.toml and config/genesis.json, each replaced at once, and the directory data.
@@ -90,6 +95,12 @@ ASSAY_MUST_USE assay_err assay_comet_validators(assay_comet *comet, assay_valida
 #define ASSAY_COMET_SUBMIT_LEN_MAX ((size_t)1 << 20)
 ASSAY_MUST_USE assay_err assay_comet_submit(assay_comet *comet, assay_err *verdicts, const assay_bytes *txs,
                                             uint32_t count, assay_arena scratch);
+
+/* assay_comet_relay - passes another's JSON-RPC request on if it asks for what light clients need (commit, validators,
+ * consensus_params, status, health) and gives the answer back as it is. ASSAY_E_UNAUTHORIZED: another method;
+ * ASSAY_E_ENCODING: no request, or a list of them; ASSAY_F_NETWORK, ASSAY_F_TIMEOUT, ASSAY_F_MEMORY. */
+ASSAY_MUST_USE assay_err assay_comet_relay(assay_comet *comet, assay_bytes *answer, assay_arena *keep,
+                                           assay_bytes request);
 
 typedef struct assay_comet_status {
     char node_id[ASSAY_COMET_ID_LEN + 1];

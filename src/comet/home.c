@@ -93,6 +93,16 @@ static void put_config(assay_buf *out, const assay_comet_home *h) {
         "# assayd answers where a transaction is; a second index costs as much as a block's work.\n"
         "indexer = \"%s\"\n",
         ASSAY_TX_LEN_MAX, h->indexed ? "kv" : "null");
+    if (!h->sync_servers) return;
+    char hash[2 * ASSAY_HASH_LEN + 1];
+    assay_base_hex(hash, assay_base_hash_bytes(&h->sync_hash));
+    put(out,
+        "\n[statesync]\n"
+        "# The state comes as a snapshot; its AppHash is that of a header that follows from this one.\n"
+        "enable = true\nrpc_servers = \"%s\"\ntrust_height = %llu\ntrust_hash = \"%s\"\ntrust_period = \"%llus\"\n"
+        "# The least that CometBFT takes: peers are known from the start.\n"
+        "discovery_time = \"5s\"\nchunk_fetchers = \"4\"\n",
+        h->sync_servers, (unsigned long long)h->sync_height, hash, (unsigned long long)h->sync_seconds);
 }
 
 /* ---- genesis.json ------------------------------------------------------------------------------------------------ */
@@ -138,10 +148,11 @@ static assay_err put_genesis(assay_buf *out, const assay_comet_home *h) {
 }
 
 assay_err assay_comet_home_write(const assay_comet_home *h, assay_arena scratch) {
-    const char *const texts[] = {h->moniker, h->chain_id, h->abci, h->rpc, h->p2p, h->external, h->signer, h->peers};
+    const char *const texts[] = {h->moniker,  h->chain_id, h->abci,  h->rpc,         h->p2p,
+                                 h->external, h->signer,   h->peers, h->sync_servers};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (!is_plain(texts[i])) return ASSAY_E_NAME;
-    size_t cap = 16384 + 2 * h->genesis.len + strlen(h->peers);
+    size_t cap = 16384 + 2 * h->genesis.len + strlen(h->peers) + (h->sync_servers ? strlen(h->sync_servers) : 0);
     assay_buf text = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
     if (!text.ptr) return ASSAY_F_MEMORY;
     ASSAY_TRY(directories(h->directory, scratch));

@@ -323,6 +323,24 @@ assay_err assay_comet_submit(assay_comet *comet, assay_err *verdicts, const assa
     return ASSAY_OK;
 }
 
+assay_err assay_comet_relay(assay_comet *comet, assay_bytes *answer, assay_arena *keep, assay_bytes request) {
+    static const char *const methods[] = {"commit", "validators", "consensus_params", "status", "health"};
+    json_t *root;
+    ASSAY_TRY(load(&root, request));
+    const char *method = json_string_value(json_object_get(root, "method"));
+    bool reads = false, is_request = json_is_object(root) && method;
+    for (size_t i = 0; method && i < sizeof methods / sizeof *methods; i++)
+        reads = reads || strcmp(method, methods[i]) == 0;
+    json_decref(root);
+    if (!is_request) return ASSAY_E_ENCODING;
+    if (!reads) return ASSAY_E_UNAUTHORIZED;
+    assay_http_reply reply;
+    ASSAY_TRY(
+        assay_http_call(comet->client, &reply, keep, ASSAY_HTTP_POST, "/", request, NULL, ASSAY_COMET_ANSWER_LEN_MAX));
+    *answer = reply.body;
+    return reply.json ? ASSAY_OK : ASSAY_E_ENCODING;
+}
+
 static void copy_text(char *out, size_t cap, const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
     assay_os_format(out, cap, "%s", text ? text : "");

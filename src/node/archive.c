@@ -93,6 +93,14 @@ static assay_err fill_genesis(void *context, assay_store_batch *batch) {
     return put_chain(batch, v->chain, v->app_arena);
 }
 
+assay_err archive_restored(assay_store_batch *batch, const assay_bft_chain *chain, assay_arena scratch) {
+    uint64_t height = (uint64_t)chain->height;
+    ASSAY_TRY(put_set(batch, &chain->last_validators, height, scratch));
+    ASSAY_TRY(put_set(batch, &chain->validators, height + 1, scratch));
+    ASSAY_TRY(put_set(batch, &chain->next_validators, height + 2, scratch));
+    return put_chain(batch, chain, scratch);
+}
+
 assay_err store_genesis(validator *v) { return assay_store_write(v->store, fill_genesis, v); }
 
 /* The fault's name: validator, height, round and kind, not the bytes that prove it (PROTOCOL.md). */

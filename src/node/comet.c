@@ -105,19 +105,15 @@ static assay_err on_commit(void *context, uint64_t *retain_height) {
     if (stopped && !atomic_exchange(&v->stopped, true))
         node_log(v->node, "the chain stops at height %lld: nobody who may validate remains",
                  (long long)v->chain->height);
+    snapshots_block(c, (uint64_t)v->chain->height);
     if (!c->checker_started) ASSAY_TRY(checker_start(v));
     c->checker_started = true;
     assay_os_release_pages(&v->regions[REGION_HEIGHT], v->regions[REGION_HEIGHT].base + ((size_t)1 << 20));
     return ASSAY_OK;
 }
 
-void application_reset(struct comet *c) {
+static void monitor_anew(struct comet *c) {
     static const assay_engine_app none;
-    validator *v = c->owner;
-    assay_os_mutex_lock(&c->app_lock);
-    assay_state_discard(v->state);
-    c->finalized = (finalized_block){.there = false};
-    admission_block(v);
     assay_engine_app raw = none;
     raw.context = c;
     raw.info = on_info;
@@ -128,6 +124,19 @@ void application_reset(struct comet *c) {
     raw.finalize_block = on_finalize;
     raw.commit = on_commit;
     c->consensus = (assay_abci_app){.engine = assay_engine_monitor_wrap(&c->monitor, raw), .context = c};
+}
+
+void application_restored(struct comet *c) {
+    admission_block(c->owner);
+    monitor_anew(c);
+}
+
+void application_reset(struct comet *c) {
+    assay_os_mutex_lock(&c->app_lock);
+    assay_state_discard(c->owner->state);
+    c->finalized = (finalized_block){.there = false};
+    admission_block(c->owner);
+    monitor_anew(c);
     assay_os_mutex_unlock(&c->app_lock);
 }
 
@@ -172,6 +181,10 @@ assay_err comet_open(validator *v) {
     c->mempool.engine.context = c->any.engine.context = c->query.engine.context = c;
     c->mempool.engine.check_tx = on_check_tx;
     c->any.engine.info = locked_info;
+    c->query.snapshots_list = snapshots_list;
+    c->query.snapshot_load = snapshots_load;
+    c->query.snapshot_offer = snapshots_offer;
+    c->query.snapshot_apply = snapshots_apply;
     c->checker_started = v->chain != NULL;
     ASSAY_TRY(whole_address(c));
     ASSAY_TRY(assay_comet_open(&c->rpc, c->settings->rpc, 10));
@@ -191,12 +204,14 @@ void comet_stop(validator *v) {
     atomic_store(&v->comet->closing, true);
     processes_stop(v->comet);
     lines_close(v->comet);
+    snapshots_join(v->comet);
 }
 
 void comet_close(validator *v) {
     struct comet *c = v->comet;
     if (!c) return;
     admission_close(v);
+    snapshots_close(c);
     assay_comet_close(c->rpc);
     assay_comet_close(c->forward);
     v->comet = NULL;
@@ -219,6 +234,15 @@ assay_err comet_commit_at(validator *v, assay_header *header, assay_commit *comm
     return err == ASSAY_OK || err == ASSAY_E_NOT_FOUND || assay_base_err_is_fault(err) ? err : ASSAY_F_CORRUPT;
 }
 
+assay_err comet_relay(validator *v, assay_bytes *answer, assay_arena *keep, assay_bytes request) {
+    struct comet *c = v->comet;
+    if (!c) return ASSAY_E_NOT_FOUND;
+    assay_os_mutex_lock(&c->rpc_lock);
+    assay_err err = assay_comet_relay(c->rpc, answer, keep, request);
+    assay_os_mutex_unlock(&c->rpc_lock);
+    return err;
+}
+
 /* ---- handing transactions in --------------------------------------------------------------------------------- */
 
 #define TURN_MAX ASSAY_COMET_SUBMIT_MAX
@@ -229,9 +253,11 @@ static bool is_final(validator *v, assay_hash id) {
     assay_store_snapshot *snapshot;
     uint64_t height;
     uint32_t index;
-    if (assay_store_snapshot_begin(&snapshot, v->store) != ASSAY_OK) return false;
+    if (!validator_enter(v)) return false;
+    if (assay_store_snapshot_begin(&snapshot, v->store) != ASSAY_OK) return validator_leave(v), false;
     bool found = assay_store_tx(&height, &index, snapshot, id) == ASSAY_OK;
     assay_store_snapshot_end(snapshot);
+    validator_leave(v);
     return found;
 }
 

@@ -58,6 +58,12 @@ struct comet {
     line lines[LINES_MAX];
     atomic_bool closing;
 
+    /* comet_snapshots.c */
+    assay_os_thread maker;
+    bool maker_runs;
+    atomic_bool making;
+    struct restoring *restoring; /* a snapshot that is being taken in; NULL: none */
+
     /* comet_process.c */
     assay_os_thread supervisor;
     bool supervisor_runs;
@@ -78,7 +84,20 @@ assay_err processes_start(struct comet *c);
 /* processes_stop - asks CometBFT to end and waits; then the signer. */
 void processes_stop(struct comet *c);
 
+/* comet_snapshots.c; all but _block, _join and _close are ABCI's calls */
+void snapshots_block(struct comet *c, uint64_t height); /* after a commit, on its thread */
+void snapshots_join(struct comet *c);
+void snapshots_close(struct comet *c);
+assay_err snapshots_list(void *context, assay_abci_snapshot **out, uint32_t *count, assay_arena *keep);
+assay_err snapshots_load(void *context, assay_bytes *chunk, assay_arena *keep, uint64_t height, uint32_t format,
+                         uint32_t index);
+assay_err snapshots_offer(void *context, assay_abci_offer *out, const assay_abci_snapshot *snapshot,
+                          assay_hash app_hash);
+assay_err snapshots_apply(void *context, assay_abci_apply *out, uint32_t index, assay_bytes chunk);
+
 /* comet.c */
+/* application_restored - a snapshot was taken in: what comes next follows its height. Under app_lock. */
+void application_restored(struct comet *c);
 /* application_reset - before CometBFT is started (again): what was executed and not committed is forgotten. No
  * connection is open. */
 void application_reset(struct comet *c);

@@ -32,7 +32,9 @@ typedef struct assay_node_settings {
     assay_public_key consensus_key;
     const char *const *peers; /* other validators' HTTP, "http://host:port": who may have a model's bytes */
     uint32_t peers_count;
+    uint64_t snapshot_blocks; /* a snapshot of every height that this divides; 0: ASSAY_NODE_SNAPSHOT_BLOCKS */
 } assay_node_settings;
+#define ASSAY_NODE_SNAPSHOT_BLOCKS 2000
 /* assay_node_settings_read - from directory's node.json, into keep. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_node_settings_read(assay_node_settings *out, assay_arena *keep, const char *directory);
 /* assay_node_settings_write - replaces it at once. ASSAY_F_*. */

@@ -355,6 +355,10 @@ validator *node_front(struct assay_node *node);
 assay_err chain_begin(validator *v, assay_engine_init_result *out, assay_arena *keep, const assay_engine_init *request);
 
 /* validator.c */
+/* validator_store_renew - an empty store, state and ledger in place of those that are open: nobody else looks. */
+assay_err validator_store_renew(validator *v);
+/* validator_ledger_reopen - after the state's content came from elsewhere. */
+assay_err validator_ledger_reopen(validator *v);
 assay_err validator_open(validator *v);  /* opens keys, store, state, ledger, bft; first start writes genesis */
 assay_err validator_start(validator *v); /* threads */
 void validator_stop(validator *v);       /* threads end without flushing anything; everything is closed */
@@ -390,6 +394,8 @@ assay_err store_header_at(validator *v, assay_header *out, assay_arena *keep, ui
 assay_err store_anchor_at(validator *v, assay_hash *hash, assay_time *time, assay_arena scratch, uint64_t height);
 /* archive_told - what the store keeps of a block that CometBFT decided; archive_block - the block of a row: whole, or
  * of CometBFT's that much: height, time, proposer, next_validators_hash and transactions. */
+/* archive_restored - what is stored beside a state that came as a snapshot. */
+assay_err archive_restored(assay_store_batch *batch, const assay_bft_chain *chain, assay_arena scratch);
 assay_err archive_told(assay_bytes *out, assay_arena *keep, const assay_block *block);
 assay_err archive_block(const struct validator *v, assay_block *out, assay_arena *keep, assay_bytes bytes,
                         assay_arena scratch);
@@ -479,6 +485,9 @@ bool comet_ready(const validator *v);
 void comet_processes(validator *v, int *engine, int *signer);
 /* comet_commit_at - header and commit from CometBFT's RPC; any thread. ASSAY_E_NOT_FOUND, ASSAY_F_*. */
 assay_err comet_commit_at(validator *v, assay_header *header, assay_commit *commit, assay_arena *keep, uint64_t height);
+/* comet_relay - a light client's question to CometBFT; any thread. Errors as assay_comet_relay; ASSAY_E_NOT_FOUND: the
+ * engine is not CometBFT. */
+assay_err comet_relay(validator *v, assay_bytes *answer, assay_arena *keep, assay_bytes request);
 /* comet_forward - the validator's thread: what people and the checker hand in goes to CometBFT. */
 assay_err comet_forward(validator *v);
 

@@ -28,6 +28,7 @@ const assay_http_route routes_table[] = {
     {GET, "/openapi.json", get_openapi, 0, 64 * KIB, ASSAY_HTTP_QUICK},
     {GET, "/genesis", get_genesis, 0, 64 * KIB, ASSAY_HTTP_QUICK},
     {GET, "/trust", get_trust, 0, 256 * MIB, ASSAY_HTTP_WORKS},
+    {POST, "/cometbft", post_cometbft, 4 * KIB, 32 * MIB, ASSAY_HTTP_WAITS},
     {GET, "/validators", get_validators, 0, 16 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/validators/{address_or_index}", get_validator, 0, 16 * MIB, ASSAY_HTTP_WORKS},
     {GET, "/blocks", get_blocks, 0, 64 * MIB, ASSAY_HTTP_WORKS},

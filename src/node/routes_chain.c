@@ -185,6 +185,23 @@ void get_validator(void *context, const assay_http_request *request, assay_http_
                            named ? NULL : "a validator is named by its owner's address or its index");
 }
 
+/* CometBFT's own RPC is this machine's alone; a node that joins by a snapshot verifies headers through here. */
+void post_cometbft(void *context, const assay_http_request *request, assay_http_response *response) {
+    visit at;
+    assay_bytes answer;
+    if (!visit_begin(&at, context, request, response, false)) return;
+    assay_err err = comet_relay(at.v, &answer, request->arena, request->body);
+    visit_end(&at);
+    if (err == ASSAY_OK)
+        response->body = answer;
+    else
+        assay_http_problem(request, response, err,
+                           err == ASSAY_E_NOT_FOUND ? "the engine is not CometBFT"
+                           : err == ASSAY_E_UNAUTHORIZED
+                               ? "commit, validators, consensus_params, status and health alone"
+                               : NULL);
+}
+
 /* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 /* What CometBFT told of a block when it was executed has neither all of its header nor its commit. */

@@ -57,7 +57,8 @@ extern const size_t routes_count;
 typedef void route_handler(void *context, const assay_http_request *request, assay_http_response *response);
 
 /* routes_chain.c */
-route_handler get_status, get_healthz, get_validators, get_validator, get_blocks, get_block, get_genesis, get_trust;
+route_handler get_status, get_healthz, get_validators, get_validator, get_blocks, get_block, get_genesis, get_trust,
+    post_cometbft;
 /* routes_transactions.c */
 route_handler post_transaction, post_transactions, get_transaction, get_account;
 /* routes_models.c */

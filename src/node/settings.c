@@ -39,6 +39,7 @@ assay_err assay_node_settings_write(const char *directory, const assay_node_sett
     assay_json_str(&json, "abci", settings->abci);
     if (settings->signer) assay_json_str(&json, "signer", settings->signer);
     assay_json_hex(&json, "consensus_key", (assay_bytes){settings->consensus_key.b, sizeof settings->consensus_key.b});
+    if (settings->snapshot_blocks) assay_json_u64(&json, "snapshot_blocks", settings->snapshot_blocks);
     assay_json_array(&json, "peers");
     for (uint32_t i = 0; i < settings->peers_count; i++) assay_json_str(&json, NULL, settings->peers[i]);
     assay_json_close(&json, ']');
@@ -80,6 +81,7 @@ static assay_err read_all(assay_node_settings *out, assay_arena *keep, const jso
         .rpc = text_of(keep, json_object_get(json, "rpc")),
         .abci = text_of(keep, json_object_get(json, "abci")),
         .signer = text_of(keep, json_object_get(json, "signer")),
+        .snapshot_blocks = (uint64_t)json_integer_value(json_object_get(json, "snapshot_blocks")),
     };
     bool ok =
         schema && strcmp(schema, SCHEMA) == 0 && out->moniker && out->address && out->rpc && out->abci && key &&

@@ -33,7 +33,9 @@ assay_err trust_text(struct assay_node *node, validator *v, assay_bytes *out, as
     if (!height) return ASSAY_E_NOT_FOUND;
     /* From the newest backwards, filled from the end so that heights ascend. */
     for (uint64_t at = height; count < CHECKPOINTS_MAX;) {
-        ASSAY_TRY(checkpoint(v, &list[CHECKPOINTS_MAX - 1 - count], keep, at));
+        assay_err err = checkpoint(v, &list[CHECKPOINTS_MAX - 1 - count], keep, at);
+        if (err == ASSAY_E_NOT_FOUND && count) break; /* a node that began with a snapshot knows nothing before it */
+        ASSAY_TRY(err);
         count++;
         uint64_t from;
         ASSAY_TRY(set_began(v, &from, at));

@@ -123,6 +123,37 @@ static assay_err signer_open(validator *v) {
 
 static assay_err engine_open(validator *v) { return v->node->config.settings ? comet_open(v) : machine_open(v); }
 
+static assay_err state_open(validator *v) {
+    ASSAY_TRY(store_open(v));
+    ASSAY_TRY(assay_state_open(&v->state, &v->keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]),
+                               assay_store_state_reader(v->store)));
+    return validator_ledger_reopen(v);
+}
+
+assay_err validator_ledger_reopen(validator *v) {
+    return assay_ledger_open(&v->ledger, &v->keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state);
+}
+
+assay_err validator_store_renew(validator *v) {
+    char path[600];
+    assay_os_format(path, sizeof path, "%s/store", v->dir);
+    assay_store_close(v->store);
+    v->store = NULL;
+    v->chain = NULL;
+    ASSAY_TRY(assay_os_remove_tree(path));
+    return state_open(v);
+}
+
+/* A snapshot that was being taken in when this process ended: its rows have no height yet, and are worth nothing. */
+static assay_err drop_half_restored(validator *v) {
+    bool found;
+    assay_arena memory = v->chain_arenas[0];
+    assay_bft_chain chain;
+    ASSAY_TRY(store_chain(v, &chain, &memory, &found));
+    bool empty = assay_base_hash_is_zero(assay_state_root(v->state)) && assay_state_log(v->state)->size == 0;
+    return found || empty ? ASSAY_OK : validator_store_renew(v);
+}
+
 assay_err validator_open(validator *v) {
     ASSAY_TRY(regions_open(v));
     atomic_store(&v->stopping, false);
@@ -131,10 +162,8 @@ assay_err validator_open(validator *v) {
     ASSAY_TRY(signer_open(v));
     ASSAY_TRY(key_file(&v->attestation_secret, v->dir, "attestation.key"));
     v->attestation_key = assay_crypto_ed25519_public(&v->attestation_secret);
-    ASSAY_TRY(store_open(v));
-    ASSAY_TRY(assay_state_open(&v->state, &v->keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]),
-                               assay_store_state_reader(v->store)));
-    ASSAY_TRY(assay_ledger_open(&v->ledger, &v->keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state));
+    ASSAY_TRY(state_open(v));
+    if (v->node->config.settings) ASSAY_TRY(drop_half_restored(v));
     ASSAY_TRY(chain_open(v));
     ASSAY_TRY(engine_open(v));
     atomic_store(&v->height, v->chain ? (unsigned long long)v->chain->height : 0);

@@ -7,6 +7,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 
 from rehearsal import COMETBFT, Rehearsal
@@ -189,6 +190,51 @@ def absent(world):
     net.agree()
 
 
+def newcomer(world):
+    """A node comes to a network that runs, by state sync; it bonds, votes, checks a model, and leaves."""
+    net = Rehearsal(world).configure(snapshot_blocks=10).start()
+    model = sharded_model(world.path("model"), RANDOM)
+    done = publish(net, net[0], model, "acme/before", "1.0")
+    check("something is attested before", done.code == 0, done)
+    check("snapshots are there", until(60, lambda: all("snapshot of height" in v.log() for v in net.alive())))
+    until(20, lambda: os.path.exists(net.trust))
+    began = time.monotonic()
+    v, said = net.newcomer("--trust", net.trust)
+    v.start().await_ready()
+    check("it takes in a snapshot", until(60, lambda: v.height() >= net[0].height() - 2), v.log()[-2000:])
+    print(f"     joined by state sync in {time.monotonic() - began:.1f} s")
+    check("and did not execute what came before", "has the state of height" in v.log(), v.log()[-2000:])
+    same("it knows what was attested", v.get("/models/acme/before/1.0")["status"], "attested")
+    same("and has the same state", *[n.get(f"/blocks/{v.height() - 1}")["app_hash"] for n in (v, net[0])])
+    certificate = world.path("newcomer.assay.json")
+    done = v.assay("refresh", world.path("1.0.assay.json"), "--out", certificate)
+    check("it serves certificates once it has the bytes, and says so until then", done.code in (0, 3), done)
+
+    owner_key = said["owner_key"]
+    done = send(net, net[0], said["owner"], 3_000_000_000_000)
+    check("its owner gets units", done.code == 0, done)
+    done = v.assay(
+        "validator", "create", "1_000_000_000_000", "--key", owner_key, "--consensus-key",
+        os.path.join(v.data, "signer", "consensus.key"), "--attestation-key", os.path.join(v.data, "attestation.key"),
+        "--moniker", "newcomer",
+    )  # fmt: skip
+    check("it is registered", done.code == 0, done)
+    check("CometBFT counts five", until(60, lambda: net[0].rpc("/validators")["total"] == "5"))
+    net.validators.append(v)
+    check("it votes", until(30, lambda: signs(net, v)))
+    model = sharded_model(world.path("model2"), RANDOM)
+    done = publish(net, net[1], model, "acme/after", "2.0")
+    check("a further version is attested", done.code == 0, done)
+    checks = lambda: [c["validator"] for c in net[0].get("/models/acme/after/2.0")["checks"]]  # noqa: E731
+    check("by the newcomer too", until(30, lambda: said["owner"] in checks()), checks())
+    net.agree()
+    done = v.assay("undelegate", said["owner"], "1_000_000_000_000", "--key", owner_key)
+    check("it takes its stake back", done.code == 0, done)
+    check("and leaves", until(60, lambda: net[0].rpc("/validators")["total"] == "4"))
+    check("the others go on", net.goes_on())
+    net.agree()
+
+
 def foreground(world):
     """`assay net start` runs all of them, `net status` tells, `net stop` ends them."""
     net = Rehearsal(world)
@@ -218,4 +264,6 @@ if not os.path.exists(COMETBFT):
     check("CometBFT is installed: make cometbft", False, COMETBFT)
     print("0 passed, 1 failed")
     raise SystemExit(1)
-main(story, engine, signer, double, absent, foreground)
+if len(sys.argv) > 1:
+    main(*[globals()[name] for name in sys.argv[1:]])
+main(story, engine, signer, double, absent, newcomer, foreground)

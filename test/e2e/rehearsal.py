@@ -18,7 +18,7 @@ def free_base(count):
     """A port from which on all of `count` validators' are free."""
     for base in range(21000 + os.getpid() % 400 * 20, 32000, 200):
         try:
-            for i in range(count):
+            for i in range(count + 1):
                 for k in range(3):
                     with socket.socket() as s:
                         s.bind(("127.0.0.1", base + 10 * i + k))
@@ -92,6 +92,29 @@ class Rehearsal:
         if not until(60, lambda: min(v.height() for v in self.validators) >= 2):
             raise RuntimeError("no blocks: " + self.validators[0].log()[-2000:])
         return self
+
+    def configure(self, **settings):
+        """Changes node.json of every validator that does not run."""
+        for v in self.validators:
+            path = os.path.join(v.data, "node.json")
+            node = {**read_json(path), **settings}
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(node, f)
+        return self
+
+    def newcomer(self, *words, name="newcomer"):
+        """A node that comes to this network, not started yet, and what `assay net follow` said."""
+        base = self.base + 10 * self.count
+        directory = self.world.path(name)
+        done = self.world.assay(
+            "net", "follow", os.path.join(self.directory, "network.json"), "--data", directory, "--host", "127.0.0.1",
+            "--address", "127.0.0.1", "--base-port", base, "--moniker", name, *words, "--json",
+        )  # fmt: skip
+        if done.code != 0:
+            raise RuntimeError(f"net follow: {done}")
+        v = Validator(self.world, directory, base)
+        self.world.networks.append(v)
+        return v, done.json
 
     def stop(self):
         for v in self.validators:

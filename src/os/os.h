@@ -264,8 +264,8 @@ typedef enum assay_os_home {
  * keep. It may not exist yet. ASSAY_E_NOT_FOUND if HOME is unset. */
 ASSAY_MUST_USE assay_err assay_os_home_dir(const char **out, assay_arena *keep, assay_os_home which);
 
-/* assay_os_program_dir - the directory that this program lies in, links followed, in keep: those that it starts lie beside
- * it. ASSAY_F_STORAGE, ASSAY_F_MEMORY. */
+/* assay_os_program_dir - the directory that this program lies in, links followed, in keep: those that it starts lie
+ * beside it. ASSAY_F_STORAGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_os_program_dir(const char **out, assay_arena *keep);
 
 /* assay_os_process_id - this process's number. */

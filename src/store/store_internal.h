@@ -91,9 +91,9 @@ ASSAY_MUST_USE assay_err assay_rows_prev(assay_store_snapshot *snapshot, uint8_t
 /* assay_pages_map - where LMDB's map begins, given any place in one of its pages that is no continuation of a large
  * value. */
 const uint8_t *assay_pages_map(const void *place, uint64_t page_size);
-/* assay_pages_never_made - did LMDB not come to write its first two pages? It writes both with one call, of which a kill
- * leaves none, the first or both; so the second page (or its place) is all zero, and the first is too or stands before
- * its first transaction. Costs one read of 64 KiB. */
+/* assay_pages_never_made - did LMDB not come to write its first two pages? It writes both with one call, of which a
+ * kill leaves none, the first or both; so the second page (or its place) is all zero, and the first is too or stands
+ * before its first transaction. Costs one read of 64 KiB. */
 ASSAY_MUST_USE assay_err assay_pages_never_made(bool *out, const assay_os_file *file);
 
 /* assay_pages_check - walks all pages of an LMDB file that nobody writes. *used is how many bytes are in use.

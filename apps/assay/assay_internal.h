@@ -82,7 +82,7 @@ typedef struct option_row {
 } option_row;
 extern const option_row option_rows[OPTION_COUNT];
 
-#define WORDS_MAX 32
+#define WORDS_MAX 256
 #define OPTION_VALUES_MAX 16
 
 /* One call of the program. */

@@ -171,14 +171,14 @@ const command_row commands[] = {
      "assay net collect a.json b.json c.json d.json --out network.json",
      BIT(OPTION_OUT) | BIT(OPTION_NETWORK) | BIT(OPTION_ACCOUNT) | BIT(OPTION_ALLOWANCE) | BIT(OPTION_PARAM) |
          BIT(OPTION_REHEARSAL),
-     1, WORDS_MAX, run_net_collect},
+     1, WORDS_MAX - 1, run_net_collect},
     {"net sign", "NETWORK-FILE --data DIR", "check a network's beginning, and give this validator's word for it",
      "Refuses if the file does not list this validator exactly as it joined. Look at what it prints: who the others "
      "are, their stake and their addresses is yours to judge.",
      "assay net sign network.json --data /var/lib/assay", BIT(OPTION_DATA) | BIT(OPTION_OUT), 1, 1, run_net_sign},
     {"net accept", "NETWORK-FILE WORD-FILE... --data DIR", "put an agreed beginning into a validator's directory",
      "Everybody must have signed. Then assayd runs in DIR.",
-     "assay net accept network.json words/*.json --data /var/lib/assay", BIT(OPTION_DATA), 2, WORDS_MAX,
+     "assay net accept network.json words/*.json --data /var/lib/assay", BIT(OPTION_DATA), 2, WORDS_MAX - 1,
      run_net_accept},
     {"net follow", "NETWORK-FILE --data DIR --host HOST", "make a node that comes to a running network",
      "With --trust the state comes as a snapshot, verified from the trust file's newest header on; else every block is "

@@ -40,7 +40,7 @@ static const char help[] =
     "  -h, --help, --version\n"
     "\n"
     "exit: 0 stopped when asked, 2 usage, 6 this machine failed, 70 a bug, 130 interrupted before it was ready.\n"
-    "There is no telemetry: it answers, and calls nobody.\n";
+    "There is no telemetry. It answers; under CometBFT it also asks the peers of its network.\n";
 
 typedef struct options {
     const char *data, *address, *name, *log_format, *engine, *programs;

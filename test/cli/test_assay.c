@@ -169,7 +169,7 @@ static void too_much_of_all(void **state) {
     call *c = *state;
     const char *line = "publish m";
     for (int i = 0; i < OPTION_VALUES_MAX; i++) line = keep_text(c, "%s --parent a/b@%d", line, i);
-    char *argv[64] = {"assay", "show"};
+    char *argv[WORDS_MAX + 4] = {"assay", "show"};
     assert_int_equal(parse(c, line), ASSAY_OK);
     assert_int_equal(c->counts[OPTION_PARENT], OPTION_VALUES_MAX);
     again(c);

@@ -33,7 +33,7 @@ bench: build-release
 cometbft:
 	@$(env) cd tools/cometbft && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/cometbft \
 		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft version
-	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/doublesign ./doublesign
+	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/ ./doublesign ./querycheck
 lint:
 	@exec tools/lint
 format:

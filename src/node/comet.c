@@ -181,6 +181,7 @@ assay_err comet_open(validator *v) {
     c->mempool.engine.context = c->any.engine.context = c->query.engine.context = c;
     c->mempool.engine.check_tx = on_check_tx;
     c->any.engine.info = locked_info;
+    c->query.query = query_answer;
     c->query.snapshots_list = snapshots_list;
     c->query.snapshot_load = snapshots_load;
     c->query.snapshot_offer = snapshots_offer;

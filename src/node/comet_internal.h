@@ -84,6 +84,9 @@ assay_err processes_start(struct comet *c);
 /* processes_stop - asks CometBFT to end and waits; then the signer. */
 void processes_stop(struct comet *c);
 
+/* comet_query.c */
+assay_err query_answer(void *context, assay_abci_query_result *out, assay_arena *keep, const assay_abci_query *query);
+
 /* comet_snapshots.c; all but _block, _join and _close are ABCI's calls */
 void snapshots_block(struct comet *c, uint64_t height); /* after a commit, on its thread */
 void snapshots_join(struct comet *c);

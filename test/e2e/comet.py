@@ -45,6 +45,11 @@ def story(world):
     flip(os.path.join(model, "config.json"), 3)
     same("one changed byte is noticed", verified(net, model, "1.0").code, 1)
     net.agree()
+    key = b"model/version/acme/ocr@1.0".hex()
+    done = world.run(
+        os.path.join(BIN, "querycheck"), "-rpc", f"http://127.0.0.1:{net.base + 11}", "-key", key, "-absent", "00ff"
+    )
+    check("queries lead to the AppHash, by others' code", done.code == 0, done)
 
     same("a validator is killed", net[3].stop(signal.SIGKILL), -signal.SIGKILL)
     check("its CometBFT goes with it", until(10, lambda: not listening(net[3])))

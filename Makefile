@@ -6,6 +6,7 @@
 #   make demo     the whole story                   make bench       the figures
 #   make check    every test there is               make lint        the house rules
 #   make format   clang-format                      make coverage    gcov counters of the unit tests
+#   make soak     an hour of random faults under CometBFT, its figures on the screen
 #   make cometbft the pinned engine for many machines, build/bin/cometbft (a minute; Go comes with tools/setup --check)
 #
 # tools/setup installs what this needs; ./demo and ./check call it.
@@ -34,6 +35,8 @@ cometbft:
 	@$(env) cd tools/cometbft && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/cometbft \
 		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft version
 	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/ ./doublesign ./querycheck
+soak: build-release cometbft
+	@$(env) exec test/soak/run
 lint:
 	@exec tools/lint
 format:
@@ -42,5 +45,5 @@ demo check:
 	@exec ./$@
 clean:
 	rm -rf build/bin build/release build/debug build/asan build/tsan build/fuzz build/coverage
-.PHONY: all test asan tsan coverage fuzz bench cometbft lint format demo check clean
+.PHONY: all test asan tsan coverage fuzz bench cometbft soak lint format demo check clean
 .PRECIOUS: build/%/build.ninja

@@ -17,6 +17,7 @@
 #define LONG_RUN_NS (30 * SECOND) /* whoever ran so long is started again at once */
 #define END_NS (15 * SECOND)      /* for CometBFT to end in order; then it is killed */
 #define LINE_LEN_MAX 480
+#define ADDRESS_LEN_MAX 640
 
 /* What a child has written of its last line. */
 typedef struct said {
@@ -61,9 +62,24 @@ static void note_processes(const struct comet *c) {
     (void)!assay_os_replace(path, (assay_bytes){(const uint8_t *)text, len}, 0644);
 }
 
+/* A CometBFT that was killed leaves its socket behind, and does not start where one is. One that somebody listens at
+ * stays: that is another CometBFT, which has not ended yet. */
+static void clear_signer_socket(const struct comet *c) {
+    char address[ADDRESS_LEN_MAX];
+    const char *given = c->settings->signer;
+    assay_os_socket somebody;
+    if (!given || strncmp(given, "unix://", 7) != 0) return;
+    assay_os_format(address, sizeof address, given[7] == '/' ? "unix://%s%s" : "unix://%s/%s",
+                    given[7] == '/' ? "" : c->owner->dir, given + 7);
+    if (assay_os_socket_dial(&somebody, address, assay_os_monotonic_ns() + SECOND) == ASSAY_F_NETWORK)
+        (void)!assay_os_remove(address + 7);
+    assay_os_socket_close(&somebody);
+}
+
 static assay_err start_engine(struct comet *c) {
     char path[600];
     const char *const words[] = {"cometbft", "start", "--home", "cometbft", NULL};
+    clear_signer_socket(c);
     ASSAY_TRY(program(path, sizeof path, c, "cometbft"));
     ASSAY_TRY(assay_os_child_start(&c->engine, path, words, c->owner->dir));
     atomic_store(&c->engine_id, c->engine.id);

@@ -133,6 +133,14 @@ def signer(world):
         check("a signer that was killed is started again",
               until(20, lambda b=before, v=net[turn]: v.processes()["signer"] not in (0, b)))  # fmt: skip
         check("and its validator signs again", until(30, lambda v=net[turn]: signs(net, v)))
+    # CometBFT listens for its signer, and a socket outlives whoever is killed.
+    before = net[0].processes()["cometbft"]
+    os.kill(before, signal.SIGKILL)
+    check("a CometBFT that was killed finds its signer again",
+          until(30, lambda: net[0].processes()["cometbft"] not in (0, before) and signs(net, net[0])), net[0].log()[-1500:])  # fmt: skip
+    net[1].stop(signal.SIGKILL)
+    net[1].start().await_ready()
+    check("and after all of it was killed", until(30, lambda: signs(net, net[1])), net[1].log()[-1500:])
     net.agree()
 
 

@@ -1,0 +1,293 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""bench/many.py - four validators under stock CometBFT, beside the same with CometBFT's kvstore, in turn.
+
+usage: bench/many.py [--rounds N] [--seconds N] [--json FILE] [--parts interval,finality,load] [--samples N] [--window N]
+                     [--accounts N] [--size BYTES] [--port P] [--persistent]
+
+Each round makes both networks anew (chains.py), now ours first, now theirs, and measures
+    interval   from block to block, when empty ones follow each other without a rest
+    finality   of one transaction after the other, settings as shipped: over broadcast_tx_commit, and for ours over
+               POST /transactions?wait=final; and the application's memory before it and after the load
+    load       transactions a second, by CometBFT's load-test framework with clients of ours (load/txs): of what stands
+               in blocks, between the first and the last full one
+It needs assay, assayd and cometbft in ASSAY_BIN (build/bin) and Go, and builds load/ into a temporary directory. All of
+it is on loopback, ports P to P + 200. With --json what is known so far is in FILE after each measurement. Five minutes a
+round of 20 seconds. As part `many` of bench/run its rows stand with the others.
+"""
+import argparse
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import machine
+from chains import VALIDATORS, Ours, Sampler, Theirs, difference
+from network import mib, quantile
+from table import Table, progress
+
+LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load")
+PARTS = ("interval", "finality", "load")
+PER_SECOND_MOST = 20000  # transactions that are made beforehand, for each second
+REST_MS = 20
+WARM = 10  # height, from which on intervals count
+median = statistics.median
+
+
+def build(directory):
+    """load/'s programs; everything that they are made of stands in its go.sum."""
+    run = subprocess.run(["go", "build", "-mod=readonly", "-trimpath", "-buildvcs=false", "-o", directory + "/",
+                          "./kvstore", "./txs"], cwd=LOAD, capture_output=True, text=True)
+    if run.returncode:
+        raise RuntimeError(f"bench/load: {run.stderr[-2000:]}")
+
+
+class Bench:
+    """What is measured, into one list of {round, kind, part, ...}."""
+
+    def __init__(self, options, work):
+        self.options, self.work, self.found = options, work, []
+        self.programs = os.path.join(work, "bin")
+        os.mkdir(self.programs)
+        build(self.programs)
+
+    def chain(self, kind, busy):
+        directory = tempfile.mkdtemp(prefix="n", dir=self.work)
+        if kind == "assay":
+            return Ours(directory, self.options.port, busy)
+        return Theirs(directory, self.options.port + 100, busy, os.path.join(self.programs, "kvstore"),
+                      self.options.persistent)
+
+    def txs(self, verb, *words):
+        run = subprocess.run([os.path.join(self.programs, "txs"), verb, *map(str, words)], capture_output=True,
+                             text=True, timeout=600)
+        if run.returncode:
+            raise RuntimeError(f"txs {verb}: exit {run.returncode}: {run.stderr[-2000:]}")
+        return json.loads(run.stdout)
+
+    def keep(self, **found):
+        self.found.append(found)
+        if self.options.json:
+            with open(self.options.json + ".new", "w", encoding="utf-8") as f:
+                json.dump({"options": vars(self.options), "machine": machine.describe(),
+                           "load_average": machine.load_average(), "found": self.found}, f, indent=1)
+            os.replace(self.options.json + ".new", self.options.json)
+
+    def round(self, number):
+        kinds = ("assay", "kvstore") if number % 2 else ("kvstore", "assay")
+        if "interval" in self.options.parts:
+            for kind in kinds:
+                progress(f"round {number}: interval, {kind}")
+                self.interval(number, kind)
+        if set(self.options.parts) & {"finality", "load"}:
+            for kind in kinds:
+                progress(f"round {number}: finality and load, {kind}")
+                self.work_on(number, kind)
+
+    def interval(self, number, kind):
+        with self.chain(kind, busy=True) as chain:
+            chain.wait_for(WARM)
+            first, before = chain.height(), chain.look()
+            time.sleep(self.options.seconds)
+            last, after = chain.height(), chain.look()
+            times = chain.times(first, last)
+        gaps = [(b - a) / 1e6 for a, b in zip(times, times[1:])]
+        self.keep(round=number, kind=kind, part="interval", blocks=len(gaps), median_ms=median(gaps),
+                  mean_ms=statistics.fmean(gaps), p99_ms=quantile(gaps, 0.99), taken=difference(before, after))
+
+    def work_on(self, number, kind):
+        with self.chain(kind, busy=False) as chain:
+            started = chain.memory()
+            if "finality" in self.options.parts:
+                self.finality(number, chain)
+            if "load" in self.options.parts:
+                self.load(number, chain)
+            self.keep(round=number, kind=kind, part="memory", started=started, after=chain.memory())
+
+    def finality(self, number, chain):
+        many = ("-samples", self.options.samples, "-rest", REST_MS, "-size", self.options.size)
+        ways = {"commit": (*chain.words(1, chain.rpc(0)), *many)}
+        if chain.kind == "assay":
+            ways["http"] = (*chain.words(2, chain.rpc(0)), "-http", chain.url(0), *many)
+        for way, words in ways.items():
+            self.keep(round=number, kind=chain.kind, part="finality", way=way, ns=self.txs("finality", *words))
+
+    def load(self, number, chain):
+        o = self.options
+        with Sampler(chain) as sampler:
+            got = self.txs("load", *chain.words(0, chain.rpcs()), "-seconds", o.seconds, "-window", o.window,
+                           "-accounts", o.accounts, "-size", o.size, "-count",
+                           o.seconds * PER_SECOND_MOST // VALIDATORS)
+        if got["refused"]:
+            raise RuntimeError(f"{got['refused']} transactions are in blocks and were refused there")
+        self.keep(round=number, kind=chain.kind, part="load", **got, **flow(got["blocks"], sampler))
+
+
+def flow(blocks, sampler):
+    """Transactions a second between the first and the last full block: one with half of the median's, among those that
+    hold any. A block's time is that of the votes for the one before it: its transactions belong to what follows."""
+    usual = median(b["txs"] for b in blocks if b["txs"])
+    full = [i for i, b in enumerate(blocks) if 2 * b["txs"] >= usual]
+    first, last = full[0], full[-1]
+    if last - first < 2:
+        raise RuntimeError(f"{last - first + 1} full blocks are too few: more seconds, or a smaller window")
+    stretch, began, ended = blocks[first:last], blocks[first]["time_ns"], blocks[last]["time_ns"]
+    count = sum(b["txs"] for b in stretch)
+    taken = sampler.between(began, ended)
+    return {"per_second": count / ((ended - began) / 1e9), "counted": count, "full_blocks": last - first,
+            "txs_a_block": count / (last - first), "block_ms": (ended - began) / 1e6 / (last - first), "taken": taken}
+
+
+# ---- as rows ---------------------------------------------------------------------------------------------------------
+
+class Found:
+    """What was measured, asked for by part and kind."""
+
+    def __init__(self, found):
+        self.found = found
+
+    def of(self, part, kind, **more):
+        return [f for f in self.found if f["part"] == part and f["kind"] == kind
+                and all(f[k] == v for k, v in more.items())]
+
+    def middle(self, part, kind, what):
+        return median(what(f) for f in self.of(part, kind))
+
+    def both(self, part, what):
+        return self.middle(part, "assay", what), self.middle(part, "kvstore", what)
+
+
+def share(found):
+    """Of the time of a block, what the first validator's application had for the consensus connection; or None."""
+    taken = found["taken"]
+    return None if taken["app_seconds"] is None else taken["app_seconds"] / taken["seconds"]
+
+
+def cpu(name, each):
+    """Microseconds of one validator's processor a block or a transaction."""
+    return lambda f: f["taken"]["cpu"].get(name, 0) / VALIDATORS / each(f) * 1e6
+
+
+def cpu_rows(table, found, part, unit, each):
+    """Beside each other: what the applications took of the processors, and what CometBFT did around them."""
+    apps = found.middle(part, "assay", cpu("assayd", each)), found.middle(part, "kvstore", cpu("kvstore", each))
+    engines = found.both(part, cpu("cometbft", each))
+    for what, (ours, peer) in (("application", apps), ("CometBFT", engines)):
+        table.add(f"processor of a validator's {what}, {unit}", f"{ours:,.0f} us", f"{peer:,.0f} us",
+                  f"{ours / peer:.2f}x" if peer else "")
+
+
+def share_row(table, found, part, when):
+    shares = [share(f) for f in found.of(part, "assay")]
+    if shares and None not in shares:
+        table.add(f"application's share of a block's time, {when}", f"{median(shares):.1%}")
+        return
+    ours, peer = (found.middle(part, kind, lambda f, a=app: f["taken"]["cpu"].get(a, 0) / VALIDATORS
+                               / f["taken"]["seconds"]) for kind, app in (("assay", "assayd"), ("kvstore", "kvstore")))
+    table.add(f"application's processor in a block's time, {when}", f"{ours:.1%}", f"{peer:.1%}")
+    table.note("assay_abci_seconds_total is not there: the application's share is the processor time of its process, "
+               "all connections and HTTP together, of the wall's.")
+
+
+def interval_rows(table, found):
+    ours, peer = found.both("interval", lambda f: f["median_ms"])
+    table.hold("many: block interval, empty blocks", f"{ours:.1f} ms", ours / peer, 1.3, 1.05, "x", f"{peer:.1f} ms",
+               f"{ours / peer:.2f}x")
+    cpu_rows(table, found, "interval", "an empty block", lambda f: f["blocks"])
+    share_row(table, found, "interval", "empty")
+
+
+def finality_rows(table, found):
+    ways = (("commit", "broadcast_tx_commit", "kvstore"), ("http", "POST ?wait=final", None))
+    for way, name, peer in ways:
+        ours, theirs = ([n / 1e6 for f in found.of("finality", kind, way=way) for n in f["ns"]] if kind else []
+                        for kind in ("assay", peer))
+        for share_of, label in ((0.5, "p50"), (0.99, "p99")):
+            value = quantile(ours, share_of)
+            other = quantile(theirs, share_of) if theirs else None
+            table.hold(f"many: finality {label}, {name}", f"{value:.1f} ms", value, 100, 30, " ms",
+                       f"{other:.1f} ms" if theirs else "", f"{value / other:.2f}x" if theirs else "")
+
+
+def load_rows(table, found):
+    ours, peer = found.both("load", lambda f: f["per_second"])
+    table.hold("many: transactions a second", f"{ours:,.0f}", ours / peer, 0.7, 1.0, "x", f"{peer:,.0f}",
+               f"{ours / peer:.2f}x", True)
+    cpu_rows(table, found, "load", "a transaction", lambda f: f["counted"])
+    share_row(table, found, "load", "loaded")
+    rows = {kind: found.of("load", kind) for kind in ("assay", "kvstore")}
+    first = rows["assay"][0]
+    table.note(f"many: {first['bytes_each']} bytes a transaction, handed in by cometbft-load-test over a WebSocket to "
+               "each of four nodes; ours signed by "
+               f"{first['accounts']:,} accounts, verified by each validator; kvstore's key=value. "
+               + "; ".join(f"{kind}: {', '.join(format(f['per_second'], ',.0f') for f in got)} a second, "
+                           f"{median(f['txs_a_block'] for f in got):,.0f} in a block of "
+                           f"{median(f['block_ms'] for f in got):,.0f} ms, lost {sum(f['lost'] for f in got)}"
+                           for kind, got in rows.items()) + ".")
+
+
+def memory_rows(table, found):
+    for when, what in (("started", "started"), ("after the load", "after")):
+        ours, peer = (found.middle("memory", kind, lambda f: median(m[0] for m in f[what]))
+                      for kind in ("assay", "kvstore"))
+        table.add(f"many: an application's resident memory, {when}", mib(ours), mib(peer), f"{ours / peer:.2f}x")
+
+
+def rows(table, found, parts):
+    found = Found(found)
+    if "interval" in parts:
+        interval_rows(table, found)
+    if "finality" in parts:
+        finality_rows(table, found)
+    if "load" in parts:
+        load_rows(table, found)
+        memory_rows(table, found)
+
+
+def arguments(words):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=20)
+    parser.add_argument("--samples", type=int, default=100)
+    parser.add_argument("--window", type=int, default=10000)
+    parser.add_argument("--accounts", type=int, default=2000)
+    parser.add_argument("--size", type=int, default=176)
+    parser.add_argument("--port", type=int, default=29600)
+    parser.add_argument("--parts", type=lambda text: tuple(text.split(",")), default=PARTS)
+    parser.add_argument("--persistent", action="store_true")
+    parser.add_argument("--json")
+    options = parser.parse_args(words)
+    if not set(options.parts) <= set(PARTS):
+        parser.error(f"--parts: some of {','.join(PARTS)}")
+    return options
+
+
+def measure(table, words):
+    options = arguments(words)
+    # A socket's path has to be short.
+    with tempfile.TemporaryDirectory(prefix="assay-many-") as work:
+        bench = Bench(options, work)
+        for number in range(1, options.rounds + 1):
+            bench.round(number)
+    rows(table, bench.found, options.parts)
+
+
+def stop(*_):
+    raise SystemExit("stopped")
+
+
+def main():
+    signal.signal(signal.SIGTERM, stop)
+    table, before = Table(), machine.load_average()
+    measure(table, sys.argv[1:])
+    print("\n".join([*table.lines(), "", *(f"- {note}" for note in dict.fromkeys(table.notes)),
+                     f"- load average before and after: {before:.1f} and {machine.load_average():.1f}"]))
+
+
+if __name__ == "__main__":
+    main()

@@ -175,7 +175,18 @@ static void run(void *context) {
     (void)!assay_os_remove(path);
 }
 
+/* What cannot be started at all is told at once. */
+static assay_err look_for(const struct comet *c, const char *name) {
+    char path[600];
+    ASSAY_TRY(program(path, sizeof path, c, name));
+    if (assay_os_exists(path)) return ASSAY_OK;
+    node_log(c->owner->node, "%s is not there (make cometbft, or --programs DIR)", path);
+    return ASSAY_F_NO_PATH;
+}
+
 assay_err processes_start(struct comet *c) {
+    ASSAY_TRY(look_for(c, "cometbft"));
+    if (c->settings->signer) ASSAY_TRY(look_for(c, "assay-signer"));
     ASSAY_TRY(assay_os_thread_start(&c->supervisor, "supervisor", 0, run, c));
     c->supervisor_runs = true;
     return ASSAY_OK;

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from rehearsal import COMETBFT, Rehearsal
+from rehearsal import COMETBFT, Rehearsal, Validator, free_base
 from world import BIN, check, flip, main, read_json, same, sharded_model, until
 
 RANDOM = random.Random(4)
@@ -248,6 +248,33 @@ def newcomer(world):
     net.agree()
 
 
+def alone(world):
+    """One operator, a network for value: its rules are not those of a rehearsal."""
+    base, data = free_base(1), world.path("one")
+    done = world.assay("net", "join", "--network", "one", "--data", data, "--host", "127.0.0.1", "--base-port", base)
+    check("it joins", done.code == 0, done)
+    done = world.assay("net", "collect", os.path.join(data, "join.json"), "--out", world.path("network.json"))
+    check("it collects itself", done.code == 0, done)
+    done = world.assay("net", "sign", world.path("network.json"), "--data", data)
+    check("it signs", done.code == 0, done)
+    done = world.assay("net", "accept", world.path("network.json"), os.path.join(data, "word.json"), "--data", data)
+    check("it accepts", done.code == 0, done)
+    v = Validator(world, data, base)
+    world.networks.append(v)
+    v.start().await_ready()
+    check("and makes blocks", until(30, lambda: v.height() >= 3), v.log()[-1500:])
+    same("of a longer time in jail", v.get("/status")["trust_seconds"], 14 * 86400 * 2 // 3)
+    same("and ends", v.stop(), 0)
+    # What an operator may get wrong: each says what it is.
+    for what, words, expected in (
+        ("a directory of nobody", ("--data", world.path("none"), "--engine", "cometbft"), 2),
+        ("another engine", ("--data", data, "--engine", "other"), 2),
+        ("programs that are not there", ("--data", data, "--programs", "/nonexistent"), 6),
+    ):
+        done = world.run(os.path.join(BIN, "assayd"), *words, timeout=150)
+        same(what, done.code, expected, done)
+
+
 def foreground(world):
     """`assay net start` runs all of them, `net status` tells, `net stop` ends them."""
     net = Rehearsal(world)
@@ -279,4 +306,4 @@ if not os.path.exists(COMETBFT):
     raise SystemExit(1)
 if len(sys.argv) > 1:
     main(*[globals()[name] for name in sys.argv[1:]])
-main(story, engine, signer, double, absent, newcomer, foreground)
+main(story, engine, signer, double, absent, newcomer, alone, foreground)

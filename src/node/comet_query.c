@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * comet_query - ABCI's Query: what the committed state and the log hold, with the way from a value to the AppHash in the
+ * comet_query - ABCI's Query: what the committed state and the log hold, and the way from a value to the AppHash in the
  * next block's header as ProofOps.
  *
  *   /state   data: a key       ics23:smt (CommitmentProof)       state root   assay:app (log size, log root)     AppHash

@@ -3,8 +3,8 @@
  * comet_query - ABCI's Query: what the committed state and the log hold, and the way from a value to the AppHash in the
  * next block's header as ProofOps.
  *
- *   /state   data: a key       ics23:smt (CommitmentProof)       state root   assay:app (log size, log root)     AppHash
- *   /log     data: an index    assay:log (size, path: RFC 6962)  log root     assay:app-log (state root, size)   AppHash
+ *   /state   data: a key    ics23:smt (CommitmentProof)       state root   assay:app (log size, log root)     AppHash
+ *   /log     data: an index assay:log (size, path: RFC 6962)  log root     assay:app-log (state root, size)   AppHash
  *
  * Numbers are 8 bytes, big-endian. Only the newest committed height can be asked for. Spec: spec/cometbft.md.
  */

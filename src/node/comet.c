@@ -220,6 +220,8 @@ void comet_close(validator *v) {
 
 bool comet_ready(const validator *v) { return atomic_load(&v->comet->spoken); }
 
+uint64_t comet_app_ns(const validator *v) { return atomic_load(&v->comet->app_ns); }
+
 void comet_processes(validator *v, int *engine, int *signer) {
     *engine = atomic_load(&v->comet->engine_id);
     *signer = atomic_load(&v->comet->signer_id);

@@ -121,6 +121,13 @@ static void chain(assay_buf *out, const visit *at, assay_arena scratch) {
         number(out, "assay_attestations_total", "counter", "Leaves of the log.", head.log.size);
     if (penalties_count(&count, at->view) == ASSAY_OK)
         number(out, "assay_penalties_total", "counter", "Penalties ever.", count);
+    if (at->v->comet) {
+        uint64_t ns = comet_app_ns(at->v);
+        family(out, "assay_abci_seconds_total", "counter",
+               "Time of CometBFT's consensus connection in the application.");
+        line(out, "assay_abci_seconds_total %llu.%06llu\n", (unsigned long long)(ns / 1000000000),
+             (unsigned long long)(ns / 1000 % 1000000));
+    }
     if (assay_store_look(&usage, at->v->store) == ASSAY_OK)
         number(out, "assay_store_bytes", "gauge", "Bytes in use of the answering validator's store.", usage.used_bytes);
 }

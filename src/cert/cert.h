@@ -14,8 +14,8 @@
  *
  * Memory: arenas of the caller; jansson takes the heap while a text is parsed or a verdict is written (its failure is
  * ASSAY_F_MEMORY). Views inside the structs point into keep. keep and scratch are different memory.
- * Reading order: cert.h, statement.c, checkpoint.c, build.c, json.c, parse.c, check.c, trust.c, anchor.c, find.c,
- * verify.c, verdict.c.
+ * Reading order: cert.h, statement.c, checkpoint.c, build.c, json.c, parse.c, check.c, trust.c, light.c, anchor.c,
+ * find.c, verify.c, verdict.c.
  * Spec: spec/certificate.md, spec/trust.md; in-toto Statement v1; DSSE 1.0; RFC 8785; RFC 6962; ICS 23; PROTOCOL.md.
  */
 #ifndef ASSAY_CERT_H
@@ -35,9 +35,11 @@
 #define ASSAY_CERT_LEN_MAX ((size_t)256 << 20) /* of a certificate's text: 10^6 tensors and the groups of 2 TiB */
 #define ASSAY_TRUST_LEN_MAX ((size_t)64 << 20)
 #define ASSAY_TRUST_CHECKPOINTS_MAX 1000
-#define ASSAY_CERT_DEPTH_MAX 16 /* containers inside containers of either text */
-#define ASSAY_CERT_NUMBER_MAX (1ull << 53) /* a file's size in the statement is at most this: JSON numbers everywhere */
-#define ASSAY_CERT_CLOCK_DRIFT_SECONDS 10 /* a header may be this far ahead of the reader's clock; CometBFT's default */
+#define ASSAY_CERT_DEPTH_MAX 16            /* containers inside containers of either text */
+#define ASSAY_CERT_NUMBER_MAX (1ull << 53) /* a file's size in the statement is at most this: JSON numbers everywhere  \
+                                            */
+#define ASSAY_CERT_CLOCK_DRIFT_SECONDS 10  /* a header may be this far ahead of the reader's clock; CometBFT's default \
+                                            */
 #define ASSAY_CERT_SUFFIX ".assay.json"
 #define ASSAY_CERT_FILE_NAME_LEN_MAX (ASSAY_NAME_LEN_MAX + 1 + ASSAY_VERSION_LEN_MAX + sizeof ASSAY_CERT_SUFFIX)
 
@@ -49,7 +51,7 @@ ASSAY_MUST_USE assay_err assay_cert_file_name(char *out, assay_bytes name, assay
 
 /* What the statement says; it has exactly one text. */
 typedef struct assay_cert_statement {
-    assay_bytes name;    /* owner/model */
+    assay_bytes name; /* owner/model */
     assay_bytes version;
     const assay_manifest *manifest;
     assay_hash model_signing; /* the subject's digest: that of assay_model_digest, or of the version's record */
@@ -213,8 +215,8 @@ ASSAY_MUST_USE assay_err assay_trust_read(assay_trust *out, assay_arena *keep, c
  * was made use of. Anybody can have the same bytes attested under a name of their own: who cares for the name says so
  * here. */
 typedef struct assay_cert_policy {
-    bool allow_age;     /* an anchor older than trust_seconds */
-    bool allow_overlap; /* signers with more than 1/3, but not more than 2/3, of the anchor's power */
+    bool allow_age;      /* an anchor older than trust_seconds */
+    bool allow_overlap;  /* signers with more than 1/3, but not more than 2/3, of the anchor's power */
     assay_bytes name;    /* owner/model that the certificate has to be for; empty: any */
     assay_bytes version; /* the same of the version */
     bool publisher_wanted;
@@ -257,6 +259,82 @@ typedef struct assay_cert_anchor {
 ASSAY_MUST_USE assay_err assay_cert_anchor_find(assay_cert_anchor *out, const assay_cert *cert,
                                                 const assay_trust *trust, const assay_cert_policy *policy,
                                                 assay_time now);
+
+/* What a node hands out of one height, decoded. Views: the three live elsewhere. */
+typedef struct assay_cert_light_block {
+    const assay_header *header;
+    const assay_commit *commit;
+    const assay_validator_set *validators; /* of this height */
+} assay_cert_light_block;
+typedef struct assay_cert_light_rules {
+    uint64_t trust_seconds;
+    const assay_cert_policy *policy; /* allow_age and allow_overlap count */
+    assay_time now;
+} assay_cert_light_rules;
+
+/* assay_cert_light_check - whether a light block agrees with itself: the header is of the chain and names the set, the
+ * commit is for the header, more than 2/3 of the set signed it, and every signature there verifies (CometBFT's light
+ * client stops at 2/3).
+ *   ASSAY_E_OTHER_CHAIN   ASSAY_E_BLOCK  header, commit and set are not of one block
+ *   ASSAY_E_COMMIT, ASSAY_E_SIGNATURE    the commit     ASSAY_F_MEMORY  scratch: 512 bytes a validator */
+ASSAY_MUST_USE assay_err assay_cert_light_check(const assay_cert_light_block *block, assay_bytes chain_id,
+                                                assay_arena scratch);
+
+/* assay_cert_light_verify - one step of a light client: a block of anybody's, by one that is trusted (of which header
+ * and validators count). First assay_cert_light_check; then the rules and errors of assay_cert_anchor_find, with the
+ * trusted block as the only anchor. The block right after it has to have the set that the trusted header names (else
+ * ASSAY_E_BLOCK), and then needs no overlap. A lower block is ASSAY_E_ANCHOR: nothing is proven backwards here. */
+ASSAY_MUST_USE assay_err assay_cert_light_verify(assay_cert_anchor *out, const assay_cert_light_block *trusted,
+                                                 const assay_cert_light_block *block,
+                                                 const assay_cert_light_rules *rules, assay_arena scratch);
+
+/* Blocks that a reader has, ascending in height; the last is the one it wants to trust. */
+typedef struct assay_cert_light_path {
+    const assay_cert_light_block *blocks;
+    uint32_t count;
+} assay_cert_light_path;
+typedef struct assay_cert_light_trace {
+    uint32_t *steps; /* indices of the blocks that were trusted one after another; the last is the path's last */
+    uint32_t steps_count;
+    uint32_t failed;                  /* after an error: index of the block that it is about */
+    bool age_exceeded, overlap_short; /* allowed by policy in one of the steps */
+} assay_cert_light_trace;
+/* assay_cert_light_skip - many steps, as few as suffice: from what is trusted to the last block if that holds, else by
+ * halves (CometBFT's skipping verification, over blocks that are at hand). Too little overlap is the one refusal after
+ * which a nearer block is tried; every other one is final.
+ *   ASSAY_E_RANGE   no block, or heights that do not ascend from the trusted one
+ *   errors of assay_cert_light_verify; ASSAY_E_ANCHOR, ASSAY_E_OVERLAP: the next block at hand is too far away
+ * keep: 4 bytes a block. Cost: at most steps * log2(count) commits. */
+ASSAY_MUST_USE assay_err assay_cert_light_skip(assay_cert_light_trace *out, assay_arena *keep,
+                                               const assay_cert_light_block *trusted, const assay_cert_light_path *path,
+                                               const assay_cert_light_rules *rules, assay_arena scratch);
+
+typedef enum assay_cert_fork_kind {
+    ASSAY_CERT_FORK_NONE = 0,         /* the same block */
+    ASSAY_CERT_FORK_EQUIVOCATION = 1, /* both could follow from the chain; signed in one round */
+    ASSAY_CERT_FORK_AMNESIA = 2,      /* the same, in two rounds: nobody can be named from the commits alone */
+    ASSAY_CERT_FORK_LUNATIC = 3 /* sets, app hash, results or parameters differ: one of the two follows from nothing */
+} assay_cert_fork_kind;
+/* What two chains prove. */
+typedef struct assay_cert_fork {
+    assay_cert_fork_kind kind;
+    assay_duplicate_vote *votes; /* one each of those who signed both in one round: proof for everybody, whichever block
+                                    is the chain's. Their vote_a and vote_b are what assay_msg_evidence takes */
+    uint32_t votes_count;
+    assay_validator *suspects; /* LUNATIC only: those of the anchor who signed `other`. They are guilty if `trusted` is
+                                  the chain's, which no commit can tell; CometBFT's own evidence accuses these */
+    uint32_t suspects_count;
+} assay_cert_fork;
+/* assay_cert_light_fork - two light blocks of one height, of which the reader holds `trusted` for the chain's, both
+ * verified from one anchor (assay_cert_light_verify or _skip; of the anchor header and validators count). Checks both
+ * again in themselves, so that what it lists is proof by itself. Proves equivocation, and of a lunatic fork what was
+ * signed in the same round; names suspects of a lunatic fork in other rounds; sees amnesia and proves nothing of it.
+ *   ASSAY_E_RANGE   of two heights      errors of assay_cert_light_check      ASSAY_F_MEMORY  keep: 600 bytes a
+ * validator Validators stand in their set's order: power descending. */
+ASSAY_MUST_USE assay_err assay_cert_light_fork(assay_cert_fork *out, assay_arena *keep,
+                                               const assay_cert_light_block *anchor,
+                                               const assay_cert_light_block *trusted,
+                                               const assay_cert_light_block *other, assay_arena scratch);
 
 /* ---- verdict ------------------------------------------------------------------------------------------------- */
 
@@ -331,7 +409,7 @@ typedef struct assay_cert_request {
     const char *cert;  /* --cert; NULL: beside path */
     const char *trust; /* --trust; NULL: assay_trust_find */
     assay_cert_policy policy;
-    assay_time now; /* assay_os_now() */
+    assay_time now;            /* assay_os_now() */
     assay_model_options model; /* threads and progress count */
 } assay_cert_request;
 

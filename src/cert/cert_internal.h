@@ -53,6 +53,21 @@ ASSAY_MUST_USE assay_err assay_cert_json_u64(uint64_t *out, const struct json_t 
  * ASSAY_E_ENCODING if it is no such text. */
 ASSAY_MUST_USE assay_err assay_cert_json_schema(const struct json_t *object, const char *schema);
 
+/* ---- light.c: one judgement for certificates and light blocks ------------------------------------------------ */
+
+/* What a block is held against. */
+typedef struct assay_cert_light_trusted {
+    uint64_t height;
+    assay_time time;
+    assay_hash header_hash;
+    const assay_validator_set *validators;
+    const assay_hash *next_validators; /* the header's; NULL: not known, as in a trust file */
+} assay_cert_light_trusted;
+/* The rules of assay_cert_anchor_find and assay_cert_light_verify for one checked block at or above at->height. */
+ASSAY_MUST_USE assay_err assay_cert_light_judge(assay_cert_anchor *out, const assay_cert_light_trusted *at,
+                                                const assay_cert_light_block *block,
+                                                const assay_cert_light_rules *rules);
+
 /* ---- find.c -------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_CERT_CANDIDATES_MAX 256u

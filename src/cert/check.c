@@ -61,8 +61,8 @@ static assay_err check_attestation(const assay_cert *cert) {
     if (leaf->power_total == 0 || leaf->power_checked > leaf->power_total) return ASSAY_E_CERT;
     if (!assay_base_more_than(leaf->power_checked, leaf->power_total, 2, 3)) return ASSAY_E_CERT;
     assay_hash root;
-    ASSAY_TRY(assay_merkle_path_root(&root, assay_merkle_leaf(cert->attestation_bytes), cert->log_index,
-                                     cert->log_size, cert->log_path.hashes, cert->log_path.count));
+    ASSAY_TRY(assay_merkle_path_root(&root, assay_merkle_leaf(cert->attestation_bytes), cert->log_index, cert->log_size,
+                                     cert->log_path.hashes, cert->log_path.count));
     return assay_base_hash_eq(root, cert->log_root) ? ASSAY_OK : ASSAY_E_PROOF;
 }
 
@@ -79,13 +79,10 @@ static assay_err check_state(const assay_cert *cert, assay_arena scratch) {
 
 /* The header names the set, and the set signed the header. */
 static assay_err check_commit(const assay_cert *cert, assay_arena scratch) {
-    assay_hash set;
-    uint64_t power;
     if (!assay_base_bytes_eq(cert->chain_id, cert->header.chain_id)) return ASSAY_E_CERT;
-    ASSAY_TRY(assay_validators_hash(&set, &cert->validators, scratch));
-    if (!assay_base_hash_eq(set, cert->header.validators_hash)) return ASSAY_E_CERT;
-    return assay_commit_check(&power, &cert->commit, &cert->validators, cert->chain_id, &cert->commit.block_id,
-                              cert->header.height, scratch);
+    const assay_cert_light_block block = {&cert->header, &cert->commit, &cert->validators};
+    assay_err err = assay_cert_light_check(&block, cert->chain_id, scratch);
+    return err == ASSAY_E_BLOCK ? ASSAY_E_CERT : err;
 }
 
 assay_err assay_cert_check(const assay_cert *cert, assay_arena scratch) {

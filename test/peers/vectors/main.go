@@ -38,6 +38,11 @@ var kinds = []struct {
 	{"chain", chains},
 	{"abci_request", abciRequests},
 	{"abci_response", abciResponses},
+	{"light_block", lightBlocks},
+	{"light_verify", lightVerifications},
+	{"light_level", lightLevels},
+	{"light_skip", lightSkippings},
+	{"light_fork", lightAttacks},
 }
 
 // render writes one case per line: a changed case is then one changed line.

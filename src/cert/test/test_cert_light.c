@@ -192,7 +192,7 @@ static void skip_with(const json_t *row, const assay_cert_policy *policy, const 
     }
     assert_int_equal(trace.overlap_short, overlap_short);
     print_message("%s: %u steps over %u blocks\n", name, trace.steps_count, path.count);
-    if (path.count > 4) assert_true(trace.steps_count < path.count);
+    if (path.count > 4) assert_true(2 * trace.steps_count <= path.count); /* halves, not one by one */
 }
 
 static void check_skip(const json_t *row, assay_arena keep) {

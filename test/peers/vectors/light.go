@@ -273,6 +273,13 @@ func lightPairs(book *lightBook) []any {
 	usual("next_signed_by_120_of_140", lightPlan{height: 2, set: four, who: keysFrom(1, 3, absent)})
 	usual("next_signed_by_50_of_140", lightPlan{height: 2, set: four, who: keysFrom(3, 3, absent)})
 	usual("next_of_a_set_that_was_not_named", lightPlan{height: 2, set: others})
+	// Whom the trusted header names needs to share nobody with those who signed it; one block later it would.
+	strangers := powersOf(8, 10, 10, 10)
+	named := book.add("names_strangers", lightMake(lightPlan{height: 1, set: four, next: strangers}))
+	judge("next_of_strangers_that_were_named", named, book.add("strangers_2", lightMake(lightPlan{height: 2, after: time.Hour, set: strangers})),
+		"strangers_2", lightPeriod, lightNow)
+	judge("later_of_strangers_that_were_named", named, book.add("strangers_3", lightMake(lightPlan{height: 3, after: time.Hour, set: strangers})),
+		"strangers_3", lightPeriod, lightNow)
 	pair("next_shown_with_another_set", "next_signed_by_all", "next_of_a_set_that_was_not_named", lightPeriod, lightNow)
 	pair("next_expired_with_another_set", "next_signed_by_all", "next_of_a_set_that_was_not_named", time.Hour, lightStart.Add(time.Hour))
 

@@ -25,10 +25,12 @@ typedef struct assay_comet_home {
     assay_bytes genesis; /* encoded: goes into genesis.json as app_state */
     assay_time time;     /* genesis time */
     uint64_t app_version;
-    uint64_t evidence_blocks, evidence_seconds; /* how old evidence may be: the ledger's parameters */
-    const char *abci;                           /* "unix://…" or "tcp://…": where our application listens */
-    const char *rpc, *p2p;                      /* "tcp://host:port" */
-    const char *external;                       /* "host:port" that peers dial; NULL: what p2p says */
+    /* How old evidence may be: the ledger's parameters. Of seconds, here and below, CometBFT counts 292 years at most.
+     */
+    uint64_t evidence_blocks, evidence_seconds;
+    const char *abci;      /* "unix://…" or "tcp://…": where our application listens */
+    const char *rpc, *p2p; /* "tcp://host:port" */
+    const char *external;  /* "host:port" that peers dial; NULL: what p2p says */
     const char
         *signer; /* "unix://…" where CometBFT awaits assay-signer; NULL: the key is in config/priv_validator_key.json */
     const char *peers; /* "id@host:port,…"; "" for none */
@@ -42,8 +44,8 @@ typedef struct assay_comet_home {
 
 /* assay_comet_home_write - config/config.toml and config/genesis.json, each replaced at once, and the directory data.
  * Every setting that differs from CometBFT's own default says in a comment why. Touches no key and no chain.
- *   ASSAY_E_NAME   a quote, a backslash or a control character in a text     ASSAY_F_MEMORY  scratch: 64 KiB and three
- *   times the genesis     ASSAY_F_STORAGE, ASSAY_F_NO_PATH */
+ *   ASSAY_E_NAME   a quote, a backslash or a control character in a text     ASSAY_F_MEMORY  scratch: 64 KiB, the texts
+ *   and three times the genesis     ASSAY_F_STORAGE, ASSAY_F_NO_PATH */
 ASSAY_MUST_USE assay_err assay_comet_home_write(const assay_comet_home *home, assay_arena scratch);
 
 #define ASSAY_COMET_ID_LEN 40
@@ -60,16 +62,23 @@ ASSAY_MUST_USE assay_err assay_comet_key_write(const char *directory, const assa
 /* ---- the RPC ----------------------------------------------------------------------------------------------------- */
 
 #define ASSAY_COMET_ANSWER_LEN_MAX ((size_t)16 << 20)
+#define ASSAY_COMET_DEPTH_MAX 16          /* lists and objects in each other */
+#define ASSAY_COMET_VALUES_MAX (1u << 17) /* of one text; a commit of 1,000 validators has 5,000 */
+/* assay_comet_json_bound - ASSAY_E_LIMIT if a parser would go deeper than ASSAY_COMET_DEPTH_MAX or make more than
+ * ASSAY_COMET_VALUES_MAX values of this text; counted without parsing, so that 16 MiB never become a GiB. What is no
+ * JSON is left to the parser. Everything below asks it first, of whatever size. */
+ASSAY_MUST_USE assay_err assay_comet_json_bound(assay_bytes text);
 
 /* assay_comet_read_commit - header and commit from what /commit answers; both taken from keep. Checks that the commit
  * has the header's height and names its hash; verifies no signature.
  *   ASSAY_E_ENCODING, ASSAY_E_RANGE     it is no such answer, or a number in it is none
+ *   ASSAY_E_LIMIT     more than assay_comet_json_bound allows
  *   ASSAY_E_COMMIT    header and commit are of different blocks
  *   ASSAY_E_NOT_FOUND it answers that there is no such height     ASSAY_F_MEMORY */
 ASSAY_MUST_USE assay_err assay_comet_read_commit(assay_header *header, assay_commit *commit, assay_arena *keep,
                                                  assay_bytes text);
 /* assay_comet_read_validators - a page of what /validators answers, appended to list (room for cap); *total is how many
- * there are in all. Errors as above; ASSAY_E_LIMIT: more than cap. */
+ * there are in all. Errors as above; ASSAY_E_LIMIT: more than cap; ASSAY_E_ENCODING: more than *total. */
 ASSAY_MUST_USE assay_err assay_comet_read_validators(assay_validator *list, uint32_t *count, uint32_t cap,
                                                      uint32_t *total, assay_bytes text);
 
@@ -89,16 +98,18 @@ ASSAY_MUST_USE assay_err assay_comet_validators(assay_comet *comet, assay_valida
 
 #define ASSAY_COMET_SUBMIT_MAX 500u
 #define ASSAY_COMET_SUBMIT_LEN_MAX ((size_t)1 << 20)
-/* assay_comet_submit - hands in transactions, several in one request: each verdict is the application's CheckTx, or
- * ASSAY_E_DUPLICATE (it waits here already, or was seen lately), ASSAY_E_FULL, ASSAY_E_SIZE, ASSAY_F_BUSY (whatever
- * else CometBFT says). Together at most ASSAY_COMET_SUBMIT_LEN_MAX bytes and ASSAY_COMET_SUBMIT_MAX of them.
- * ASSAY_F_NETWORK, ASSAY_F_TIMEOUT: nothing is known of any. ASSAY_F_MEMORY: scratch, 4 MiB and twice the bytes. */
+/* assay_comet_submit - hands in transactions, several in one request: each verdict is the application's CheckTx (a
+ * number up to 255: ours), or ASSAY_E_DUPLICATE (it waits here already, or was seen lately), ASSAY_E_FULL,
+ * ASSAY_E_SIZE, ASSAY_F_BUSY (whatever else CometBFT says). Together at most ASSAY_COMET_SUBMIT_LEN_MAX bytes and
+ * ASSAY_COMET_SUBMIT_MAX of them. ASSAY_F_NETWORK, ASSAY_F_TIMEOUT: nothing is known of any. ASSAY_F_MEMORY: scratch, 4
+ * MiB and twice the bytes. */
 ASSAY_MUST_USE assay_err assay_comet_submit(assay_comet *comet, assay_err *verdicts, const assay_bytes *txs,
                                             uint32_t count, assay_arena scratch);
 
 /* assay_comet_relay - passes another's JSON-RPC request on if it asks for what light clients need (commit, validators,
  * consensus_params, status, health) and gives the answer back as it is. ASSAY_E_UNAUTHORIZED: another method;
- * ASSAY_E_ENCODING: no request, or a list of them; ASSAY_F_NETWORK, ASSAY_F_TIMEOUT, ASSAY_F_MEMORY. */
+ * ASSAY_E_ENCODING: no request, a list of them, or one with members beside jsonrpc, id, method and params: Go would
+ * take "Method" for the method. ASSAY_F_NETWORK (also: the answer is no JSON), ASSAY_F_TIMEOUT, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_comet_relay(assay_comet *comet, assay_bytes *answer, assay_arena *keep,
                                            assay_bytes request);
 
@@ -109,7 +120,8 @@ typedef struct assay_comet_status {
     bool catching_up;
     uint32_t peers;
 } assay_comet_status;
-/* assay_comet_status_get - where the node stands and how many peers it has: two requests. */
+/* assay_comet_status_get - where the node stands and how many peers it has: two requests. Errors as
+ * assay_comet_commit; ASSAY_F_BUSY: it does not say yet. */
 ASSAY_MUST_USE assay_err assay_comet_status_get(assay_comet *comet, assay_comet_status *out, assay_arena scratch);
 /* assay_comet_why - the text of the last failure of the network; valid until the next call. */
 const char *assay_comet_why(const assay_comet *comet);

@@ -12,7 +12,8 @@
 #include <string.h>
 
 #define KEY_FILE_LEN_MAX 4096
-#define SECRET_LEN (ASSAY_HASH_LEN + ASSAY_HASH_LEN) /* Go's ed25519 private key: seed, then public key */
+#define SECONDS_MAX ((uint64_t)INT64_MAX / 1000000000) /* Go's durations are nanoseconds in 63 bits */
+#define SECRET_LEN (ASSAY_HASH_LEN + ASSAY_HASH_LEN)   /* Go's ed25519 private key: seed, then public key */
 
 static assay_err path_of(const char **out, assay_arena *keep, const char *directory, const char *name) {
     return assay_os_path_join(out, keep, directory, assay_base_bytes_str(name));
@@ -48,6 +49,8 @@ __attribute__((format(printf, 2, 3))) static void put(assay_buf *out, const char
     out->len += assay_os_format_list((char *)out->ptr + out->len, out->cap - out->len, format, args);
     va_end(args);
 }
+
+static uint64_t seconds_of(uint64_t seconds) { return seconds < SECONDS_MAX ? seconds : SECONDS_MAX; }
 
 /* The reasons are measured ones: spec/cometbft.md has the figures. */
 static void put_config(assay_buf *out, const assay_comet_home *h) {
@@ -102,7 +105,7 @@ static void put_config(assay_buf *out, const assay_comet_home *h) {
         "enable = true\nrpc_servers = \"%s\"\ntrust_height = %llu\ntrust_hash = \"%s\"\ntrust_period = \"%llus\"\n"
         "# The least that CometBFT takes: peers are known from the start.\n"
         "discovery_time = \"5s\"\nchunk_fetchers = \"4\"\n",
-        h->sync_servers, (unsigned long long)h->sync_height, hash, (unsigned long long)h->sync_seconds);
+        h->sync_servers, (unsigned long long)h->sync_height, hash, (unsigned long long)seconds_of(h->sync_seconds));
 }
 
 /* ---- genesis.json ------------------------------------------------------------------------------------------------ */
@@ -126,7 +129,7 @@ static assay_err put_genesis(assay_buf *out, const assay_comet_home *h) {
     assay_json_close(&json, '}');
     assay_json_object(&json, "evidence");
     str_u64(&json, "max_age_num_blocks", h->evidence_blocks);
-    str_u64(&json, "max_age_duration", h->evidence_seconds * 1000000000);
+    str_u64(&json, "max_age_duration", seconds_of(h->evidence_seconds) * 1000000000);
     assay_json_str(&json, "max_bytes", "1048576");
     assay_json_close(&json, '}');
     assay_json_object(&json, "validator");
@@ -150,9 +153,11 @@ static assay_err put_genesis(assay_buf *out, const assay_comet_home *h) {
 assay_err assay_comet_home_write(const assay_comet_home *h, assay_arena scratch) {
     const char *const texts[] = {h->moniker,  h->chain_id, h->abci,  h->rpc,         h->p2p,
                                  h->external, h->signer,   h->peers, h->sync_servers};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    size_t cap = 16384 + 2 * h->genesis.len;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         if (!is_plain(texts[i])) return ASSAY_E_NAME;
-    size_t cap = 16384 + 2 * h->genesis.len + strlen(h->peers) + (h->sync_servers ? strlen(h->sync_servers) : 0);
+        cap += texts[i] ? strlen(texts[i]) : 0;
+    }
     assay_buf text = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
     if (!text.ptr) return ASSAY_F_MEMORY;
     ASSAY_TRY(directories(h->directory, scratch));

@@ -146,8 +146,29 @@ static void read_commit(reader *r, assay_commit *out, const json_t *json) {
     out->sigs_count = (uint32_t)count;
 }
 
+/* Brackets and commas outside of strings: as many values as a parser could make of it, or more. */
+assay_err assay_comet_json_bound(assay_bytes text) {
+    size_t depth = 0, values = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (in_string) {
+            if (c == '\\') i++;
+            if (c == '"') in_string = false;
+            continue;
+        }
+        if (c == '"') in_string = true;
+        if ((c == '}' || c == ']') && depth > 0) depth--;
+        if ((c == '{' || c == '[') && ++depth > ASSAY_COMET_DEPTH_MAX) return ASSAY_E_LIMIT;
+        if ((c == ',' || c == '{' || c == '[') && ++values > ASSAY_COMET_VALUES_MAX) return ASSAY_E_LIMIT;
+    }
+    return ASSAY_OK;
+}
+
 static assay_err load(json_t **out, assay_bytes text) {
     json_error_t error;
+    *out = NULL;
+    ASSAY_TRY(assay_comet_json_bound(text));
     *out = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
     if (*out) return ASSAY_OK;
     return json_error_code(&error) == json_error_out_of_memory ? ASSAY_F_MEMORY : ASSAY_E_ENCODING;
@@ -194,6 +215,7 @@ assay_err assay_comet_read_validators(assay_validator *list, uint32_t *count, ui
         if (r.err == ASSAY_OK) read_validator(&r, &list[*count], json_array_get(rows, i));
         if (r.err == ASSAY_OK) ++*count;
     }
+    if (r.err == ASSAY_OK && *count > all) r.err = ASSAY_E_ENCODING;
     *total = (uint32_t)all;
     json_decref(root);
     return r.err;
@@ -280,7 +302,9 @@ static assay_err verdict_of(const json_t *answer) {
     }
     if (result_of(&result, answer) != ASSAY_OK) return ASSAY_F_BUSY;
     const json_t *code = json_object_get(result, "code");
-    return json_is_integer(code) ? (assay_err)json_integer_value(code) : ASSAY_F_BUSY;
+    json_int_t number = json_integer_value(code);
+    /* Ours fit a byte. Cut down to an enum, 2^32 would be consent. */
+    return json_is_integer(code) && number >= 0 && number <= UINT8_MAX ? (assay_err)number : ASSAY_F_BUSY;
 }
 
 assay_err assay_comet_submit(assay_comet *comet, assay_err *verdicts, const assay_bytes *txs, uint32_t count,
@@ -316,29 +340,41 @@ assay_err assay_comet_submit(assay_comet *comet, assay_err *verdicts, const assa
     /* One answer comes without a list around it. */
     for (size_t i = 0; i < (json_is_array(root) ? json_array_size(root) : 1); i++) {
         const json_t *answer = json_is_array(root) ? json_array_get(root, i) : root;
-        json_int_t id = json_integer_value(json_object_get(answer, "id"));
+        const json_t *name = json_object_get(answer, "id");
+        json_int_t id = json_is_integer(name) ? json_integer_value(name) : -1;
         if (id >= 0 && id < (json_int_t)count) verdicts[id] = verdict_of(answer);
     }
     json_decref(root);
     return ASSAY_OK;
 }
 
+/* One that reads here as it does there: Go takes a member whose name differs in letter case for the same one, and the
+ * last of them counts. *method is what it asks for. */
+static bool is_request(const char **method, json_t *root) {
+    static const char *const members[] = {"jsonrpc", "id", "method", "params"};
+    size_t known = 0;
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++) known += json_object_get(root, members[i]) != NULL;
+    *method = json_string_value(json_object_get(root, "method"));
+    return *method && known == json_object_size(root);
+}
+
 assay_err assay_comet_relay(assay_comet *comet, assay_bytes *answer, assay_arena *keep, assay_bytes request) {
     static const char *const methods[] = {"commit", "validators", "consensus_params", "status", "health"};
     json_t *root;
-    ASSAY_TRY(load(&root, request));
-    const char *method = json_string_value(json_object_get(root, "method"));
-    bool reads = false, is_request = json_is_object(root) && method;
-    for (size_t i = 0; method && i < sizeof methods / sizeof *methods; i++)
+    const char *method;
+    assay_err err = load(&root, request);
+    if (err != ASSAY_OK) return assay_base_err_is_fault(err) ? err : ASSAY_E_ENCODING;
+    bool reads = false, plain = is_request(&method, root);
+    for (size_t i = 0; plain && i < sizeof methods / sizeof *methods; i++)
         reads = reads || strcmp(method, methods[i]) == 0;
     json_decref(root);
-    if (!is_request) return ASSAY_E_ENCODING;
+    if (!plain) return ASSAY_E_ENCODING;
     if (!reads) return ASSAY_E_UNAUTHORIZED;
     assay_http_reply reply;
     ASSAY_TRY(
         assay_http_call(comet->client, &reply, keep, ASSAY_HTTP_POST, "/", request, NULL, ASSAY_COMET_ANSWER_LEN_MAX));
     *answer = reply.body;
-    return reply.json ? ASSAY_OK : ASSAY_E_ENCODING;
+    return reply.json ? ASSAY_OK : ASSAY_F_NETWORK; /* the asker is not at fault */
 }
 
 static void copy_text(char *out, size_t cap, const json_t *object, const char *key) {
@@ -355,11 +391,17 @@ assay_err assay_comet_status_get(assay_comet *comet, assay_comet_status *out, as
         ASSAY_TRY(ask(comet, &text, &scratch, turn ? "/net_info" : "/status"));
         ASSAY_TRY(load(&root, text));
         reader r = {&scratch, result_of(&result, root)};
-        if (r.err == ASSAY_OK && turn) out->peers = (uint32_t)u64_of(&r, result, "n_peers");
+        if (r.err == ASSAY_OK && turn) {
+            uint64_t peers = u64_of(&r, result, "n_peers");
+            if (peers > UINT32_MAX) refuse(&r, ASSAY_E_RANGE);
+            out->peers = (uint32_t)peers;
+        }
         const json_t *node = json_object_get(result, "node_info"), *sync = json_object_get(result, "sync_info");
         if (r.err == ASSAY_OK && !turn) {
             out->height = u64_of(&r, sync, "latest_block_height");
-            out->catching_up = json_is_true(json_object_get(sync, "catching_up"));
+            const json_t *catching_up = json_object_get(sync, "catching_up");
+            if (!json_is_boolean(catching_up)) refuse(&r, ASSAY_E_ENCODING);
+            out->catching_up = json_is_true(catching_up);
             copy_text(out->node_id, sizeof out->node_id, node, "id");
             copy_text(out->version, sizeof out->version, node, "version");
         }

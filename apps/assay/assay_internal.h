@@ -10,7 +10,7 @@
  * Reading order: assay_internal.h, main.c, commands.c, options.c, values.c, output.c, table.c, progress.c, remote.c,
  * sign.c; then one command after the other: digest.c, verify.c, publish.c, upload.c, refresh.c, diff.c, delta.c,
  * status.c, log.c, show.c, explain.c, transactions.c, validator.c, key.c, trust.c, devnet.c, fault.c, help.c,
- * manual.c, completions.c, net.c, net_run.c.
+ * manual.c, completions.c, net.c, net_run.c, doctor.c.
  */
 #ifndef ASSAY_APP_INTERNAL_H
 #define ASSAY_APP_INTERNAL_H
@@ -313,7 +313,7 @@ assay_err run_key_new(call *c), run_key_show(call *c), run_trust_add(call *c), r
 assay_err run_devnet(call *c), run_fault(call *c);
 assay_err run_net_init(call *c), run_net_start(call *c), run_net_stop(call *c), run_net_status(call *c);
 assay_err run_net_join(call *c), run_net_collect(call *c), run_net_sign(call *c), run_net_accept(call *c);
-assay_err run_net_follow(call *c);
+assay_err run_net_follow(call *c), run_doctor(call *c);
 assay_err run_help(call *c), run_manual(call *c), run_completions(call *c), run_version(call *c);
 
 #endif

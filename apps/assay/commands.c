@@ -187,6 +187,11 @@ const command_row commands[] = {
      BIT(OPTION_DATA) | BIT(OPTION_HOST) | BIT(OPTION_ADDRESS) | BIT(OPTION_BASE_PORT) | BIT(OPTION_MONIKER) |
          BIT(OPTION_KEY_IN_HOME) | BIT(OPTION_TRUST),
      1, 1, run_net_follow},
+    {"doctor", "[DIR]", "find the usual mistakes of a validator's directory, before they cost blocks or stake",
+     "Looks at the directory (default: this one) that `assay net` made, at this machine and at the peers, and changes "
+     "nothing. One line a check: ok, warn or wrong, and what to do. Exit 1 if something is wrong. Run it as the user "
+     "that assayd runs as.",
+     "assay doctor /var/lib/assay", 0, 0, 1, run_doctor},
     {"help", "[COMMAND]", "this, or one command in full", NULL, NULL, 0, 0, 2, run_help},
     {"manual", "[COMMAND]", "the manual page of the program or of one command, as troff", NULL,
      "assay manual publish | man -l -", 0, 0, 2, run_manual},

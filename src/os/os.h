@@ -35,6 +35,13 @@ void assay_os_reason(char *out, size_t cap);
 assay_time assay_os_now(void);
 /* assay_os_monotonic_ns - nanoseconds of a clock that never steps (since boot). Deadlines of this header are on it. */
 uint64_t assay_os_monotonic_ns(void);
+typedef enum assay_os_clock {
+    ASSAY_OS_CLOCK_UNKNOWN, /* the system does not say */
+    ASSAY_OS_CLOCK_FREE,    /* nothing sets it right */
+    ASSAY_OS_CLOCK_KEPT     /* something keeps it right: NTP, a receiver */
+} assay_os_clock;
+/* assay_os_clock_state - whether the kernel believes that its wall clock is kept right. */
+assay_os_clock assay_os_clock_state(void);
 /* assay_os_sleep_ns - waits at least that long. Waiting for an event is better done with a condition and a deadline. */
 void assay_os_sleep_ns(uint64_t ns);
 /* assay_os_cpu_ns - processor time of the whole process, all threads, in nanoseconds. */
@@ -209,6 +216,13 @@ bool assay_os_exists(const char *path);
 /* assay_os_lock - takes the exclusive lock of the file path, which is created if need be; held until *out is closed or
  * the process ends, however it ends. ASSAY_F_BUSY if another process, or another open file of this one, holds it. */
 ASSAY_MUST_USE assay_err assay_os_lock(assay_os_file *out, const char *path);
+
+typedef struct assay_os_space {
+    uint64_t free;  /* bytes that this user may still write */
+    uint64_t total; /* bytes of the whole file system */
+} assay_os_space;
+/* assay_os_space_get - of the file system that path lies on. */
+ASSAY_MUST_USE assay_err assay_os_space_get(assay_os_space *out, const char *path);
 
 /* ---- directories --------------------------------------------------------------------------------------------- */
 

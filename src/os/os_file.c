@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define PATH_TEXT_MAX 4096
@@ -244,4 +245,12 @@ assay_err assay_os_lock(assay_os_file *out, const char *path) {
     assay_err err = errno == EWOULDBLOCK ? ASSAY_F_BUSY : os_error();
     assay_os_file_close(out);
     return err;
+}
+
+assay_err assay_os_space_get(assay_os_space *out, const char *path) {
+    struct statvfs fs;
+    if (statvfs(path, &fs) != 0) return os_error();
+    out->free = (uint64_t)fs.f_bavail * fs.f_frsize;
+    out->total = (uint64_t)fs.f_blocks * fs.f_frsize;
+    return ASSAY_OK;
 }

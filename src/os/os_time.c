@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/random.h>
+#include <sys/timex.h>
 #include <time.h>
 
 assay_time assay_os_now(void) {
@@ -21,6 +22,13 @@ static uint64_t clock_ns(clockid_t clock) {
 uint64_t assay_os_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
 uint64_t assay_os_cpu_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
+
+assay_os_clock assay_os_clock_state(void) {
+    struct timex asked = {.modes = 0};
+    int state = adjtimex(&asked);
+    if (state < 0) return ASSAY_OS_CLOCK_UNKNOWN;
+    return state == TIME_ERROR || (asked.status & STA_UNSYNC) ? ASSAY_OS_CLOCK_FREE : ASSAY_OS_CLOCK_KEPT;
+}
 
 void assay_os_sleep_ns(uint64_t ns) {
     struct timespec ts = {(time_t)(ns / 1000000000u), (long)(ns % 1000000000u)};

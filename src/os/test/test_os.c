@@ -591,6 +591,18 @@ static void test_open_files(void **state) {
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+static void test_space_and_clock(void **state) {
+    (void)state;
+    assay_os_space space;
+    assert_int_equal(assay_os_space_get(&space, "/"), ASSAY_OK);
+    assert_true(space.total > 0 && space.free <= space.total);
+    assert_int_equal(assay_os_space_get(&space, "/nothing/here"), ASSAY_E_NOT_FOUND);
+    assert_int_equal(assay_os_space_get(&space, "/proc"), ASSAY_OK);
+    assert_int_equal(space.free, 0);
+    assay_os_clock clock = assay_os_clock_state();
+    assert_true(clock == ASSAY_OS_CLOCK_UNKNOWN || clock == ASSAY_OS_CLOCK_FREE || clock == ASSAY_OS_CLOCK_KEPT);
+}
+
 static void test_sockets(void **state) {
     (void)state;
     char path[100], text[200], address[120];
@@ -799,17 +811,29 @@ static void test_library(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clocks),      cmocka_unit_test(test_random),
-        cmocka_unit_test(test_threads),     cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_files),       cmocka_unit_test(test_special_files),
-        cmocka_unit_test(test_replace),     cmocka_unit_test(test_lock),
-        cmocka_unit_test(test_map),         cmocka_unit_test(test_map_torn_in_threads),
-        cmocka_unit_test(test_directories), cmocka_unit_test(test_remove_tree),
-        cmocka_unit_test(test_path_join),   cmocka_unit_test(test_console),
-        cmocka_unit_test(test_listening),   cmocka_unit_test(test_children),
-        cmocka_unit_test(test_stop),        cmocka_unit_test(test_stdin),
-        cmocka_unit_test(test_open_files),  cmocka_unit_test(test_library),
-        cmocka_unit_test(test_sockets),     cmocka_unit_test(test_temp_and_homes),
+        cmocka_unit_test(test_clocks),
+        cmocka_unit_test(test_random),
+        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_files),
+        cmocka_unit_test(test_special_files),
+        cmocka_unit_test(test_replace),
+        cmocka_unit_test(test_lock),
+        cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_torn_in_threads),
+        cmocka_unit_test(test_directories),
+        cmocka_unit_test(test_remove_tree),
+        cmocka_unit_test(test_path_join),
+        cmocka_unit_test(test_console),
+        cmocka_unit_test(test_listening),
+        cmocka_unit_test(test_children),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_stdin),
+        cmocka_unit_test(test_space_and_clock),
+        cmocka_unit_test(test_open_files),
+        cmocka_unit_test(test_library),
+        cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_temp_and_homes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -27,7 +27,7 @@
 typedef struct assay_ceremony_place {
     const char *directory;
     const char *moniker;
-    const char *host;   /* a name or number under which the others reach it */
+    const char *host;   /* a name or number under which the others reach it; one of IPv6 in brackets */
     const char *listen; /* "0.0.0.0", "127.0.0.1" */
     uint16_t port;      /* HTTP; CometBFT's RPC (on loopback only) at +1, its P2P at +2 */
     bool signer;        /* the consensus key is assay-signer's; else CometBFT keeps it in its home */
@@ -45,7 +45,8 @@ typedef struct assay_ceremony_member {
 
 /* assay_ceremony_join - makes the directory, its keys and its files, and says what others may know. Run again on the
  * same directory it gives the same keys, and refuses another network's name.
- *   ASSAY_E_NAME     network is no chain name; a moniker or host is empty, too long, or not plain
+ * A refusal leaves no file behind.
+ *   ASSAY_E_NAME     network is no chain name; a moniker, host or listen is empty, too long, or not plain
  *   ASSAY_E_RANGE    port above 65,533; self_bond 0
  *   ASSAY_E_EXISTS   the directory is of another network, or has a genesis already
  *   ASSAY_F_*        keep: 256 KiB */
@@ -55,7 +56,9 @@ ASSAY_MUST_USE assay_err assay_ceremony_join(assay_ceremony_member *out, assay_a
 
 /* assay_ceremony_member_write, _read - join.json. read checks everything that one alone can be checked for: the owner's
  * signature and both keys' proofs of possession.
- *   ASSAY_E_ENCODING, ASSAY_E_FORMAT, ASSAY_E_NAME, ASSAY_E_SIGNATURE, ASSAY_F_MEMORY */
+ *   ASSAY_E_NAME   a text is not plain, or an address none: it would stand in every other's configuration
+ *   ASSAY_E_LIMIT  more values than assay_comet_json_bound allows
+ *   ASSAY_E_ENCODING, ASSAY_E_FORMAT, ASSAY_E_RANGE (a stake of 0), ASSAY_E_SIGNATURE, ASSAY_F_MEMORY */
 ASSAY_MUST_USE assay_err assay_ceremony_member_write(assay_buf *out, const assay_ceremony_member *member);
 ASSAY_MUST_USE assay_err assay_ceremony_member_read(assay_ceremony_member *out, assay_arena *keep, assay_bytes text);
 
@@ -71,7 +74,8 @@ typedef struct assay_ceremony_network {
 /* assay_ceremony_collect - a genesis of these members and accounts. The members' order is that of their owners' keys,
  * so whoever collects the same files gets the same genesis; owners without an account get `allowance`.
  *   ASSAY_E_CHAIN      a member joined another network     ASSAY_E_DUPLICATE  a key, a node id or an address twice
- *   ASSAY_E_RANGE      nobody, or more than the parameters allow; units beyond what a ledger may hold
+ *   ASSAY_E_RANGE      nobody, or more than the parameters or ASSAY_NODE_VALIDATORS_MAX allow; a balance of 0, a stake
+ *                      below bond_min, units beyond what a ledger may hold. The parameters themselves are the caller's.
  *   ASSAY_F_MEMORY     keep: four times the texts and 1 MiB */
 ASSAY_MUST_USE assay_err assay_ceremony_collect(assay_ceremony_network *out, assay_arena *keep, const char *name,
                                                 int64_t time_seconds, const assay_params *params,
@@ -79,8 +83,9 @@ ASSAY_MUST_USE assay_err assay_ceremony_collect(assay_ceremony_network *out, ass
                                                 const assay_genesis_account *accounts, uint32_t accounts_count,
                                                 uint64_t allowance);
 
-/* assay_ceremony_network_write, _read - network.json. read checks all members, and that the genesis is of exactly them.
- * Errors as _member_read; ASSAY_E_PROOF: the genesis has other validators than the file says. */
+/* assay_ceremony_network_write, _read - network.json. read checks all members, and that the genesis is of exactly them
+ * and has the name and hash that the file says. Errors as _member_read; ASSAY_E_PROOF: it is not, or has others;
+ * ASSAY_E_DUPLICATE: a key, a node id or an address twice. */
 ASSAY_MUST_USE assay_err assay_ceremony_network_write(assay_buf *out, const assay_ceremony_network *network);
 ASSAY_MUST_USE assay_err assay_ceremony_network_read(assay_ceremony_network *out, assay_arena *keep, assay_bytes text);
 
@@ -88,7 +93,7 @@ ASSAY_MUST_USE assay_err assay_ceremony_network_read(assay_ceremony_network *out
 typedef struct assay_ceremony_word {
     assay_hash genesis_hash;
     assay_public_key owner;
-    assay_signature signature; /* over sign_bytes("network", name, genesis hash) */
+    assay_signature signature; /* over sign_bytes("network", chain id, genesis hash) */
 } assay_ceremony_word;
 /* assay_ceremony_sign - the word of the directory's owner, who must be a member exactly as it joined.
  * ASSAY_E_NOT_FOUND: it is not; ASSAY_F_*. */

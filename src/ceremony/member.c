@@ -3,6 +3,7 @@
  * member - what one operator says of its validator: written, signed, read and checked. */
 #include "ceremony_internal.h"
 
+#include "comet/comet.h"
 #include "crypto/crypto.h"
 #include "os/os.h"
 
@@ -15,15 +16,14 @@
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
 
-const char *ceremony_text(assay_arena *keep, const json_t *object, const char *key, size_t len_max) {
+assay_err ceremony_text(const char **out, assay_arena *keep, const json_t *object, const char *key, size_t len_max) {
     const json_t *value = json_object_get(object, key);
     assay_bytes copy;
     size_t len = json_string_length(value);
-    if (!json_is_string(value) || len > len_max) return NULL;
-    if (assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)json_string_value(value), len + 1}) !=
-        ASSAY_OK)
-        return NULL;
-    return (const char *)copy.ptr;
+    if (!json_is_string(value) || len > len_max) return ASSAY_E_ENCODING;
+    ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)json_string_value(value), len + 1}));
+    *out = (const char *)copy.ptr;
+    return ASSAY_OK;
 }
 
 assay_err ceremony_hex(uint8_t *out, size_t len, const json_t *object, const char *key) {
@@ -34,6 +34,8 @@ assay_err ceremony_hex(uint8_t *out, size_t len, const json_t *object, const cha
 
 assay_err ceremony_load(json_t **out, assay_bytes text, const char *schema) {
     json_error_t error;
+    *out = NULL;
+    ASSAY_TRY(assay_comet_json_bound(text));
     *out = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
     if (!*out) return json_error_code(&error) == json_error_out_of_memory ? ASSAY_F_MEMORY : ASSAY_E_ENCODING;
     const char *said = json_string_value(json_object_get(*out, "schema"));
@@ -99,11 +101,33 @@ static bool is_plain(const char *text, size_t len_max, const char *further) {
     return true;
 }
 
-static bool texts_ok(const assay_ceremony_member *m) {
+bool ceremony_host_plain(const char *host) {
+    size_t len = strlen(host);
+    if (host[0] != '[') return is_plain(host, ASSAY_CEREMONY_HOST_LEN_MAX, "-_.");
+    return len > 2 && len <= ASSAY_CEREMONY_HOST_LEN_MAX && host[len - 1] == ']' &&
+           strspn(host + 1, "0123456789abcdefABCDEF:.") == len - 2;
+}
+
+/* "host:port". One that is none would end up in every other validator's configuration, and keep them from starting. */
+static bool is_address(const char *text) {
+    const char *colon = strrchr(text, ':');
+    size_t len = colon ? (size_t)(colon - text) : 0;
+    char host[ASSAY_CEREMONY_HOST_LEN_MAX + 1];
+    uint64_t port;
+    if (len == 0 || len >= sizeof host) return false;
+    memcpy(host, text, len);
+    host[len] = 0;
+    return ceremony_host_plain(host) && assay_base_undecimal(&port, assay_base_bytes_str(colon + 1)) == ASSAY_OK &&
+           port >= 1 && port <= UINT16_MAX;
+}
+
+bool ceremony_member_plain(const assay_ceremony_member *m) {
+    static const char scheme[] = "http://";
     return is_plain(m->network, ASSAY_GENESIS_NAME_LEN_MAX, "-") &&
-           is_plain(m->moniker, ASSAY_CEREMONY_MONIKER_LEN_MAX, "-_. ") && is_plain(m->node_id, NODE_ID_DIGITS, "") &&
-           strlen(m->node_id) == NODE_ID_DIGITS && is_plain(m->p2p, ASSAY_CEREMONY_HOST_LEN_MAX + 8, "-_.:[]") &&
-           is_plain(m->http, ASSAY_CEREMONY_HOST_LEN_MAX + 16, "-_.:[]/") && strncmp(m->http, "http", 4) == 0;
+           strcspn(m->network, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == strlen(m->network) &&
+           is_plain(m->moniker, ASSAY_CEREMONY_MONIKER_LEN_MAX, "-_. ") && strlen(m->node_id) == NODE_ID_DIGITS &&
+           strspn(m->node_id, "0123456789abcdef") == NODE_ID_DIGITS && is_address(m->p2p) &&
+           strncmp(m->http, scheme, sizeof scheme - 1) == 0 && is_address(m->http + sizeof scheme - 1);
 }
 
 static bool signed_by(assay_public_key key, const char *kind, assay_bytes chain, assay_bytes payload,
@@ -115,7 +139,7 @@ static bool signed_by(assay_public_key key, const char *kind, assay_bytes chain,
 }
 
 static assay_err check(const assay_ceremony_member *m, assay_arena scratch) {
-    if (!texts_ok(m)) return ASSAY_E_NAME;
+    if (!ceremony_member_plain(m)) return ASSAY_E_NAME;
     const assay_genesis_validator *v = &m->validator;
     if (v->self_bond == 0) return ASSAY_E_RANGE;
     assay_buf text = {ASSAY_NEW(&scratch, uint8_t, MEMBER_LEN_MAX), 0, MEMBER_LEN_MAX};
@@ -130,23 +154,21 @@ static assay_err check(const assay_ceremony_member *m, assay_arena scratch) {
 }
 
 assay_err ceremony_member_get(assay_ceremony_member *out, assay_arena *keep, const json_t *o) {
-    *out = (assay_ceremony_member){
-        .network = ceremony_text(keep, o, "network", ASSAY_GENESIS_NAME_LEN_MAX),
-        .moniker = ceremony_text(keep, o, "moniker", ASSAY_CEREMONY_MONIKER_LEN_MAX),
-        .node_id = ceremony_text(keep, o, "node_id", NODE_ID_DIGITS),
-        .p2p = ceremony_text(keep, o, "p2p", ASSAY_CEREMONY_HOST_LEN_MAX + 8),
-        .http = ceremony_text(keep, o, "http", ASSAY_CEREMONY_HOST_LEN_MAX + 16),
-    };
+    *out = (assay_ceremony_member){.validator = {.self_bond = 0}};
     assay_genesis_validator *v = &out->validator;
-    if (!out->network || !out->moniker || !out->node_id || !out->p2p || !out->http) return ASSAY_E_ENCODING;
+    ASSAY_TRY(ceremony_text(&out->network, keep, o, "network", ASSAY_GENESIS_NAME_LEN_MAX));
+    ASSAY_TRY(ceremony_text(&out->moniker, keep, o, "moniker", ASSAY_CEREMONY_MONIKER_LEN_MAX));
+    ASSAY_TRY(ceremony_text(&out->node_id, keep, o, "node_id", NODE_ID_DIGITS));
+    ASSAY_TRY(ceremony_text(&out->p2p, keep, o, "p2p", ASSAY_CEREMONY_HOST_LEN_MAX + 8));
+    ASSAY_TRY(ceremony_text(&out->http, keep, o, "http", ASSAY_CEREMONY_HOST_LEN_MAX + 16));
     ASSAY_TRY(ceremony_hex(v->owner.b, sizeof v->owner.b, o, "owner"));
     ASSAY_TRY(ceremony_hex(v->consensus_key.b, sizeof v->consensus_key.b, o, "consensus_key"));
     ASSAY_TRY(ceremony_hex(v->consensus_proof.b, sizeof v->consensus_proof.b, o, "consensus_proof"));
     ASSAY_TRY(ceremony_hex(v->attestation_key.b, sizeof v->attestation_key.b, o, "attestation_key"));
     ASSAY_TRY(ceremony_hex(v->attestation_proof.b, sizeof v->attestation_proof.b, o, "attestation_proof"));
     ASSAY_TRY(ceremony_hex(out->signature.b, sizeof out->signature.b, o, "signature"));
-    const char *bond = ceremony_text(keep, o, "self_bond", 20);
-    if (!bond) return ASSAY_E_ENCODING;
+    const char *bond;
+    ASSAY_TRY(ceremony_text(&bond, keep, o, "self_bond", 20));
     ASSAY_TRY(assay_base_undecimal(&v->self_bond, assay_base_bytes_str(bond)));
     v->moniker = assay_base_bytes_str(out->moniker);
     return check(out, *keep);
@@ -167,5 +189,7 @@ bool ceremony_member_same(const assay_ceremony_member *a, const assay_ceremony_m
            memcmp(&v->owner, &w->owner, sizeof v->owner) == 0 &&
            memcmp(&v->consensus_key, &w->consensus_key, sizeof v->consensus_key) == 0 &&
            memcmp(&v->attestation_key, &w->attestation_key, sizeof v->attestation_key) == 0 &&
+           memcmp(&v->consensus_proof, &w->consensus_proof, sizeof v->consensus_proof) == 0 &&
+           memcmp(&v->attestation_proof, &w->attestation_proof, sizeof v->attestation_proof) == 0 &&
            v->self_bond == w->self_bond;
 }

@@ -29,13 +29,32 @@ static bool account_less(const void *context, const void *a, const void *b) {
 
 static bool same_key(assay_public_key a, assay_public_key b) { return memcmp(a.b, b.b, sizeof a.b) == 0; }
 
-static assay_err collide(const assay_ceremony_member *a, const assay_ceremony_member *b) {
+static bool collide(const assay_ceremony_member *a, const assay_ceremony_member *b) {
     const assay_genesis_validator *v = &a->validator, *w = &b->validator;
-    bool twice = same_key(v->owner, w->owner) || same_key(v->consensus_key, w->consensus_key) ||
-                 same_key(v->attestation_key, w->attestation_key) || same_key(v->consensus_key, w->attestation_key) ||
-                 same_key(v->attestation_key, w->consensus_key) || strcmp(a->node_id, b->node_id) == 0 ||
-                 strcmp(a->p2p, b->p2p) == 0 || strcmp(a->http, b->http) == 0;
-    return twice ? ASSAY_E_DUPLICATE : ASSAY_OK;
+    return same_key(v->owner, w->owner) || same_key(v->consensus_key, w->consensus_key) ||
+           same_key(v->attestation_key, w->attestation_key) || same_key(v->consensus_key, w->attestation_key) ||
+           same_key(v->attestation_key, w->consensus_key) || strcmp(a->node_id, b->node_id) == 0 ||
+           strcmp(a->p2p, b->p2p) == 0 || strcmp(a->http, b->http) == 0;
+}
+
+static assay_err all_apart(const assay_ceremony_network *network) {
+    for (uint32_t i = 0; i < network->members_count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (collide(&network->members[i], &network->members[k])) return ASSAY_E_DUPLICATE;
+    return ASSAY_OK;
+}
+
+/* What the ledger asks of them at the first block, when all have signed and it is too late. */
+static assay_err units_ok(const assay_genesis *genesis) {
+    uint64_t sum = 0;
+    bool ok = true;
+    for (uint32_t i = 0; ok && i < genesis->accounts_count; i++)
+        ok =
+            genesis->accounts[i].balance > 0 && assay_base_add_u64(&sum, sum, genesis->accounts[i].balance) == ASSAY_OK;
+    for (uint32_t i = 0; ok && i < genesis->validators_count; i++)
+        ok = genesis->validators[i].self_bond >= genesis->params.bond_min &&
+             assay_base_add_u64(&sum, sum, genesis->validators[i].self_bond) == ASSAY_OK;
+    return ok ? ASSAY_OK : ASSAY_E_RANGE;
 }
 
 static void name_chain(assay_ceremony_network *out, assay_bytes name) {
@@ -71,6 +90,7 @@ assay_err assay_ceremony_collect(assay_ceremony_network *out, assay_arena *keep,
                                  uint64_t allowance) {
     *out = (assay_ceremony_network){.members_count = members_count};
     if (members_count == 0 || members_count > params->validators_max) return ASSAY_E_RANGE;
+    if (members_count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_E_RANGE;
     out->members = ASSAY_NEW(keep, assay_ceremony_member, members_count);
     assay_ceremony_member *scratch = ASSAY_NEW(keep, assay_ceremony_member, members_count);
     assay_genesis_validator *validators = ASSAY_NEW(keep, assay_genesis_validator, members_count);
@@ -79,9 +99,9 @@ assay_err assay_ceremony_collect(assay_ceremony_network *out, assay_arena *keep,
     assay_base_sort(out->members, scratch, members_count, sizeof *members, member_less, NULL);
     for (uint32_t i = 0; i < members_count; i++) {
         if (strcmp(out->members[i].network, name) != 0) return ASSAY_E_CHAIN;
-        for (uint32_t k = 0; k < i; k++) ASSAY_TRY(collide(&out->members[i], &out->members[k]));
         validators[i] = out->members[i].validator;
     }
+    ASSAY_TRY(all_apart(out));
     assay_genesis genesis = {.format = 1,
                              .name = assay_base_bytes_str(name),
                              .time_seconds = time_seconds,
@@ -90,6 +110,7 @@ assay_err assay_ceremony_collect(assay_ceremony_network *out, assay_arena *keep,
                              .validators = validators,
                              .validators_count = members_count};
     ASSAY_TRY(accounts_of(&genesis, keep, out, accounts, accounts_count, allowance));
+    ASSAY_TRY(units_ok(&genesis));
     ASSAY_TRY(assay_codec_encode_new(&out->genesis, keep, &assay_genesis_message, &genesis, ASSAY_CODEC_STRICT));
     name_chain(out, genesis.name);
     return ASSAY_OK;
@@ -112,13 +133,26 @@ assay_err assay_ceremony_network_write(assay_buf *out, const assay_ceremony_netw
     return assay_base_buf_put(out, ASSAY_STR("\n"));
 }
 
+static bool same_signature(assay_signature a, assay_signature b) { return memcmp(a.b, b.b, sizeof a.b) == 0; }
+
+/* Operators compare what stands in the file; so it has to be true of the genesis. */
+static assay_err names_itself(const assay_ceremony_network *network, const json_t *json) {
+    const char *id = json_string_value(json_object_get(json, "chain_id"));
+    assay_hash hash;
+    ASSAY_TRY(ceremony_hex(hash.b, sizeof hash.b, json, "genesis_hash"));
+    if (!id) return ASSAY_E_ENCODING;
+    return strcmp(id, network->chain_id) == 0 && assay_base_hash_eq(hash, network->hash) ? ASSAY_OK : ASSAY_E_PROOF;
+}
+
 /* The genesis is of exactly these members, in this order. */
 static assay_err fits(const assay_ceremony_network *network, const assay_genesis *genesis) {
     if (genesis->validators_count != network->members_count) return ASSAY_E_PROOF;
     for (uint32_t i = 0; i < network->members_count; i++) {
         const assay_genesis_validator *v = &genesis->validators[i], *w = &network->members[i].validator;
         bool same = same_key(v->owner, w->owner) && same_key(v->consensus_key, w->consensus_key) &&
-                    same_key(v->attestation_key, w->attestation_key) && v->self_bond == w->self_bond &&
+                    same_key(v->attestation_key, w->attestation_key) &&
+                    same_signature(v->consensus_proof, w->consensus_proof) &&
+                    same_signature(v->attestation_proof, w->attestation_proof) && v->self_bond == w->self_bond &&
                     assay_base_bytes_eq(v->moniker, w->moniker);
         if (!same || !assay_base_bytes_eq(genesis->name, assay_base_bytes_str(network->members[i].network)))
             return ASSAY_E_PROOF;
@@ -128,10 +162,11 @@ static assay_err fits(const assay_ceremony_network *network, const assay_genesis
 
 static assay_err network_get(assay_ceremony_network *out, assay_arena *keep, const json_t *json) {
     const json_t *rows = json_object_get(json, "members");
-    const char *text = ceremony_text(keep, json, "genesis", ASSAY_CEREMONY_FILE_LEN_MAX);
+    const char *text;
     size_t count = json_array_size(rows);
     *out = (assay_ceremony_network){.members_count = (uint32_t)count};
-    if (!text || !json_is_array(rows) || count == 0 || count > ASSAY_VALIDATORS_MAX) return ASSAY_E_ENCODING;
+    if (!json_is_array(rows) || count == 0 || count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_E_ENCODING;
+    ASSAY_TRY(ceremony_text(&text, keep, json, "genesis", ASSAY_CEREMONY_FILE_LEN_MAX));
     ASSAY_TRY(assay_codec_base64_get(&out->genesis, keep, assay_base_bytes_str(text)));
     out->members = ASSAY_NEW(keep, assay_ceremony_member, count);
     if (!out->members) return ASSAY_F_MEMORY;
@@ -140,6 +175,8 @@ static assay_err network_get(assay_ceremony_network *out, assay_arena *keep, con
     assay_genesis genesis;
     ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, out->genesis, ASSAY_CODEC_STRICT));
     name_chain(out, genesis.name);
+    ASSAY_TRY(names_itself(out, json));
+    ASSAY_TRY(all_apart(out));
     return fits(out, &genesis);
 }
 

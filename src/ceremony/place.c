@@ -124,6 +124,11 @@ static assay_err join_with(assay_ceremony_member *m, const assay_ceremony_place 
     return write_join(place->directory, m, scratch);
 }
 
+/* What the others will check, before anything is made that would have to be removed again. */
+static bool place_plain(const assay_ceremony_place *place, const assay_ceremony_member *m) {
+    return ceremony_host_plain(place->host) && ceremony_host_plain(place->listen) && ceremony_member_plain(m);
+}
+
 assay_err assay_ceremony_join(assay_ceremony_member *out, assay_arena *keep, const assay_ceremony_place *place,
                               const char *network, uint64_t self_bond) {
     const char *home, *path;
@@ -137,6 +142,10 @@ assay_err assay_ceremony_join(assay_ceremony_member *out, assay_arena *keep, con
     out->validator.self_bond = self_bond;
     ASSAY_TRY(format(&out->p2p, keep, "%s:%u", place->host, place->port + 2u));
     ASSAY_TRY(format(&out->http, keep, "http://%s:%u", place->host, place->port));
+    memset(id, '0', ASSAY_COMET_ID_LEN); /* until there is one */
+    if (!place_plain(place, out)) return ASSAY_E_NAME;
+    ASSAY_TRY(ceremony_path(&path, keep, place->directory, "genesis"));
+    if (assay_os_exists(path)) return ASSAY_E_EXISTS;
     ASSAY_TRY(assay_os_dirs_create(place->directory, 0700));
     ASSAY_TRY(ceremony_path(&home, keep, place->directory, "cometbft"));
     ASSAY_TRY(assay_comet_node_id(id, home, *keep));

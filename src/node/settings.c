@@ -25,6 +25,7 @@ bool assay_node_settings_exist(const char *directory, assay_arena scratch) {
 assay_err assay_node_settings_write(const char *directory, const assay_node_settings *settings, assay_arena scratch) {
     const char *path;
     size_t cap = 4096;
+    ASSAY_ASSERT(settings->peers_count <= ASSAY_NODE_VALIDATORS_MAX); /* or it could not be read again */
     ASSAY_TRY(file_path(&path, &scratch, directory));
     for (uint32_t i = 0; i < settings->peers_count; i++) cap += 2 * strlen(settings->peers[i]) + 16;
     assay_buf text = {ASSAY_NEW(&scratch, uint8_t, cap), 0, cap};
@@ -49,13 +50,20 @@ assay_err assay_node_settings_write(const char *directory, const assay_node_sett
     return assay_os_replace(path, (assay_bytes){text.ptr, text.len}, 0644);
 }
 
-/* NULL if it is not there or no text. */
-static const char *text_of(assay_arena *keep, const json_t *value) {
+static assay_err text_of(const char **out, assay_arena *keep, const json_t *value) {
     assay_bytes copy;
     const char *text = json_string_value(value);
-    if (!text || assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)text, strlen(text) + 1}) != ASSAY_OK)
-        return NULL;
-    return (const char *)copy.ptr;
+    if (!text) return ASSAY_F_CORRUPT;
+    ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)text, strlen(text) + 1}));
+    *out = (const char *)copy.ptr;
+    return ASSAY_OK;
+}
+
+static assay_err number_of(uint64_t *out, const json_t *value, uint64_t most) {
+    json_int_t number = json_integer_value(value);
+    if (!json_is_integer(value) || number < 0 || (uint64_t)number > most) return ASSAY_F_CORRUPT;
+    *out = (uint64_t)number;
+    return ASSAY_OK;
 }
 
 static assay_err read_peers(assay_node_settings *out, assay_arena *keep, const json_t *rows) {
@@ -63,8 +71,7 @@ static assay_err read_peers(assay_node_settings *out, assay_arena *keep, const j
     if (!json_is_array(rows) || count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_F_CORRUPT;
     const char **peers = ASSAY_NEW(keep, const char *, count + 1);
     if (!peers) return ASSAY_F_MEMORY;
-    for (size_t i = 0; i < count; i++)
-        if (!(peers[i] = text_of(keep, json_array_get(rows, i)))) return ASSAY_F_CORRUPT;
+    for (size_t i = 0; i < count; i++) ASSAY_TRY(text_of(&peers[i], keep, json_array_get(rows, i)));
     out->peers = peers;
     out->peers_count = (uint32_t)count;
     return ASSAY_OK;
@@ -73,21 +80,21 @@ static assay_err read_peers(assay_node_settings *out, assay_arena *keep, const j
 static assay_err read_all(assay_node_settings *out, assay_arena *keep, const json_t *json) {
     const char *schema = json_string_value(json_object_get(json, "schema"));
     const char *key = json_string_value(json_object_get(json, "consensus_key"));
-    json_int_t port = json_integer_value(json_object_get(json, "port"));
-    *out = (assay_node_settings){
-        .moniker = text_of(keep, json_object_get(json, "moniker")),
-        .address = text_of(keep, json_object_get(json, "address")),
-        .port = (uint16_t)port,
-        .rpc = text_of(keep, json_object_get(json, "rpc")),
-        .abci = text_of(keep, json_object_get(json, "abci")),
-        .signer = text_of(keep, json_object_get(json, "signer")),
-        .snapshot_blocks = (uint64_t)json_integer_value(json_object_get(json, "snapshot_blocks")),
-    };
-    bool ok =
-        schema && strcmp(schema, SCHEMA) == 0 && out->moniker && out->address && out->rpc && out->abci && key &&
-        port >= 0 && port <= UINT16_MAX &&
-        assay_base_unhex(out->consensus_key.b, sizeof out->consensus_key.b, assay_base_bytes_str(key)) == ASSAY_OK;
-    return ok ? read_peers(out, keep, json_object_get(json, "peers")) : ASSAY_F_CORRUPT;
+    const json_t *signer = json_object_get(json, "signer"), *blocks = json_object_get(json, "snapshot_blocks");
+    uint64_t port;
+    *out = (assay_node_settings){.signer = NULL};
+    if (!schema || strcmp(schema, SCHEMA) != 0 || !key) return ASSAY_F_CORRUPT;
+    if (assay_base_unhex(out->consensus_key.b, sizeof out->consensus_key.b, assay_base_bytes_str(key)) != ASSAY_OK)
+        return ASSAY_F_CORRUPT;
+    ASSAY_TRY(text_of(&out->moniker, keep, json_object_get(json, "moniker")));
+    ASSAY_TRY(text_of(&out->address, keep, json_object_get(json, "address")));
+    ASSAY_TRY(text_of(&out->rpc, keep, json_object_get(json, "rpc")));
+    ASSAY_TRY(text_of(&out->abci, keep, json_object_get(json, "abci")));
+    if (signer) ASSAY_TRY(text_of(&out->signer, keep, signer));
+    if (blocks) ASSAY_TRY(number_of(&out->snapshot_blocks, blocks, INT64_MAX));
+    ASSAY_TRY(number_of(&port, json_object_get(json, "port"), UINT16_MAX));
+    out->port = (uint16_t)port;
+    return read_peers(out, keep, json_object_get(json, "peers"));
 }
 
 assay_err assay_node_settings_read(assay_node_settings *out, assay_arena *keep, const char *directory) {

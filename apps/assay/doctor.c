@@ -45,8 +45,10 @@ typedef struct doctor {
     call *c;
     const char *directory, *programs;
     assay_node_settings settings;
-    const char *config; /* CometBFT's config.toml; "" if there is none */
-    bool has_genesis, running;
+    const char *config;  /* CometBFT's config.toml; "" if there is none */
+    const char *outside; /* where CometBFT awaits a signer that assayd does not start; NULL: it does not */
+    bool has_genesis;
+    bool running, answers; /* assayd, and its CometBFT */
     assay_hash genesis_hash;
     char chain_id[ASSAY_CHAIN_ID_LEN_MAX + 1];
     char node_id[ASSAY_COMET_ID_LEN + 1]; /* "": not known */
@@ -170,8 +172,11 @@ static void must_agree(doctor *d, bool *all, const char *section, const char *ke
 static void check_settings(doctor *d) {
     const assay_node_settings *s = &d->settings;
     const char *rpc = strncmp(s->rpc, "http://", 7) == 0 ? s->rpc + 7 : s->rpc;
+    const char *awaited = toml(d, "", "priv_validator_laddr");
     bool all = true;
-    must_agree(d, &all, "", "priv_validator_laddr", s->signer ? s->signer : "");
+    /* Without a signer in node.json, one that assayd does not start may be awaited all the same: check_key tells. */
+    if (s->signer) must_agree(d, &all, "", "priv_validator_laddr", s->signer);
+    d->outside = !s->signer && awaited && *awaited ? awaited : NULL;
     must_agree(d, &all, "", "proxy_app", s->abci);
     must_agree(d, &all, "rpc", "laddr", keep_text(d->c, "tcp://%s", rpc));
     uint32_t peers = peers_in(toml(d, "p2p", "persistent_peers"));
@@ -255,6 +260,19 @@ static void check_key(doctor *d) {
                                 : "remove signer/");
         return;
     }
+    if (d->outside) {
+        bool ours = home && key_eq(at_home, d->settings.consensus_key);
+        if (ours)
+            note(d, ROW_WRONG, "key", "CometBFT awaits a signer, and holds the consensus key in its home all the same",
+                 "priv_validator_laddr = \"\" in config.toml if nothing else signs; else destroy "
+                 "cometbft/config/priv_validator_key.json");
+        else
+            note(d, ROW_OK, "key",
+                 keep_text(d->c, "elsewhere: CometBFT awaits an assay-signer at %s, which assayd does not start",
+                           shown(d->c, d->outside)),
+                 NULL);
+        return;
+    }
     bool there = d->settings.signer ? signer : home;
     if (d->settings.signer && !there && !assay_os_exists(path_in(d, where)))
         note(d, ROW_WARN, "key", "signer/consensus.key is not here: nothing signs, unless assay-signer runs elsewhere",
@@ -309,6 +327,21 @@ static void check_signer_lock(doctor *d) {
     else if (err == ASSAY_OK && d->running)
         note(d, ROW_WRONG, "signer", "assayd runs, but no assay-signer holds the key: nothing is signed",
              "the log of assayd says why it does not start");
+}
+
+/* CometBFT does not start where a socket is, even one that nobody listens at any more; assayd removes that of its own
+ * signer alone. Asked only if CometBFT is not there: it would take this connection for the signer's. */
+static void check_dead_socket(doctor *d) {
+    assay_os_socket socket;
+    if (d->answers || !d->outside || strncmp(d->outside, "unix://", 7) != 0) return;
+    const char *path = d->outside[7] == '/' ? d->outside + 7 : path_in(d, d->outside + 7);
+    if (!assay_os_exists(path)) return;
+    assay_err err = assay_os_socket_dial(&socket, keep_text(d->c, "unix://%s", path), assay_os_monotonic_ns() + SECOND);
+    assay_os_socket_close(&socket);
+    if (err == ASSAY_F_NETWORK)
+        note(d, ROW_WRONG, "signer",
+             keep_text(d->c, "nobody listens at %s, and CometBFT does not start where a socket is", shown(d->c, path)),
+             "remove it: assayd starts CometBFT again by itself");
 }
 
 static void check_modes(doctor *d) {
@@ -443,6 +476,7 @@ static void check_ports(doctor *d) {
              "the log of assayd has CometBFT's last words");
     }
     d->running = rpc_ours || http_ours;
+    d->answers = rpc_ours;
     const struct {
         const char *name, *address;
         bool ours;
@@ -636,6 +670,7 @@ static void examine(doctor *d) {
     check_programs(d);
     if (config.ptr) check_ports(d);
     check_signer_lock(d);
+    if (config.ptr) check_dead_socket(d);
     check_disk(d);
     check_limits(d);
     check_peers(d, &all);

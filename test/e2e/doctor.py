@@ -358,4 +358,45 @@ def running(world):
     net.stop()
 
 
-main(stopped, running)
+def outside(world):
+    """The signer is nobody's child: assayd knows of none, CometBFT awaits it at a socket of its own."""
+    net = Rehearsal(world, "--signer", count=1)
+    v = net[0]
+    vault, sockets = world.path("vault"), world.path("sockets")
+    os.rename(os.path.join(v.data, "signer"), vault)
+    os.makedirs(sockets)
+    address = f"unix://{sockets}/signer.sock"
+    node = os.path.join(v.data, "node.json")
+    write(node, json.dumps({k: x for k, x in read_json(node).items() if k != "signer"}))
+    write(config_of(v), setting("priv_validator_laddr", address)(open(config_of(v), encoding="utf-8").read()))
+    done, checks = look(world, v.data)
+    check("a signer outside is right", done.code == 0 and "elsewhere" in rows(checks, "key", "ok")[0]["text"], done)
+    chain = read_json(v.data, "cometbft", "config", "genesis.json")["chain_id"]
+    signer = world.start(
+        SIGNER, "--data", vault, "--chain-id", chain, "--connect", address,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        net.start()
+        check("it signs blocks", net.goes_on())
+        done, checks = look(world, v.data)
+        check("while it runs", done.code == 0 and done.json["running"], done)
+        signer.kill()
+        signer.wait()
+        check("without it no block comes", net.stands())
+    finally:
+        signer.kill()
+        signer.wait()
+    net.stop()
+    # CometBFT leaves its socket behind, also when it ends in order.
+    finds(world, "a dead socket", v.data, "signer", "wrong", "nobody listens")
+    os.unlink(os.path.join(sockets, "signer.sock"))
+    # The key came back into the home: CometBFT awaits the signer, but who knows for how long.
+    home_key = os.path.join(v.data, "cometbft", "config", "priv_validator_key.json")
+    out = world.run(SIGNER, "--data", vault, "--show", "--json").json
+    write(home_key, json.dumps({**out, "priv_key": {}}))
+    os.chmod(home_key, 0o600)
+    finds(world, "awaited and at home", v.data, "key", "wrong", "awaits a signer")
+
+
+main(stopped, running, outside)

@@ -103,7 +103,13 @@ static assay_err tell(call *c, assay_err err, const char *about) {
     case ASSAY_E_CHAIN: return fail(c, err, "%s: it joined another network", about);
     case ASSAY_E_DUPLICATE: return fail(c, err, "%s: a key or an address stands there twice", about);
     case ASSAY_E_EXISTS: return fail(c, err, "%s is of another network already", about);
-    case ASSAY_E_PROOF: return fail(c, err, "%s: its genesis has other validators than it lists", about);
+    case ASSAY_E_PROOF:
+        return fail(c, err, "%s: it lists other validators, or another hash, than its genesis has", about);
+    case ASSAY_E_NAME:
+        c->try_this = "a moniker of letters, digits, - _ . and spaces; a host of letters, digits, - and .";
+        return fail(c, err, "%s: a name or an address in it is not plain", about);
+    case ASSAY_E_RANGE:
+        return fail(c, err, "%s: a rule, a stake or a port is out of its range (spec/limits.md)", about);
     default: return fail(c, err, "%s", about);
     }
 }

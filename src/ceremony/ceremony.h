@@ -74,9 +74,9 @@ typedef struct assay_ceremony_network {
 /* assay_ceremony_collect - a genesis of these members and accounts. The members' order is that of their owners' keys,
  * so whoever collects the same files gets the same genesis; owners without an account get `allowance`.
  *   ASSAY_E_CHAIN      a member joined another network     ASSAY_E_DUPLICATE  a key, a node id or an address twice
- *   ASSAY_E_RANGE      nobody, or more than the parameters or ASSAY_NODE_VALIDATORS_MAX allow; a balance of 0, a stake
- *                      below bond_min, units beyond what a ledger may hold. The parameters themselves are the caller's.
- *   ASSAY_F_MEMORY     keep: four times the texts and 1 MiB */
+ *   ASSAY_E_RANGE      a parameter out of its range, or two that contradict each other; nobody, or more than the
+ * parameters or ASSAY_NODE_VALIDATORS_MAX allow; a balance of 0, a stake below bond_min, units beyond what a ledger may
+ * hold. The parameters themselves are the caller's. ASSAY_F_MEMORY     keep: four times the texts and 1 MiB */
 ASSAY_MUST_USE assay_err assay_ceremony_collect(assay_ceremony_network *out, assay_arena *keep, const char *name,
                                                 int64_t time_seconds, const assay_params *params,
                                                 const assay_ceremony_member *members, uint32_t members_count,

@@ -4,6 +4,7 @@
 #include "ceremony_internal.h"
 
 #include "crypto/crypto.h"
+#include "ledger/rule/rule.h"
 #include "node/node.h"
 #include "os/os.h"
 
@@ -89,6 +90,7 @@ assay_err assay_ceremony_collect(assay_ceremony_network *out, assay_arena *keep,
                                  uint32_t members_count, const assay_genesis_account *accounts, uint32_t accounts_count,
                                  uint64_t allowance) {
     *out = (assay_ceremony_network){.members_count = members_count};
+    ASSAY_TRY(assay_rule_params_check(params));
     if (members_count == 0 || members_count > params->validators_max) return ASSAY_E_RANGE;
     if (members_count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_E_RANGE;
     out->members = ASSAY_NEW(keep, assay_ceremony_member, members_count);

@@ -238,7 +238,7 @@ static assay_err block_read(assay_block *out, assay_commit *commit, assay_store_
 void get_blocks(void *context, const assay_http_request *request, assay_http_response *response) {
     visit at;
     if (!visit_begin(&at, context, request, response, true)) return;
-    uint64_t first, last, before = UINT64_MAX;
+    uint64_t first = 0, last = 0, before = UINT64_MAX;
     uint32_t limit;
     assay_err err = query_number(request, "before", &before);
     if (err == ASSAY_OK) err = page_limit(request, &limit, 50, 200);

@@ -136,6 +136,10 @@ static void collecting(void **state) {
     assert_int_equal(assay_ceremony_collect(&n, &p->keep, "other", 1, &params, turned, COUNT, NULL, 0, 1),
                      ASSAY_E_CHAIN);
     assert_int_equal(assay_ceremony_collect(&n, &p->keep, "acme", 1, &params, turned, 0, NULL, 0, 1), ASSAY_E_RANGE);
+    params.chunks_per_draw = 0; /* rules that no ledger takes */
+    assert_int_equal(assay_ceremony_collect(&n, &p->keep, "acme", 1, &params, turned, COUNT, NULL, 0, 1),
+                     ASSAY_E_RANGE);
+    params = assay_node_params();
     turned[1] = turned[2];
     assert_int_equal(assay_ceremony_collect(&n, &p->keep, "acme", 1, &params, turned, COUNT, NULL, 0, 1),
                      ASSAY_E_DUPLICATE);

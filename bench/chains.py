@@ -2,8 +2,8 @@
 """chains - two networks of four validators under stock CometBFT with the same settings: assayd's, and kvstore's.
 
 Both run on this machine's processors, with stock CometBFT for engine, one process a validator, and the application in a
-process of its own behind a unix socket. kvstore's homes are a second network of ours, of which config.toml stays but for
-the socket's name, and genesis.json names the validators, whom our application would name itself.
+process of its own behind a unix socket. kvstore's homes are a second network of ours: config.toml stays but for the
+socket's name, and genesis.json names the validators, whom our application would name itself.
 """
 import calendar
 import glob
@@ -134,8 +134,8 @@ class Chain:
     def look(self):
         """What there was of it until now, to be subtracted."""
         applications = self.applications()
-        return {"at": time.time_ns(), "app": self.app_seconds(), "cpu": processes.seconds_by_name(self.roots()),
-                "threads": processes.seconds_by_thread(applications)}
+        return {"at": time.time_ns(), "app": self.app_seconds(), "idle": processes.seconds_idle(),
+                "cpu": processes.seconds_by_name(self.roots()), "threads": processes.seconds_by_thread(applications)}
 
 
 class Ours(Chain):
@@ -218,6 +218,6 @@ class Sampler(threading.Thread):
 def difference(a, b):
     wall = (b["at"] - a["at"]) / 1e9
     told = None not in (a["app"], b["app"])
-    return {"seconds": wall, "app_seconds": b["app"] - a["app"] if told else None,
+    return {"seconds": wall, "app_seconds": b["app"] - a["app"] if told else None, "idle": b["idle"] - a["idle"],
             "cpu": {k: v - a["cpu"].get(k, 0) for k, v in b["cpu"].items()},
             "threads": {k: v - a["threads"].get(k, 0) for k, v in b["threads"].items() if v != a["threads"].get(k, 0)}}

@@ -50,7 +50,8 @@ def describe():
         ("commit", first_line("git", "-C", ROOT, "rev-parse", "--short", "HEAD") + (", with changes" * bool(changed))),
         ("peers", f"b3sum {first_line('b3sum', '--version').split()[-1]}, "
                   f"{' '.join(first_line('openssl', 'version').split()[:2])}, "
-                  f"model_signing {first_line('model_signing', '--version').split()[-1]}"),
+                  f"model_signing {first_line('model_signing', '--version').split()[-1]}, "
+                  f"CometBFT {first_line(program('cometbft'), 'version')}"),
     ]
 
 
@@ -81,6 +82,14 @@ def directory_bytes(path):
             except FileNotFoundError:
                 pass
     return total
+
+
+def filesystem(path):
+    """The kind of filesystem that a path lies on."""
+    with open("/proc/mounts", encoding="utf-8") as f:
+        mounts = [line.split()[1:3] for line in f]
+    path = os.path.realpath(path) + "/"
+    return max((m for m in mounts if path.startswith(m[0].rstrip("/") + "/")), key=lambda m: len(m[0]))[1]
 
 
 def resident(process):

@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/many.py - four validators under stock CometBFT, beside the same with CometBFT's kvstore, in turn.
 
-usage: bench/many.py [--rounds N] [--seconds N] [--json FILE] [--parts interval,finality,load] [--samples N] [--window N]
-                     [--accounts N] [--size BYTES] [--port P] [--persistent]
+usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load] [--json FILE]
+                     [--window N] [--accounts N] [--size BYTES] [--port P] [--persistent]
 
 Each round makes both networks anew (chains.py), now ours first, now theirs, and measures
     interval   from block to block, when empty ones follow each other without a rest
     finality   of one transaction after the other, settings as shipped: over broadcast_tx_commit, and for ours over
-               POST /transactions?wait=final; and the application's memory before it and after the load
+               POST /transactions?wait=final
     load       transactions a second, by CometBFT's load-test framework with clients of ours (load/txs): of what stands
-               in blocks, between the first and the last full one
+               in blocks, between the first and the last full one; and the applications' memory before and after
+Beside them: the processor time of applications and engines, a block and a transaction.
+
 It needs assay, assayd and cometbft in ASSAY_BIN (build/bin) and Go, and builds load/ into a temporary directory. All of
-it is on loopback, ports P to P + 200. With --json what is known so far is in FILE after each measurement. Five minutes a
-round of 20 seconds. As part `many` of bench/run its rows stand with the others.
+it is on loopback, ports P to P + 132. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
+known so far is in --json's FILE after each measurement. A round of 20 seconds takes three minutes; to try it out,
+`--rounds 1 --seconds 8 --samples 20`. As part `many` of bench/run its rows stand with the others.
 """
 import argparse
 import json
@@ -27,6 +30,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import machine
+import processes
 from chains import VALIDATORS, Ours, Sampler, Theirs, difference
 from network import mib, quantile
 from table import Table, progress
@@ -52,6 +56,7 @@ class Bench:
 
     def __init__(self, options, work):
         self.options, self.work, self.found = options, work, []
+        self.machine = machine.describe()
         self.programs = os.path.join(work, "bin")
         os.mkdir(self.programs)
         build(self.programs)
@@ -65,7 +70,7 @@ class Bench:
 
     def txs(self, verb, *words):
         run = subprocess.run([os.path.join(self.programs, "txs"), verb, *map(str, words)], capture_output=True,
-                             text=True, timeout=600)
+                             text=True, timeout=600, preexec_fn=processes.end_with_parent)
         if run.returncode:
             raise RuntimeError(f"txs {verb}: exit {run.returncode}: {run.stderr[-2000:]}")
         return json.loads(run.stdout)
@@ -74,7 +79,7 @@ class Bench:
         self.found.append(found)
         if self.options.json:
             with open(self.options.json + ".new", "w", encoding="utf-8") as f:
-                json.dump({"options": vars(self.options), "machine": machine.describe(),
+                json.dump({"options": vars(self.options), "machine": self.machine,
                            "load_average": machine.load_average(), "found": self.found}, f, indent=1)
             os.replace(self.options.json + ".new", self.options.json)
 
@@ -134,13 +139,13 @@ def flow(blocks, sampler):
     usual = median(b["txs"] for b in blocks if b["txs"])
     full = [i for i, b in enumerate(blocks) if 2 * b["txs"] >= usual]
     first, last = full[0], full[-1]
-    if last - first < 2:
-        raise RuntimeError(f"{last - first + 1} full blocks are too few: more seconds, or a smaller window")
+    if last == first:
+        raise RuntimeError("one full block tells nothing: more seconds, or a smaller window")
     stretch, began, ended = blocks[first:last], blocks[first]["time_ns"], blocks[last]["time_ns"]
     count = sum(b["txs"] for b in stretch)
-    taken = sampler.between(began, ended)
     return {"per_second": count / ((ended - began) / 1e9), "counted": count, "full_blocks": last - first,
-            "txs_a_block": count / (last - first), "block_ms": (ended - began) / 1e6 / (last - first), "taken": taken}
+            "txs_a_block": count / (last - first), "block_ms": (ended - began) / 1e6 / (last - first),
+            "more_rounds": sum(b["round"] for b in stretch), "taken": sampler.between(began, ended)}
 
 
 # ---- as rows ---------------------------------------------------------------------------------------------------------
@@ -166,6 +171,11 @@ def share(found):
     """Of the time of a block, what the first validator's application had for the consensus connection; or None."""
     taken = found["taken"]
     return None if taken["app_seconds"] is None else taken["app_seconds"] / taken["seconds"]
+
+
+def idle(found):
+    """Of the processors' time, what nobody used."""
+    return found["taken"]["idle"] / found["taken"]["seconds"] / len(os.sched_getaffinity(0))
 
 
 def cpu(name, each):
@@ -227,7 +237,11 @@ def load_rows(table, found):
                f"{first['accounts']:,} accounts, verified by each validator; kvstore's key=value. "
                + "; ".join(f"{kind}: {', '.join(format(f['per_second'], ',.0f') for f in got)} a second, "
                            f"{median(f['txs_a_block'] for f in got):,.0f} in a block of "
-                           f"{median(f['block_ms'] for f in got):,.0f} ms, lost {sum(f['lost'] for f in got)}"
+                           f"{median(f['block_ms'] for f in got):,.0f} ms, "
+                           f"{sum(f['full_blocks'] for f in got)} such blocks, "
+                           f"{sum(f['more_rounds'] for f in got)} rounds too many, {sum(f['lost'] for f in got)} lost, "
+                           "processors idle for "
+                           f"{median(idle(f) for f in got):.0%}"
                            for kind, got in rows.items()) + ".")
 
 
@@ -274,6 +288,9 @@ def measure(table, words):
         bench = Bench(options, work)
         for number in range(1, options.rounds + 1):
             bench.round(number)
+        kept = "in its database there" if options.persistent else "in memory, as CometBFT ships it"
+        table.note(f"many: all homes lie on one {machine.filesystem(work)}, whose syncs are much of a block's time: by "
+                   f"CometBFT of votes, log and blocks, by assayd of each commit; kvstore's state is {kept}.")
     rows(table, bench.found, options.parts)
 
 
@@ -283,9 +300,10 @@ def stop(*_):
 
 def main():
     signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     table, before = Table(), machine.load_average()
     measure(table, sys.argv[1:])
-    print("\n".join([*table.lines(), "", *(f"- {note}" for note in dict.fromkeys(table.notes)),
+    print("\n".join([*table.lines(), "", *(f"- {note}" for note in table.notes),
                      f"- load average before and after: {before:.1f} and {machine.load_average():.1f}"]))
 
 

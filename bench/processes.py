@@ -83,6 +83,13 @@ def seconds_by_name(roots):
     return out
 
 
+def seconds_idle():
+    """Seconds that the machine's processors had nothing to do, waiting for its disks among them."""
+    with open("/proc/stat", encoding="utf-8") as f:
+        fields = f.readline().split()
+    return (int(fields[4]) + int(fields[5])) / TICKS
+
+
 def seconds_by_thread(processes):
     """The same, by the name of the thread."""
     out = collections.Counter()

@@ -27,7 +27,9 @@ class Table:
         self.rows.append((what, ours, peer, ratio, text(must), text(reach), mark))
 
     def note(self, text):
-        self.notes.append(text)
+        """Once, however often it is said."""
+        if text not in self.notes:
+            self.notes.append(text)
 
     def lines(self):
         rows = [self.HEAD, *self.rows]

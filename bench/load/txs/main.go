@@ -11,8 +11,8 @@
 // broadcast_tx_async. Ours sends transfers that were signed before the clock starts, by accounts of its own, which the
 // key's account paid for; kvstore gets as many bytes of key=value, unsigned. The framework sends at a fixed rate and
 // does not look at the answers; so that nothing overflows CometBFT's mempool, where a transaction that is dropped would
-// hold up all later ones of its account, the client waits while more than -window are in no block. Prints what stands in
-// blocks: {"blocks": [{"height", "time_ns", "txs"}], "handed", "lost", "refused", ...}.
+// hold up all later ones of its account, the client waits while more than -window are in no block, and ends after
+// -seconds. Prints what stands in blocks: {"blocks": [{"height", "time_ns", "txs", "round"}], "handed", "lost", ...}.
 //
 // finality hands in one after the other and waits for each: over broadcast_tx_commit, or, with -http, as
 // POST /transactions?wait=final. Prints nanoseconds: [n, ...].

@@ -253,6 +253,11 @@ static bool key_eq(assay_public_key a, assay_public_key b) { return memcmp(a.b, 
 static void check_key(doctor *d) {
     assay_public_key at_signer, at_home;
     bool signer = key_of_signer(d, &at_signer, d->directory), home = key_of_home(d, &at_home, d->directory);
+    if (home && !assay_os_exists(path_in(d, "cometbft/data/priv_validator_state.json")))
+        note(d, ROW_WRONG, "key", "CometBFT does not start: its home has a key, and no record of what that has signed",
+             d->settings.signer || d->outside
+                 ? "remove cometbft/config/priv_validator_key.json: with a signer it is nobody's"
+                 : "never make one up for a key that has signed: register a new validator");
     const char *where = d->settings.signer ? "signer/consensus.key" : "cometbft/config/priv_validator_key.json";
     if (signer && home && key_eq(at_signer, at_home)) {
         note(d, ROW_WRONG, "key", "assay-signer and CometBFT's home hold the same consensus key: both can sign",
@@ -314,17 +319,24 @@ static void check_siblings(doctor *d) {
     if (!twice) note(d, ROW_OK, "key twice", "no directory beside this one holds the key", NULL);
 }
 
-/* The signer's lock is held by whoever signs with the key. */
-static void check_signer_lock(doctor *d) {
-    const char *path = path_in(d, "signer/consensus.lock");
+/* assayd holds the directory's lock as long as it runs. */
+static bool lock_held(doctor *d, const char *name) {
+    const char *path = path_in(d, name);
     assay_os_file lock;
-    if (!d->settings.signer || !assay_os_exists(path)) return;
+    if (!assay_os_exists(path)) return false;
     assay_err err = assay_os_lock(&lock, path);
     if (err == ASSAY_OK) assay_os_file_close(&lock);
-    if (err == ASSAY_F_BUSY && !d->running)
+    return err == ASSAY_F_BUSY;
+}
+
+/* The signer's lock is held by whoever signs with the key. */
+static void check_signer_lock(doctor *d) {
+    if (!d->settings.signer || !assay_os_exists(path_in(d, "signer/consensus.lock"))) return;
+    bool held = lock_held(d, "signer/consensus.lock");
+    if (held && !d->running)
         note(d, ROW_WARN, "signer", "an assay-signer holds the key, though no assayd runs here",
              "nothing, if you start it yourself; else end it before assayd starts one");
-    else if (err == ASSAY_OK && d->running)
+    else if (!held && d->running)
         note(d, ROW_WRONG, "signer", "assayd runs, but no assay-signer holds the key: nothing is signed",
              "the log of assayd says why it does not start");
 }
@@ -446,15 +458,6 @@ static bool is_ours(doctor *d, const char *url, bool relayed) {
     return same;
 }
 
-/* Does who answers at url speak of our chain? */
-static bool is_of_chain(doctor *d, const char *url) {
-    const char *why;
-    json_t *json = ask(d, url, "/status", NULL, &why);
-    bool same = d->has_genesis && strcmp(member(json, "chain_id"), d->chain_id) == 0;
-    json_decref(json);
-    return same;
-}
-
 /* -1: no such address; 0: free; 1: somebody listens there. */
 static int taken(const char *address) {
     assay_os_socket socket;
@@ -469,20 +472,19 @@ static void check_ports(doctor *d) {
     bool wild = strcmp(s->address, "0.0.0.0") == 0;
     const char *own = keep_text(d->c, "http://%s:%u", wild ? "127.0.0.1" : s->address, s->port);
     const char *rpc_address = keep_text(d->c, "tcp://%s", rpc);
-    bool rpc_ours = is_ours(d, s->rpc, false), http_ours = is_ours(d, own, true);
-    if (!rpc_ours && !http_ours && taken(rpc_address) == 0 && is_of_chain(d, own)) {
-        http_ours = true;
+    d->running = lock_held(d, "lock");
+    d->answers = is_ours(d, s->rpc, false);
+    /* Where assayd runs, its port is its own: it would not have started. */
+    bool http_ours = d->running || is_ours(d, own, true);
+    if (d->running && taken(rpc_address) == 0)
         note(d, ROW_WRONG, "engine", "assayd runs, and its CometBFT does not",
              "the log of assayd has CometBFT's last words");
-    }
-    d->running = rpc_ours || http_ours;
-    d->answers = rpc_ours;
     const struct {
         const char *name, *address;
         bool ours;
     } rows[] = {{"HTTP", keep_text(d->c, "tcp://%s:%u", s->address, s->port), http_ours},
-                {"RPC", rpc_address, rpc_ours},
-                {"P2P", p2p ? p2p : "", rpc_ours}};
+                {"RPC", rpc_address, d->answers},
+                {"P2P", p2p ? p2p : "", d->answers}};
     bool good = true;
     for (size_t i = 0; i < 3; i++) {
         int state = taken(rows[i].address);

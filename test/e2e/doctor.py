@@ -191,6 +191,10 @@ def keys(world, net, homely):
     os.rename(home_key, home_key + ".away")
     finds(world, "no key at all", h.data, "key", "wrong", "cannot be read")
     os.rename(home_key + ".away", home_key)
+    record = os.path.join(h.data, "cometbft", "data", "priv_validator_state.json")
+    os.rename(record, record + ".away")
+    finds(world, "no record of what was signed", h.data, "key", "wrong", "no record")
+    os.rename(record + ".away", record)
     # A signer that nobody awaits.
     alone = world.start(
         SIGNER, "--data", os.path.join(v.data, "signer"), "--chain-id", "x", "--connect", "unix://none.sock",
@@ -384,6 +388,11 @@ def outside(world):
         signer.kill()
         signer.wait()
         check("without it no block comes", net.stands())
+        # A CometBFT that is killed does not come back: its socket is in the way, and assayd does not know of it.
+        os.kill(v.processes()["cometbft"], signal.SIGKILL)
+        check("its socket is in the way", until(20, lambda: rows(look(world, v.data)[1], "signer", "wrong")))
+        check("and it is not there", until(20, lambda: rows(look(world, v.data)[1], "engine", "wrong")))
+        same("which is wrong", look(world, v.data)[0].code, 1)
     finally:
         signer.kill()
         signer.wait()

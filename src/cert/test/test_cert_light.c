@@ -33,16 +33,17 @@ typedef struct stored {
 static uint8_t blocks_memory[1 << 22];
 static stored blocks[BLOCKS_MAX];
 static size_t blocks_count;
+static json_t *block_rows; /* the names are views into it */
 static const assay_cert_policy strict = {0}, lax = {.allow_overlap = true};
 
 static int load_blocks(void **state) {
     (void)state;
     assay_arena keep = assay_base_arena(blocks_memory, sizeof blocks_memory);
-    json_t *rows = vectors_load("light_block"); /* kept: the names are views */
-    blocks_count = json_array_size(rows);
+    block_rows = vectors_load("light_block");
+    blocks_count = json_array_size(block_rows);
     assert_true(blocks_count <= BLOCKS_MAX);
     for (size_t i = 0; i < blocks_count; i++) {
-        const json_t *row = json_array_get(rows, i);
+        const json_t *row = json_array_get(block_rows, i);
         stored *b = &blocks[i];
         b->name = name_of(row);
         b->hash = hash_of(row, "header_hash");
@@ -51,6 +52,12 @@ static int load_blocks(void **state) {
         expect_ok(b->name, "set", assay_validators_decode(&b->set, &keep, bytes_of(row, "validator_set_proto", &keep)));
         expect_hash(b->name, "hash", assay_header_hash(&b->header), b->hash);
     }
+    return 0;
+}
+
+static int free_blocks(void **state) {
+    (void)state;
+    json_decref(block_rows);
     return 0;
 }
 
@@ -319,5 +326,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_pairs),    cmocka_unit_test(test_levels),
                                        cmocka_unit_test(test_skipping), cmocka_unit_test(test_skipping_borders),
                                        cmocka_unit_test(test_forks),    cmocka_unit_test(test_fork_borders)};
-    return cmocka_run_group_tests(tests, load_blocks, NULL);
+    return cmocka_run_group_tests(tests, load_blocks, free_blocks);
 }

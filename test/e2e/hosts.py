@@ -46,10 +46,11 @@ class Host:
             ("addr", "add", f"{self.address}/24", "dev", "eth0"),
             ("link", "set", "eth0", "up"),
         ):
-            run("ip", "-n", self.space, *words)
+            run(*self.inside("ip", *words))
 
     def inside(self, *words):
-        return [*(["ip", "netns", "exec", self.space] if self.divided else []), *map(str, words)]
+        # Not `ip netns exec`: it mounts what a chroot does not let it mount.
+        return [*(["nsenter", f"--net=/run/netns/{self.space}"] if self.divided else []), *map(str, words)]
 
     def assay(self, *words, timeout=120):
         return self.net.world.run(*self.inside(ASSAY, *words), cwd=self.directory, timeout=timeout)
@@ -62,7 +63,7 @@ class Host:
         return self
 
     def stop(self, number=signal.SIGTERM):
-        """`ip netns exec` becomes the program: the process is assayd itself."""
+        """nsenter becomes the program: the process is assayd itself."""
         if self.process is None:
             return None
         self.process.send_signal(number)
@@ -254,8 +255,10 @@ def divide(net):
 def may():
     """Can this process make namespaces and links?"""
     name = f"assay{os.getpid()}t"
-    ok = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode == 0
-    if ok:
+    made = subprocess.run(["ip", "netns", "add", name], check=False, capture_output=True).returncode == 0
+    words = ["nsenter", f"--net=/run/netns/{name}", "ip", "link", "set", "lo", "up"]
+    ok = made and subprocess.run(words, check=False, capture_output=True).returncode == 0
+    if made:
         subprocess.run(["ip", "netns", "del", name], check=False)
     return ok
 

@@ -119,7 +119,10 @@ static assay_err tally_of(struct admission *a, tally **out, assay_address sender
 static assay_err check(struct admission *a, validator *v, assay_bytes tx, bool known) {
     assay_ledger_admission admission;
     tally *t;
-    ASSAY_TRY(view_open(a, v));
+    assay_err opened = view_open(a, v);
+    /* No snapshot to be had is no fault at which CometBFT should stop: whoever sent it tries again. */
+    if (opened == ASSAY_F_BUSY) return ASSAY_E_FULL;
+    ASSAY_TRY(opened);
     ASSAY_TRY(assay_ledger_check_tx(a->ledger, &admission, tx, known));
     ASSAY_TRY(tally_of(a, &t, admission.sender));
     if (admission.nonce != t->next) return ASSAY_E_NONCE;

@@ -12,6 +12,8 @@ const assay_codec_field tx_results_fields[] = {
 };
 const assay_codec_message tx_results_message = ASSAY_MESSAGE("TxResults", tx_results, tx_results_fields);
 
+#define SNAPSHOTS_WITH_COMET 512u /* more than HTTP serves requests at once */
+
 /* ---- blocks: whole ones, or what CometBFT tells of them -------------------------------------------------------- */
 
 /* CometBFT keeps the block itself, with its header and its commit; here stands what FinalizeBlock said. */
@@ -63,6 +65,8 @@ assay_err store_open(validator *v) {
     const char *dir;
     ASSAY_TRY(assay_os_path_join(&dir, &scratch, v->dir, ASSAY_STR("store")));
     assay_store_config config = {.directory = dir, .durable = !v->node->temporary};
+    /* CometBFT's mempool looks at a snapshot too, and must get one however many people ask over HTTP. */
+    if (v->node->config.settings) config.snapshots_max = SNAPSHOTS_WITH_COMET;
     return assay_store_open(&v->store, &config);
 }
 

@@ -91,6 +91,7 @@ assay_err query_answer(void *context, assay_abci_query_result *out, assay_arena 
     assay_store_snapshot *snapshot = NULL;
     if (!validator_enter(c->owner)) return ASSAY_E_STATE; /* a snapshot is being taken in */
     assay_err err = assay_store_snapshot_begin(&snapshot, c->owner->store);
+    if (err == ASSAY_F_BUSY) err = ASSAY_E_STATE; /* a verdict on the question: CometBFT stops at faults */
     if (err == ASSAY_OK) err = ask(out, keep, snapshot, query);
     assay_store_snapshot_end(snapshot);
     validator_leave(c->owner);

@@ -10,7 +10,8 @@
  * ledger, store, mempool, model bytes and checks, and verifies every signature itself; only encoded bytes pass between
  * them. They share a process, so they are whole and not independent: one crash takes them all. Reading order: node.h,
  * node_internal.h, validator.c, consensus.c, application.c, mempool.c, sync.c, holdings.c, checker.c, fault.c,
- * devnet.c, routes*.c. Spec: spec/node.md.
+ * devnet.c, routes*.c; under CometBFT, where this process is one validator: settings.c, comet.c, admission.c,
+ * comet_lines.c, comet_process.c, comet_query.c, comet_snapshots.c. Spec: spec/node.md, spec/cometbft.md.
  */
 #ifndef ASSAY_NODE_H
 #define ASSAY_NODE_H

@@ -167,6 +167,17 @@ static assay_err whole_address(struct comet *c) {
     return len < sizeof c->abci - 1 ? ASSAY_OK : ASSAY_E_RANGE;
 }
 
+/* The way that people get it wrong: a directory whose name is long. */
+static assay_err listen_or_say(struct comet *c) {
+    assay_err err = whole_address(c);
+    if (err == ASSAY_OK) err = lines_open(c);
+    if (err == ASSAY_OK) return err;
+    node_log(c->owner->node, "CometBFT cannot be awaited at %s in %s: %s", c->settings->abci, c->owner->dir,
+             err == ASSAY_E_RANGE ? "a socket's path has at most 107 bytes; take a shorter --data"
+                                  : assay_base_err_text(err));
+    return err == ASSAY_E_RANGE ? ASSAY_F_STORAGE : err; /* of this machine's paths, no verdict on anything */
+}
+
 assay_err comet_open(validator *v) {
     struct comet *c = ASSAY_NEW(&v->keep, struct comet, 1);
     if (!c) return ASSAY_F_MEMORY;
@@ -187,12 +198,11 @@ assay_err comet_open(validator *v) {
     c->query.snapshot_offer = snapshots_offer;
     c->query.snapshot_apply = snapshots_apply;
     c->checker_started = v->chain != NULL;
-    ASSAY_TRY(whole_address(c));
     ASSAY_TRY(assay_comet_open(&c->rpc, c->settings->rpc, 10));
     ASSAY_TRY(assay_comet_open(&c->forward, c->settings->rpc, 10));
     ASSAY_TRY(admission_open(v));
     application_reset(c);
-    return lines_open(c);
+    return listen_or_say(c);
 }
 
 assay_err comet_start(validator *v) {

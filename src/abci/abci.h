@@ -92,6 +92,11 @@ typedef enum assay_abci_lane {
 /* assay_abci_lane_of - by the frame's first field; ANY also for what is no request. A few instructions. */
 assay_abci_lane assay_abci_lane_of(assay_bytes frame);
 
+/* assay_abci_check_tx_of - the transaction that a CheckTx asks about, a view of frame: for looking ahead over what a
+ * connection brought. Empty for any other request, and where the transaction is not its first field; whether the
+ * request is one at all, assay_abci_answer says. A few instructions. */
+assay_bytes assay_abci_check_tx_of(assay_bytes frame);
+
 /* assay_abci_answer - answers one request: decodes the frame, calls the application, appends the framed response.
  *
  *   out     takes the response

@@ -315,6 +315,19 @@ assay_abci_lane assay_abci_lane_of(assay_bytes frame) {
     return ASSAY_ABCI_ANY;
 }
 
+assay_bytes assay_abci_check_tx_of(assay_bytes frame) {
+    const assay_bytes none = {NULL, 0};
+    assay_bytes inner, tx;
+    uint64_t key, wanted;
+    if (assay_abci_lane_of(frame) != ASSAY_ABCI_MEMPOOL) return none;
+    if (assay_codec_get_varint(&key, &frame, ASSAY_CODEC_COMET) != ASSAY_OK) return none;
+    if (assay_codec_get_delimited(&inner, &wanted, &frame, ASSAY_ABCI_FRAME_LEN_MAX) != ASSAY_OK || !inner.ptr)
+        return none;
+    if (assay_codec_get_varint(&key, &inner, ASSAY_CODEC_COMET) != ASSAY_OK || key != (1 << 3 | 2)) return none;
+    if (assay_codec_get_delimited(&tx, &wanted, &inner, ASSAY_ABCI_FRAME_LEN_MAX) != ASSAY_OK || !tx.ptr) return none;
+    return tx;
+}
+
 /* The one method that is asked for; METHODS if there is none, or more. */
 static uint32_t method_of(const abci_request *request) {
     void *asked[METHODS];

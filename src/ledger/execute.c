@@ -27,60 +27,12 @@ assay_err assay_ledger_tx_admissible(const assay_ledger *ledger, const ledger_tx
 
 /* ---- signatures ---------------------------------------------------------------------------------------------- */
 
-enum { BATCH_MAX = 256 }; /* signatures at once: more gain nothing */
-
-typedef struct batch {
-    assay_crypto_batch_item items[BATCH_MAX];
-    uint32_t places[BATCH_MAX]; /* whose */
-    uint32_t count;
-} batch;
-
-/* All at once; and one by one if that fails, to see whose it was. The coefficients come from the block's hash and from
- * all that is verified: nobody can choose a signature by them without choosing them by the signature. */
-static void settle(batch *b, bool *valid, assay_hash seed) {
-    bool all = assay_crypto_ed25519_verify_batch(b->items, b->count, seed.b);
-    for (uint32_t i = 0; i < b->count; i++) {
-        const assay_crypto_batch_item *item = &b->items[i];
-        valid[b->places[i]] = all || assay_crypto_ed25519_verify(item->key, item->message, item->signature);
-    }
-    b->count = 0;
-}
-
-/* What the signature is over, in arena. false if it does not fit there. */
-static bool signed_bytes(assay_bytes *out, assay_arena *arena, assay_bytes chain_id, assay_bytes body) {
-    size_t cap = body.len + ASSAY_CHAIN_ID_LEN_MAX + 16; /* "assay/1/tx" and two zeroes are 12 */
-    assay_buf text = {ASSAY_NEW(arena, uint8_t, cap), 0, cap};
-    if (!text.ptr) return false;
-    ASSAY_ASSERT(assay_types_sign_bytes(&text, "tx", chain_id, body) == ASSAY_OK);
-    *out = (assay_bytes){text.ptr, text.len};
-    return true;
-}
-
+/* What the mempool has not verified: in most blocks nothing. The coefficients come from the block's hash and from all
+ * that is verified: nobody can choose a signature by them without choosing them by the signature. */
 assay_err assay_ledger_signatures(const assay_ledger *ledger, bool *valid, const assay_ledger_block *block,
                                   assay_arena scratch) {
-    batch *b = NULL; /* most blocks hold only what the mempool has verified */
-    assay_arena room = scratch;
-    for (uint32_t i = 0; i < block->txs_count; i++) {
-        assay_tx tx;
-        assay_bytes message;
-        valid[i] = block->signature_known && block->signature_known[i];
-        if (valid[i] || block->txs[i].len > ASSAY_TX_LEN_MAX) continue;
-        if (assay_codec_decode(&tx, &room, &assay_tx_message, block->txs[i], ASSAY_CODEC_STRICT) != ASSAY_OK) continue;
-        if (!b) {
-            b = ASSAY_NEW(&scratch, batch, 1);
-            if (!b) return ASSAY_F_MEMORY;
-            room = scratch;
-        }
-        if (b->count == BATCH_MAX || !signed_bytes(&message, &room, ledger->chain.chain_id, tx.body)) {
-            settle(b, valid, block->hash);
-            room = scratch;
-            if (!signed_bytes(&message, &room, ledger->chain.chain_id, tx.body)) return ASSAY_F_MEMORY;
-        }
-        b->places[b->count] = i;
-        b->items[b->count++] = (assay_crypto_batch_item){tx.public_key, tx.signature, message};
-    }
-    if (b) settle(b, valid, block->hash);
-    return ASSAY_OK;
+    for (uint32_t i = 0; i < block->txs_count; i++) valid[i] = block->signature_known && block->signature_known[i];
+    return assay_tx_verify_batch(valid, block->txs, block->txs_count, ledger->chain.chain_id, block->hash.b, scratch);
 }
 
 /* ---- handlers ------------------------------------------------------------------------------------------------ */

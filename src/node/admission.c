@@ -144,6 +144,22 @@ assay_err admission_check(validator *v, assay_bytes tx) {
     return err;
 }
 
+void admission_ahead(validator *v, const assay_bytes *txs, uint32_t count, assay_arena scratch) {
+    assay_hash *ids = ASSAY_NEW(&scratch, assay_hash, count);
+    bool *valid = ASSAY_NEW(&scratch, bool, count), *known = ASSAY_NEW(&scratch, bool, count);
+    if (!ids || !valid || !known) return;
+    for (uint32_t i = 0; i < count; i++) {
+        ids[i] = assay_tx_id(txs[i]);
+        known[i] = valid[i] = admission_known(v, ids[i]);
+    }
+    uint8_t seed[32];
+    assay_os_random(seed, sizeof seed);
+    if (assay_tx_verify_batch(valid, txs, count, assay_base_bytes_str(v->node->chain_id), seed, scratch) != ASSAY_OK)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        if (valid[i] && !known[i]) note_id(v->admission_view, ids[i]);
+}
+
 void admission_block(validator *v) {
     struct admission *a = v->admission_view;
     assay_os_mutex_lock(&a->lock);

@@ -498,6 +498,8 @@ assay_err admission_open(validator *v);
 void admission_close(validator *v);
 /* admission_check - may it wait? Of one sender nonces follow each other, and all fees have to be there. */
 assay_err admission_check(validator *v, assay_bytes tx);
+/* admission_ahead - these will be asked about next: verifies together the signatures that are not known yet. */
+void admission_ahead(validator *v, const assay_bytes *txs, uint32_t count, assay_arena scratch);
 /* admission_block - a block was committed: everything is checked anew, and CometBFT asks about what still waits. */
 void admission_block(validator *v);
 /* admission_known - true if the signature of exactly these bytes was verified here lately. */

@@ -129,7 +129,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX) != ASSAY_OK || !frame.ptr)
             return 0;
         ASSAY_ASSERT(wanted == before - input.len);
-        (void)assay_abci_lane_of(frame);
+        assay_bytes tx = assay_abci_check_tx_of(frame);
+        ASSAY_ASSERT(tx.len == 0 || (assay_abci_lane_of(frame) == ASSAY_ABCI_MEMPOOL && tx.ptr >= frame.ptr &&
+                                     tx.ptr + tx.len <= frame.ptr + frame.len));
         assay_bytes one = answer(0, frame), two = answer(1, frame);
         ASSAY_ASSERT(assay_base_bytes_eq(one, two));
     }

@@ -538,6 +538,8 @@ static void lanes_are_known_from_the_first_field(void **state) {
         uint64_t wanted;
         assert_int_equal(assay_codec_get_delimited(&frame, &wanted, &input, ASSAY_ABCI_FRAME_LEN_MAX), ASSAY_OK);
         assert_int_equal(assay_abci_lane_of(frame), cases[i].lane);
+        bool asks = strcmp(cases[i].name, "check_tx") == 0;
+        assert_int_equal(assay_abci_check_tx_of(frame).len > 0, asks);
     }
     assert_int_equal(assay_abci_lane_of(none), ASSAY_ABCI_ANY);
     assert_int_equal(assay_abci_lane_of(ASSAY_STR("\xff\xff")), ASSAY_ABCI_ANY);

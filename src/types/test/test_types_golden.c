@@ -189,6 +189,46 @@ static void test_transactions(void **state) {
     json_decref(root);
 }
 
+/* In a batch each gets the verdict that it gets alone, wherever it stands and however little room there is; what was
+ * true before is not asked about. */
+static void test_many_signatures(void **state) {
+    (void)state;
+    enum { MANY = 1100 }; /* more than one batch holds */
+    static const uint8_t seed[32] = {7};
+    static bool valid[MANY], wanted[MANY];
+    static assay_bytes txs[MANY];
+    json_t *root = golden();
+    assay_arena keep = vectors_arena();
+    assay_bytes good[KINDS], bad;
+    for (uint32_t i = 0; i < KINDS; i++) good[i] = bytes_of(item_of(root, "transactions", i), "tx", &keep);
+    expect_ok("copy", "bad", assay_base_arena_copy(&bad, &keep, good[0]));
+    ((uint8_t *)(uintptr_t)bad.ptr)[bad.len - 1] ^= 1; /* the signature's last byte */
+    assay_bytes chain = assay_base_bytes_str(chain_text);
+    const size_t rooms[] = {(size_t)8 << 20, 640 * 1024};
+    for (size_t r = 0; r < 2; r++) {
+        for (uint32_t lie = 0; lie < 3; lie++) { /* none, one, several */
+            for (uint32_t i = 0; i < MANY; i++) {
+                bool false_one = (lie == 1 && i == 517) || (lie == 2 && i % 97 == 3);
+                bool no_form = i % 211 == 5, trusted = i % 300 == 8;
+                txs[i] = trusted ? bad : no_form ? ASSAY_STR("\x0a\x7f") : false_one ? bad : good[i % KINDS];
+                valid[i] = trusted;
+                wanted[i] = trusted || (!no_form && !false_one);
+            }
+            assay_arena room = assay_base_arena(keep.at, rooms[r]);
+            expect_ok("batch", "verify", assay_tx_verify_batch(valid, txs, MANY, chain, seed, room));
+            for (uint32_t i = 0; i < MANY; i++) assert_int_equal(valid[i], wanted[i]);
+        }
+    }
+    memset(valid, 0, sizeof valid);
+    expect_ok("other chain", "verify",
+              assay_tx_verify_batch(valid, good, KINDS, ASSAY_STR("golden-0123456789ac"), seed, keep));
+    for (uint32_t i = 0; i < KINDS; i++) assert_false(valid[i]);
+    expect_ok("none", "verify", assay_tx_verify_batch(valid, NULL, 0, chain, seed, assay_base_arena(NULL, 0)));
+    expect_err("no room", assay_tx_verify_batch(valid, good, KINDS, chain, seed, assay_base_arena(keep.at, 64)),
+               ASSAY_F_MEMORY);
+    json_decref(root);
+}
+
 /* Every flipped bit of a transaction is refused: as an encoding, or by the signature. */
 static void test_flipped_bits(void **state) {
     (void)state;
@@ -634,15 +674,11 @@ static void test_draws(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_transactions),
-        cmocka_unit_test(test_flipped_bits),
-        cmocka_unit_test(test_refused_transactions),
-        cmocka_unit_test(test_manifest),
-        cmocka_unit_test(test_refused_manifests),
-        cmocka_unit_test(test_paths),
-        cmocka_unit_test(test_name_rules),
-        cmocka_unit_test(test_records),
-        cmocka_unit_test(test_genesis),
+        cmocka_unit_test(test_transactions), cmocka_unit_test(test_many_signatures),
+        cmocka_unit_test(test_flipped_bits), cmocka_unit_test(test_refused_transactions),
+        cmocka_unit_test(test_manifest),     cmocka_unit_test(test_refused_manifests),
+        cmocka_unit_test(test_paths),        cmocka_unit_test(test_name_rules),
+        cmocka_unit_test(test_records),      cmocka_unit_test(test_genesis),
         cmocka_unit_test(test_draws),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

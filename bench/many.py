@@ -2,21 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/many.py - four validators under stock CometBFT, beside the same with CometBFT's kvstore, in turn.
 
-usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load] [--json FILE]
-                     [--window N] [--accounts N] [--size BYTES] [--port P] [--persistent]
+usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load,delay]
+                     [--json FILE] [--window N] [--accounts N] [--size BYTES] [--port P] [--persistent]
+                     [--round-trip MS] [--set KEY=VALUE]...
 
 Each round makes both networks anew (chains.py), now ours first, now theirs, and measures
     interval   from block to block, when empty ones follow each other without a rest
     finality   of one transaction after the other, settings as shipped: over broadcast_tx_commit, and for ours over
                POST /transactions?wait=final
+    delay      interval and finality once more, with round trips of MS (100) between any two validators, by a relay
+               (test/e2e/relay.py); in the first two rounds only, which is enough: nearly all of it is waiting
     load       transactions a second, by CometBFT's load-test framework with clients of ours (load/txs): of what stands
                in blocks, between the first and the last full one; and the applications' memory before and after
 Beside them: the processor time of applications and engines, a block and a transaction.
 
 It needs assay, assayd and cometbft in ASSAY_BIN (build/bin) and Go, and builds load/ into a temporary directory. All of
-it is on loopback, ports P to P + 132. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
+it is on loopback, ports P to P + 165. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
 known so far is in --json's FILE after each measurement. A round of 20 seconds takes three minutes; to try it out,
-`--rounds 1 --seconds 8 --samples 20`. As part `many` of bench/run its rows stand with the others.
+`--rounds 1 --seconds 8 --samples 20`; --set says one line of config.toml otherwise, for both, to try that. As part `many` of bench/run its rows stand with the others.
 """
 import argparse
 import json
@@ -36,9 +39,10 @@ from network import mib, quantile
 from table import Table, progress
 
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load")
-PARTS = ("interval", "finality", "load")
+PARTS = ("interval", "finality", "load", "delay")
 PER_SECOND_MOST = 20000  # transactions that are made beforehand, for each second
 REST_MS = 20
+DELAY_ROUNDS = 2
 WARM = 10  # height, from which on intervals count
 median = statistics.median
 
@@ -61,12 +65,12 @@ class Bench:
         os.mkdir(self.programs)
         build(self.programs)
 
-    def chain(self, kind, busy):
+    def chain(self, kind, busy, far=0):
         directory = tempfile.mkdtemp(prefix="n", dir=self.work)
         if kind == "assay":
-            return Ours(directory, self.options.port, busy)
-        return Theirs(directory, self.options.port + 100, busy, os.path.join(self.programs, "kvstore"),
-                      self.options.persistent)
+            return Ours(directory, self.options.port, busy, far, self.options.set)
+        return Theirs(directory, self.options.port + 100, busy, far, self.options.set,
+                      os.path.join(self.programs, "kvstore"), self.options.persistent)
 
     def txs(self, verb, *words):
         run = subprocess.run([os.path.join(self.programs, "txs"), verb, *map(str, words)], capture_output=True,
@@ -93,17 +97,32 @@ class Bench:
             for kind in kinds:
                 progress(f"round {number}: finality and load, {kind}")
                 self.work_on(number, kind)
+        if "delay" in self.options.parts and number <= DELAY_ROUNDS:
+            for kind in kinds:
+                progress(f"round {number}: round trips of {self.options.round_trip} ms, {kind}")
+                self.delay(number, kind)
 
-    def interval(self, number, kind):
-        with self.chain(kind, busy=True) as chain:
+    def interval(self, number, kind, part="interval", far=0):
+        with self.chain(kind, True, far) as chain:
             chain.wait_for(WARM)
-            first, before = chain.height(), chain.look()
+            first, before, carried = chain.height(), chain.look(), far and chain.far.count()
             time.sleep(self.options.seconds)
             last, after = chain.height(), chain.look()
+            more = {"bytes": chain.far.count()[0] - carried[0]} if far else {}
             times = chain.times(first, last)
         gaps = [(b - a) / 1e6 for a, b in zip(times, times[1:])]
-        self.keep(round=number, kind=kind, part="interval", blocks=len(gaps), median_ms=median(gaps),
-                  mean_ms=statistics.fmean(gaps), p99_ms=quantile(gaps, 0.99), taken=difference(before, after))
+        self.keep(round=number, kind=kind, part=part, blocks=len(gaps), median_ms=median(gaps),
+                  mean_ms=statistics.fmean(gaps), p99_ms=quantile(gaps, 0.99), taken=difference(before, after), **more)
+
+    def delay(self, number, kind):
+        """alone: a transaction when nothing else is under way, not even the block that proves the last one's state."""
+        trip = self.options.round_trip
+        self.interval(number, kind, "delay interval", trip / 2)
+        with self.chain(kind, False, trip / 2) as chain:
+            for key, (way, rest) in enumerate((("alone", 3 * trip), ("packed", REST_MS))):
+                words = *chain.words(key, chain.rpc(0)), "-samples", self.options.samples, "-rest", rest
+                self.keep(round=number, kind=kind, part="delay finality", way=way,
+                          ns=self.txs("finality", *words, "-size", self.options.size))
 
     def work_on(self, number, kind):
         with self.chain(kind, busy=False) as chain:
@@ -224,6 +243,25 @@ def finality_rows(table, found):
                        f"{other:.1f} ms" if theirs else "", f"{value / other:.2f}x" if theirs else "")
 
 
+def delay_rows(table, found, trip):
+    name = f"many, {trip} ms round trips"
+    ours, peer = found.both("delay interval", lambda f: f["median_ms"])
+    table.add(f"{name}: block interval, empty blocks", f"{ours:.0f} ms", f"{peer:.0f} ms", f"{ours / peer:.2f}x")
+    ours, peer = found.both("delay interval", lambda f: f["bytes"] / f["blocks"] / VALIDATORS / 1024)
+    table.add(f"{name}: sent by a validator, an empty block", f"{ours:.1f} KiB", f"{peer:.1f} KiB", f"{ours / peer:.2f}x")
+    for way, rest in (("alone", f"{3 * trip} to {6 * trip}"), ("packed", f"{REST_MS} to {2 * REST_MS}")):
+        ours, theirs = ([n / 1e6 for f in found.of("delay finality", kind, way=way) for n in f["ns"]]
+                        for kind in ("assay", "kvstore"))
+        for share_of, label in ((0.5, "p50"), (0.99, "p99")):
+            a, b = quantile(ours, share_of), quantile(theirs, share_of)
+            bars = (600, 300) if label == "p50" else (None, None)
+            table.hold(f"{name}: finality {label}, {rest} ms between two", f"{a:.0f} ms", a, *bars, " ms",
+                       f"{b:.0f} ms", f"{a / b:.2f}x")
+    table.note(f"{name}: each byte between two validators takes {trip / 2:g} ms in test/e2e/relay.py; who hands in stands "
+               "beside validator 0. A transaction changes the state, and a block that proves the new one follows at once: "
+               "who hands in the next before that is there waits for it first.")
+
+
 def load_rows(table, found):
     ours, peer = found.both("load", lambda f: f["per_second"])
     table.hold("many: transactions a second", f"{ours:,.0f}", ours / peer, 0.7, 1.0, "x", f"{peer:,.0f}",
@@ -252,7 +290,7 @@ def memory_rows(table, found):
         table.add(f"many: an application's resident memory, {when}", mib(ours), mib(peer), f"{ours / peer:.2f}x")
 
 
-def rows(table, found, parts):
+def rows(table, found, parts, trip):
     found = Found(found)
     if "interval" in parts:
         interval_rows(table, found)
@@ -261,6 +299,8 @@ def rows(table, found, parts):
     if "load" in parts:
         load_rows(table, found)
         memory_rows(table, found)
+    if "delay" in parts:
+        delay_rows(table, found, trip)
 
 
 def arguments(words):
@@ -274,6 +314,8 @@ def arguments(words):
     parser.add_argument("--port", type=int, default=29600)
     parser.add_argument("--parts", type=lambda text: tuple(text.split(",")), default=PARTS)
     parser.add_argument("--persistent", action="store_true")
+    parser.add_argument("--round-trip", type=int, default=100)
+    parser.add_argument("--set", type=lambda text: text.split("=", 1), action="append", default=[])
     parser.add_argument("--json")
     options = parser.parse_args(words)
     if not set(options.parts) <= set(PARTS):
@@ -291,7 +333,7 @@ def measure(table, words):
         kept = "in its database there" if options.persistent else "in memory, as CometBFT ships it"
         table.note(f"many: all homes lie on one {machine.filesystem(work)}, whose syncs are much of a block's time: by "
                    f"CometBFT of votes, log and blocks, by assayd of each commit; kvstore's state is {kept}.")
-    rows(table, bench.found, options.parts)
+    rows(table, bench.found, options.parts, options.round_trip)
 
 
 def stop(*_):

@@ -25,8 +25,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 
 
 def programs():
-    """Where the programs are: ASSAY_BIN. With ASSAY_COMETBFT=FILE they stand beside that engine instead of theirs, for
-    each looks for the others where it is itself."""
+    """Where the programs are: ASSAY_BIN. With ASSAY_COMETBFT=FILE (from the repository on, if it begins with no slash) they
+    stand beside that engine instead of theirs: each looks for the others where it is itself."""
     there = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
     other = os.environ.get("ASSAY_COMETBFT")
     if not other:
@@ -36,7 +36,7 @@ def programs():
     for name in os.listdir(there):
         if not name.startswith("cometbft") and os.path.isfile(os.path.join(there, name)):
             shutil.copy(os.path.join(there, name), beside)
-    shutil.copy(other, os.path.join(beside, "cometbft"))
+    shutil.copy(os.path.join(ROOT, other), os.path.join(beside, "cometbft"))
     return beside
 
 

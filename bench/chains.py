@@ -24,7 +24,6 @@ import relay
 VALIDATORS = 4
 PATIENCE = 60  # seconds, for anything that should be there at once
 EMPTY = 'create_empty_blocks_interval = "1s"'
-FAR_PORTS = 50  # from a chain's port on: where its relay listens
 HERE = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -67,7 +66,7 @@ class Chain:
             replace_in(f"{home}/config/config.toml", EMPTY, EMPTY.replace("1s", "0s") if busy else EMPTY)
             for key, value in settings:
                 setting(f"{home}/config/config.toml", key, value)
-        self.far = relay.between(self.homes(), port + FAR_PORTS, far) if far else None
+        self.far = relay.between(self.homes(), far) if far else None
 
     def __enter__(self):
         try:

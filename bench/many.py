@@ -11,17 +11,19 @@ Each round makes both networks anew (chains.py), now ours first, now theirs, and
     finality   of one transaction after the other, settings as shipped: over broadcast_tx_commit, and for ours over
                POST /transactions?wait=final
     delay      interval and finality once more, with round trips of MS (100) between any two validators, by a relay
-               (test/e2e/relay.py); in the first two rounds only, which is enough: nearly all of it is waiting
+               (test/e2e/relay.py), with timeout_commit as written and as one round trip; in the first two rounds
+               only, with half the samples: nearly all of it is waiting
     load       transactions a second, by CometBFT's load-test framework with clients of ours (load/txs): of what stands
                in blocks, between the first and the last full one; and the applications' memory before and after
 Beside them: the processor time of applications and engines, a block and a transaction.
 
 It needs assay, assayd and cometbft in ASSAY_BIN (build/bin) and Go, and builds load/ into a temporary directory. All of
-it is on loopback, ports P to P + 165. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
+it is on loopback, ports P to P + 132, and what the relay finds free. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
 known so far is in --json's FILE after each measurement. A round of 20 seconds takes three minutes; to try it out,
 `--rounds 1 --seconds 8 --samples 20`; --set says one line of config.toml otherwise, for both, to try that. As part `many` of bench/run its rows stand with the others.
 """
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -65,11 +67,12 @@ class Bench:
         os.mkdir(self.programs)
         build(self.programs)
 
-    def chain(self, kind, busy, far=0):
+    def chain(self, kind, busy, far=0, settings=()):
         directory = tempfile.mkdtemp(prefix="n", dir=self.work)
+        settings = (*settings, *self.options.set)
         if kind == "assay":
-            return Ours(directory, self.options.port, busy, far, self.options.set)
-        return Theirs(directory, self.options.port + 100, busy, far, self.options.set,
+            return Ours(directory, self.options.port, busy, far, settings)
+        return Theirs(directory, self.options.port + 100, busy, far, settings,
                       os.path.join(self.programs, "kvstore"), self.options.persistent)
 
     def txs(self, verb, *words):
@@ -98,31 +101,39 @@ class Bench:
                 progress(f"round {number}: finality and load, {kind}")
                 self.work_on(number, kind)
         if "delay" in self.options.parts and number <= DELAY_ROUNDS:
-            for kind in kinds:
-                progress(f"round {number}: round trips of {self.options.round_trip} ms, {kind}")
-                self.delay(number, kind)
+            for kind, commit in itertools.product(kinds, self.commits()):
+                progress(f"round {number}: round trips of {self.options.round_trip} ms, {kind}, {commit or 'as written'}")
+                self.delay(number, kind, commit)
 
-    def interval(self, number, kind, part="interval", far=0):
-        with self.chain(kind, True, far) as chain:
-            chain.wait_for(WARM)
-            first, before, carried = chain.height(), chain.look(), far and chain.far.count()
-            time.sleep(self.options.seconds)
-            last, after = chain.height(), chain.look()
-            more = {"bytes": chain.far.count()[0] - carried[0]} if far else {}
-            times = chain.times(first, last)
+    def commits(self):
+        """timeout_commit as written, and as docs/operate.md has it for such a distance."""
+        return None, f"{self.options.round_trip}ms"
+
+    def interval(self, number, kind):
+        with self.chain(kind, True) as chain:
+            self.keep(round=number, kind=kind, part="interval", **self.interval_of(chain))
+
+    def interval_of(self, chain):
+        chain.wait_for(WARM)
+        first, before = chain.height(), chain.look()
+        time.sleep(self.options.seconds)
+        last, after = chain.height(), chain.look()
+        times = chain.times(first, last)
         gaps = [(b - a) / 1e6 for a, b in zip(times, times[1:])]
-        self.keep(round=number, kind=kind, part=part, blocks=len(gaps), median_ms=median(gaps),
-                  mean_ms=statistics.fmean(gaps), p99_ms=quantile(gaps, 0.99), taken=difference(before, after), **more)
+        return {"blocks": len(gaps), "median_ms": median(gaps), "mean_ms": statistics.fmean(gaps),
+                "p99_ms": quantile(gaps, 0.99), "taken": difference(before, after)}
 
-    def delay(self, number, kind):
+    def delay(self, number, kind, commit):
         """alone: a transaction when nothing else is under way, not even the block that proves the last one's state."""
-        trip = self.options.round_trip
-        self.interval(number, kind, "delay interval", trip / 2)
-        with self.chain(kind, False, trip / 2) as chain:
+        trip, what = self.options.round_trip, {"round": number, "kind": kind, "commit": commit}
+        settings = [("timeout_commit", f'"{commit}"')] if commit else []
+        with self.chain(kind, True, trip / 2, settings) as chain:
+            self.keep(part="delay interval", **what, **self.interval_of(chain))
+        with self.chain(kind, False, trip / 2, settings) as chain:
             for key, (way, rest) in enumerate((("alone", 3 * trip), ("packed", REST_MS))):
-                words = *chain.words(key, chain.rpc(0)), "-samples", self.options.samples, "-rest", rest
-                self.keep(round=number, kind=kind, part="delay finality", way=way,
-                          ns=self.txs("finality", *words, "-size", self.options.size))
+                words = *chain.words(key, chain.rpc(0)), "-samples", self.options.samples // 2, "-rest", rest
+                ns = self.txs("finality", *words, "-size", self.options.size)
+                self.keep(part="delay finality", way=way, ns=ns, **what)
 
     def work_on(self, number, kind):
         with self.chain(kind, busy=False) as chain:
@@ -245,21 +256,23 @@ def finality_rows(table, found):
 
 def delay_rows(table, found, trip):
     name = f"many, {trip} ms round trips"
-    ours, peer = found.both("delay interval", lambda f: f["median_ms"])
-    table.add(f"{name}: block interval, empty blocks", f"{ours:.0f} ms", f"{peer:.0f} ms", f"{ours / peer:.2f}x")
-    ours, peer = found.both("delay interval", lambda f: f["bytes"] / f["blocks"] / VALIDATORS / 1024)
-    table.add(f"{name}: sent by a validator, an empty block", f"{ours:.1f} KiB", f"{peer:.1f} KiB", f"{ours / peer:.2f}x")
-    for way, rest in (("alone", f"{3 * trip} to {6 * trip}"), ("packed", f"{REST_MS} to {2 * REST_MS}")):
-        ours, theirs = ([n / 1e6 for f in found.of("delay finality", kind, way=way) for n in f["ns"]]
-                        for kind in ("assay", "kvstore"))
-        for share_of, label in ((0.5, "p50"), (0.99, "p99")):
-            a, b = quantile(ours, share_of), quantile(theirs, share_of)
-            bars = (600, 300) if label == "p50" else (None, None)
-            table.hold(f"{name}: finality {label}, {rest} ms between two", f"{a:.0f} ms", a, *bars, " ms",
-                       f"{b:.0f} ms", f"{a / b:.2f}x")
-    table.note(f"{name}: each byte between two validators takes {trip / 2:g} ms in test/e2e/relay.py; who hands in stands "
-               "beside validator 0. A transaction changes the state, and a block that proves the new one follows at once: "
-               "who hands in the next before that is there waits for it first.")
+    for commit in sorted({f["commit"] for f in found.of("delay interval", "assay")}, key=lambda c: c or ""):
+        with_ = f", timeout_commit {commit}" if commit else ""
+        one = [f["median_ms"] for f in found.of("delay interval", "assay", commit=commit)]
+        other = [f["median_ms"] for f in found.of("delay interval", "kvstore", commit=commit)]
+        ours, peer = median(one), median(other)
+        table.add(f"{name}{with_}: block interval, empty blocks", f"{ours:.0f} ms", f"{peer:.0f} ms",
+                  f"{ours / peer:.2f}x")
+        for way, rest in (("alone", f"{3 * trip} to {6 * trip}"), ("packed", f"{REST_MS} to {2 * REST_MS}")):
+            ours, theirs = ([n / 1e6 for f in found.of("delay finality", kind, way=way, commit=commit) for n in f["ns"]]
+                            for kind in ("assay", "kvstore"))
+            for share_of, label, bars in ((0.5, "p50", (600, 300)), (0.99, "p99", (None, None))):
+                a, b = quantile(ours, share_of), quantile(theirs, share_of)
+                table.hold(f"{name}{with_}: finality {label}, {rest} ms between two", f"{a:.0f} ms", a, *bars, " ms",
+                           f"{b:.0f} ms", f"{a / b:.2f}x")
+    table.note(f"{name}: each byte between two validators takes {trip / 2:g} ms in test/e2e/relay.py; who hands in "
+               "stands beside validator 0. A transaction changes the state, and a block that proves the new one follows "
+               "at once; who hands in the next before that is there waits for it first, unless timeout_commit lets it in.")
 
 
 def load_rows(table, found):

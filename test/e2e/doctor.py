@@ -129,6 +129,7 @@ def settings(world, v):
         ("flush_throttle_timeout", "10ms", "warn", "speed"),
         ("flush_throttle_timeout", None, "warn", "speed"),
         ("timeout_commit", "1s", "warn", "speed"),
+        ("timeout_commit", "301ms", "warn", "speed"),
         ("timeout_commit", "soon", "warn", "speed"),
     ):
         with Planted(config, setting(key, value)):

@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """relay - TCP connections that take their time: what stands between validators that are far from each other.
 
-usage: relay.py MS NAME:PORT=HOST:PORT...
+usage: relay.py MS NAME=HOST:PORT...
 
-Listens on 127.0.0.1 at each PORT and carries what comes there to HOST:PORT and back, each byte MS milliseconds later than
-it came, whatever else is under way: time is added, throughput is not taken, until CARRIED_MAX bytes of one direction are
-on the way. A line's NAME is `i-j`: i dials j. Words on standard input, one a line, each answered with a line:
+Listens on 127.0.0.1 for each NAME, at ports that are free ("ready PORT..." says which, in order), and carries what comes
+there to HOST:PORT and back, each byte MS milliseconds later than it came, whatever else is under way: time is added,
+throughput is not taken, until CARRIED_MAX bytes of one direction are on the way. A NAME is `i-j`: i dials j. Words on
+standard input, one a line, each answered with a line:
 
     cut [i]     the connections (of validator i) end, and new ones end at once
     stall [i]   nothing arrives, of connections old and new; nothing is lost
@@ -23,10 +24,9 @@ import os
 import re
 import subprocess
 import sys
-import threading
 
 CARRIED_MAX = 64 << 20
-READ_MAX = 1 << 18
+PEERS = re.compile(r'^persistent_peers = "([^"]*)"$', re.M)
 
 
 class End(asyncio.Protocol):
@@ -89,10 +89,10 @@ class End(asyncio.Protocol):
 
 
 class Line:
-    """A port, and who is behind it."""
+    """Who is dialled, and by whom."""
 
-    def __init__(self, relay, name, port, host, target):
-        self.relay, self.name, self.port, self.host, self.target = relay, name, port, host, target
+    def __init__(self, relay, name, host, port):
+        self.relay, self.name, self.host, self.port = relay, name, host, port
         self.ends, self.stalled, self.is_cut = set(), False, False
 
     def accepted(self, near):
@@ -106,7 +106,7 @@ class Line:
     async def dial(self, near):
         far = End(self, near)
         try:
-            await self.relay.loop.create_connection(lambda: far, self.host, self.target)
+            await self.relay.loop.create_connection(lambda: far, self.host, self.port)
         except OSError:
             near.transport.abort()
             return
@@ -129,9 +129,8 @@ class Relay:
 
     async def run(self):
         self.loop = asyncio.get_running_loop()
-        for line in self.lines:
-            await self.loop.create_server(lambda line=line: End(line), "127.0.0.1", line.port)
-        print("ready", flush=True)
+        servers = [await self.loop.create_server(lambda line=line: End(line), "127.0.0.1") for line in self.lines]
+        print("ready", *(s.sockets[0].getsockname()[1] for s in servers), flush=True)
         words = asyncio.StreamReader()
         await self.loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(words), sys.stdin)
         while text := await words.readline():
@@ -150,21 +149,22 @@ class Relay:
 
 
 class Far:
-    """The program above, in a process of its own, for a scenario or a bench. lines: (name, port, host, target)."""
+    """The program above, in a process of its own, for a scenario or a bench. lines: (name, host, port) each; ports: where
+    it listens for them."""
 
     def __init__(self, milliseconds, lines):
-        words = [f"{name}:{port}={host}:{target}" for name, port, host, target in lines]
-        self.lock = threading.Lock()
+        words = [f"{name}={host}:{port}" for name, host, port in lines]
         self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), str(milliseconds), *words],
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if self.process.stdout.readline().strip() != "ready":
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # fmt: skip
+        ready, *ports = self.process.stdout.readline().split() or [""]
+        if ready != "ready":
             raise RuntimeError(f"the relay does not start: exit {self.process.wait()}")
+        self.ports = list(map(int, ports))
 
     def say(self, words):
-        with self.lock:
-            self.process.stdin.write(words + "\n")
-            self.process.stdin.flush()
-            return self.process.stdout.readline().strip()
+        self.process.stdin.write(words + "\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().strip()
 
     def count(self):
         """(bytes, reads, connections)"""
@@ -176,32 +176,28 @@ class Far:
         self.process.stdout.close()
 
 
-def between(homes, port, milliseconds):
-    """A Far between the CometBFT homes of a network that does not run yet: each dials the others through it, at ports from
-    `port` on, and none learns of another way."""
-    lines, count = [], len(homes)
+def between(homes, milliseconds):
+    """A Far between the CometBFT homes of a network that does not run yet: each dials the others through it, and none
+    learns of another way."""
+    texts, lines = [], []
     for i, home in enumerate(homes):
-        path = os.path.join(home, "config", "config.toml")
-        with open(path, encoding="utf-8") as f:
-            text = f.read()
-        found = re.search(r'^persistent_peers = "([^"]*)"$', text, re.M)
-        far = []
-        for peer in found[1].split(","):
-            node, host, target = re.fullmatch(r"([0-9a-f]{40})@([0-9.]+):(\d+)", peer).groups()
-            j = len(far) + (len(far) >= i)
-            lines.append((f"{i}-{j}", port + count * i + j, host, int(target)))
-            far.append(f"{node}@127.0.0.1:{port + count * i + j}")
-        text = text.replace(found[0], f'persistent_peers = "{",".join(far)}"\npex = false')
-        with open(path, "w", encoding="utf-8") as f:
-            f.write(text)
-    return Far(milliseconds, lines)
+        with open(os.path.join(home, "config", "config.toml"), encoding="utf-8") as f:
+            texts.append(f.read())
+        others = [j for j in range(len(homes)) if j != i]  # in whose order they stand there
+        for j, (host, port) in zip(others, re.findall(r"@([0-9.]+):(\d+)", PEERS.search(texts[i])[1]), strict=True):
+            lines.append((f"{i}-{j}", host, port))
+    far = Far(milliseconds, lines)
+    ports = iter(far.ports)
+    for home, text in zip(homes, texts):
+        old = PEERS.search(text)[0]
+        new = re.sub(r"@[0-9.]+:\d+", lambda _: f"@127.0.0.1:{next(ports)}", old)
+        with open(os.path.join(home, "config", "config.toml"), "w", encoding="utf-8") as f:
+            f.write(text.replace(old, f"{new}\npex = false"))
+    return far
 
 
 def main():
-    lines = []
-    for word in sys.argv[2:]:
-        name, port, host, target = re.fullmatch(r"(\d+-\d+):(\d+)=([^:]+):(\d+)", word).groups()
-        lines.append((name, int(port), host, int(target)))
+    lines = [re.fullmatch(r"(\d+-\d+)=([^:]+):(\d+)", word).groups() for word in sys.argv[2:]]
     asyncio.run(Relay(float(sys.argv[1]) / 1e3, lines).run())
 
 

@@ -8,6 +8,7 @@
 #   make format   clang-format                      make coverage    gcov counters of the unit tests
 #   make soak     an hour of random faults under CometBFT, its figures on the screen
 #   make cometbft the pinned engine for many machines, build/bin/cometbft (a minute; Go comes with tools/setup --check)
+#   make cometbft-next   the other one that is tested, v0.40.0, build/bin/cometbft-0.40
 #
 # tools/setup installs what this needs; ./demo and ./check call it.
 export FUZZ_SECONDS ?= 60
@@ -35,6 +36,11 @@ cometbft:
 	@$(env) cd tools/cometbft && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/cometbft \
 		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft version
 	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/ ./doublesign ./querycheck
+# v0.40.0 calls itself 0.39.0; what stands behind the plus is where CometBFT's own Makefile puts a commit.
+cometbft-next:
+	@$(env) cd tools/cometbft-0.40 && go build -mod=readonly -trimpath -buildvcs=false \
+		-ldflags '-X github.com/cometbft/cometbft/version.TMGitCommitHash=v0.40.0' -o ../../build/bin/cometbft-0.40 \
+		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft-0.40 version
 soak: build-release cometbft
 	@$(env) exec test/soak/run
 lint:
@@ -45,5 +51,5 @@ demo check:
 	@exec ./$@
 clean:
 	rm -rf build/bin build/release build/debug build/asan build/tsan build/fuzz build/coverage
-.PHONY: all test asan tsan coverage fuzz bench cometbft soak lint format demo check clean
+.PHONY: all test asan tsan coverage fuzz bench cometbft cometbft-next soak lint format demo check clean
 .PRECIOUS: build/%/build.ninja

@@ -10,12 +10,16 @@ import glob
 import json
 import os
 import re
+import sys
 import threading
 import time
 import urllib.request
 
 import machine
 import processes
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "test", "e2e"))
+import relay
 
 VALIDATORS = 4
 PATIENCE = 60  # seconds, for anything that should be there at once
@@ -37,11 +41,21 @@ def replace_in(path, old, new):
         f.write(text.replace(old, new))
 
 
+def setting(path, key, value):
+    """Another value for what config.toml says already."""
+    with open(path, encoding="utf-8") as f:
+        found = re.findall(rf"^{re.escape(key)} = .*$", f.read(), re.M)
+    if len(found) != 1:
+        raise RuntimeError(f"{path}: {key}: {len(found)} of it")
+    replace_in(path, found[0], f"{key} = {value}")
+
+
 class Chain:
-    """A network that is ready. busy: a block follows the other even if nothing is to be in it; else as shipped."""
+    """A network that is ready. busy: a block follows the other even if nothing is to be in it; else as shipped. far:
+    milliseconds from each validator to each other one. settings: (key, value) of config.toml, otherwise than shipped."""
     kind = app = None
 
-    def __init__(self, work, port, busy):
+    def __init__(self, work, port, busy, far=0, settings=()):
         self.port, self.home = port, os.path.join(work, self.kind)
         self.log_path = os.path.join(work, f"{self.kind}.log")
         self.log = open(self.log_path, "wb")
@@ -50,6 +64,9 @@ class Chain:
                        "--base-port", str(port))
         for home in self.homes():
             replace_in(f"{home}/config/config.toml", EMPTY, EMPTY.replace("1s", "0s") if busy else EMPTY)
+            for key, value in settings:
+                setting(f"{home}/config/config.toml", key, value)
+        self.far = relay.between(self.homes(), far) if far else None
 
     def __enter__(self):
         try:
@@ -62,6 +79,8 @@ class Chain:
 
     def __exit__(self, *error):
         processes.end(self.processes, PATIENCE)
+        if self.far:
+            self.far.stop()
         self.log.close()
 
     def homes(self):
@@ -153,8 +172,8 @@ class Ours(Chain):
 class Theirs(Chain):
     kind = app = "kvstore"
 
-    def __init__(self, work, port, busy, program, persistent):
-        super().__init__(work, port, busy)
+    def __init__(self, work, port, busy, far=0, settings=(), program=None, persistent=False):
+        super().__init__(work, port, busy, far, settings)
         self.program, self.persistent = program, persistent
         validators = []
         for home in self.homes():

@@ -2,23 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/many.py - four validators under stock CometBFT, beside the same with CometBFT's kvstore, in turn.
 
-usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load] [--json FILE]
-                     [--window N] [--accounts N] [--size BYTES] [--port P] [--persistent]
+usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load,delay]
+                     [--json FILE] [--window N] [--accounts N] [--size BYTES] [--port P] [--persistent]
+                     [--round-trip MS] [--set KEY=VALUE]...
 
 Each round makes both networks anew (chains.py), now ours first, now theirs, and measures
     interval   from block to block, when empty ones follow each other without a rest
     finality   of one transaction after the other, settings as shipped: over broadcast_tx_commit, and for ours over
                POST /transactions?wait=final
+    delay      interval and finality once more, with round trips of MS (100) between any two validators, by a relay
+               (test/e2e/relay.py), with timeout_commit as written and as one round trip; in the first two rounds
+               only, with half the samples: nearly all of it is waiting
     load       transactions a second, by CometBFT's load-test framework with clients of ours (load/txs): of what stands
                in blocks, between the first and the last full one; and the applications' memory before and after
 Beside them: the processor time of applications and engines, a block and a transaction.
 
 It needs assay, assayd and cometbft in ASSAY_BIN (build/bin) and Go, and builds load/ into a temporary directory. All of
-it is on loopback, ports P to P + 132. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
+it is on loopback, ports P to P + 132, and what the relay finds free. Homes lie where TMPDIR says: half of a block's time may be that disk's. What is
 known so far is in --json's FILE after each measurement. A round of 20 seconds takes three minutes; to try it out,
-`--rounds 1 --seconds 8 --samples 20`. As part `many` of bench/run its rows stand with the others.
+`--rounds 1 --seconds 8 --samples 20`; --set says one line of config.toml otherwise, for both, to try that. As part `many` of bench/run its rows stand with the others.
 """
 import argparse
+import itertools
 import json
 import os
 import signal
@@ -36,9 +41,10 @@ from network import mib, quantile
 from table import Table, progress
 
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load")
-PARTS = ("interval", "finality", "load")
+PARTS = ("interval", "finality", "load", "delay")
 PER_SECOND_MOST = 20000  # transactions that are made beforehand, for each second
 REST_MS = 20
+DELAY_ROUNDS = 2
 WARM = 10  # height, from which on intervals count
 median = statistics.median
 
@@ -61,12 +67,13 @@ class Bench:
         os.mkdir(self.programs)
         build(self.programs)
 
-    def chain(self, kind, busy):
+    def chain(self, kind, busy, far=0, settings=()):
         directory = tempfile.mkdtemp(prefix="n", dir=self.work)
+        settings = (*settings, *self.options.set)
         if kind == "assay":
-            return Ours(directory, self.options.port, busy)
-        return Theirs(directory, self.options.port + 100, busy, os.path.join(self.programs, "kvstore"),
-                      self.options.persistent)
+            return Ours(directory, self.options.port, busy, far, settings)
+        return Theirs(directory, self.options.port + 100, busy, far, settings,
+                      os.path.join(self.programs, "kvstore"), self.options.persistent)
 
     def txs(self, verb, *words):
         run = subprocess.run([os.path.join(self.programs, "txs"), verb, *map(str, words)], capture_output=True,
@@ -93,17 +100,40 @@ class Bench:
             for kind in kinds:
                 progress(f"round {number}: finality and load, {kind}")
                 self.work_on(number, kind)
+        if "delay" in self.options.parts and number <= DELAY_ROUNDS:
+            for kind, commit in itertools.product(kinds, self.commits()):
+                progress(f"round {number}: round trips of {self.options.round_trip} ms, {kind}, {commit or 'as written'}")
+                self.delay(number, kind, commit)
+
+    def commits(self):
+        """timeout_commit as written, and as docs/operate.md has it for such a distance."""
+        return None, f"{self.options.round_trip}ms"
 
     def interval(self, number, kind):
-        with self.chain(kind, busy=True) as chain:
-            chain.wait_for(WARM)
-            first, before = chain.height(), chain.look()
-            time.sleep(self.options.seconds)
-            last, after = chain.height(), chain.look()
-            times = chain.times(first, last)
+        with self.chain(kind, True) as chain:
+            self.keep(round=number, kind=kind, part="interval", **self.interval_of(chain))
+
+    def interval_of(self, chain):
+        chain.wait_for(WARM)
+        first, before = chain.height(), chain.look()
+        time.sleep(self.options.seconds)
+        last, after = chain.height(), chain.look()
+        times = chain.times(first, last)
         gaps = [(b - a) / 1e6 for a, b in zip(times, times[1:])]
-        self.keep(round=number, kind=kind, part="interval", blocks=len(gaps), median_ms=median(gaps),
-                  mean_ms=statistics.fmean(gaps), p99_ms=quantile(gaps, 0.99), taken=difference(before, after))
+        return {"blocks": len(gaps), "median_ms": median(gaps), "mean_ms": statistics.fmean(gaps),
+                "p99_ms": quantile(gaps, 0.99), "taken": difference(before, after)}
+
+    def delay(self, number, kind, commit):
+        """alone: a transaction when nothing else is under way, not even the block that proves the last one's state."""
+        trip, what = self.options.round_trip, {"round": number, "kind": kind, "commit": commit}
+        settings = [("timeout_commit", f'"{commit}"')] if commit else []
+        with self.chain(kind, True, trip / 2, settings) as chain:
+            self.keep(part="delay interval", **what, **self.interval_of(chain))
+        with self.chain(kind, False, trip / 2, settings) as chain:
+            for key, (way, rest) in enumerate((("alone", 3 * trip), ("packed", REST_MS))):
+                words = *chain.words(key, chain.rpc(0)), "-samples", self.options.samples // 2, "-rest", rest
+                ns = self.txs("finality", *words, "-size", self.options.size)
+                self.keep(part="delay finality", way=way, ns=ns, **what)
 
     def work_on(self, number, kind):
         with self.chain(kind, busy=False) as chain:
@@ -224,6 +254,28 @@ def finality_rows(table, found):
                        f"{other:.1f} ms" if theirs else "", f"{value / other:.2f}x" if theirs else "")
 
 
+def delay_rows(table, found, trip):
+    name = f"many, {trip} ms round trips"
+    for commit in sorted({f["commit"] for f in found.of("delay interval", "assay")}, key=lambda c: c or ""):
+        with_ = f", timeout_commit {commit}" if commit else ""
+        one = [f["median_ms"] for f in found.of("delay interval", "assay", commit=commit)]
+        other = [f["median_ms"] for f in found.of("delay interval", "kvstore", commit=commit)]
+        ours, peer = median(one), median(other)
+        table.add(f"{name}{with_}: block interval, empty blocks", f"{ours:.0f} ms", f"{peer:.0f} ms",
+                  f"{ours / peer:.2f}x")
+        for way, rest in (("alone", f"{3 * trip} to {6 * trip}"), ("packed", f"{REST_MS} to {2 * REST_MS}")):
+            ours, theirs = ([n / 1e6 for f in found.of("delay finality", kind, way=way, commit=commit) for n in f["ns"]]
+                            for kind in ("assay", "kvstore"))
+            for share_of, label in ((0.5, "p50"), (0.99, "p99")):
+                a, b = quantile(ours, share_of), quantile(theirs, share_of)
+                bars = (600, 300) if label == "p50" and trip == 100 else (None, None)
+                table.hold(f"{name}{with_}: finality {label}, {rest} ms between two", f"{a:.0f} ms", a, *bars, " ms",
+                           f"{b:.0f} ms", f"{a / b:.2f}x")
+    table.note(f"{name}: each byte between two validators takes {trip / 2:g} ms in test/e2e/relay.py; who hands in "
+               "stands beside validator 0. A transaction changes the state, and a block that proves the new one follows "
+               "at once; who hands in the next before that is there waits for it first, unless timeout_commit lets it in.")
+
+
 def load_rows(table, found):
     ours, peer = found.both("load", lambda f: f["per_second"])
     table.hold("many: transactions a second", f"{ours:,.0f}", ours / peer, 0.7, 1.0, "x", f"{peer:,.0f}",
@@ -252,7 +304,7 @@ def memory_rows(table, found):
         table.add(f"many: an application's resident memory, {when}", mib(ours), mib(peer), f"{ours / peer:.2f}x")
 
 
-def rows(table, found, parts):
+def rows(table, found, parts, trip):
     found = Found(found)
     if "interval" in parts:
         interval_rows(table, found)
@@ -261,6 +313,8 @@ def rows(table, found, parts):
     if "load" in parts:
         load_rows(table, found)
         memory_rows(table, found)
+    if "delay" in parts:
+        delay_rows(table, found, trip)
 
 
 def arguments(words):
@@ -274,6 +328,8 @@ def arguments(words):
     parser.add_argument("--port", type=int, default=29600)
     parser.add_argument("--parts", type=lambda text: tuple(text.split(",")), default=PARTS)
     parser.add_argument("--persistent", action="store_true")
+    parser.add_argument("--round-trip", type=int, default=100)
+    parser.add_argument("--set", type=lambda text: text.split("=", 1), action="append", default=[])
     parser.add_argument("--json")
     options = parser.parse_args(words)
     if not set(options.parts) <= set(PARTS):
@@ -291,7 +347,7 @@ def measure(table, words):
         kept = "in its database there" if options.persistent else "in memory, as CometBFT ships it"
         table.note(f"many: all homes lie on one {machine.filesystem(work)}, whose syncs are much of a block's time: by "
                    f"CometBFT of votes, log and blocks, by assayd of each commit; kvstore's state is {kept}.")
-    rows(table, bench.found, options.parts)
+    rows(table, bench.found, options.parts, options.round_trip)
 
 
 def stop(*_):

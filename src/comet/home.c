@@ -87,6 +87,7 @@ static void put_config(assay_buf *out, const assay_comet_home *h) {
         "timeout_precommit = \"300ms\"\ntimeout_precommit_delta = \"200ms\"\n"
         "# The next height begins when the last one is decided; votes that come later are in the next block all the "
         "same.\n"
+        "# Round trips of 100ms and more between validators: one of them (docs/operate.md).\n"
         "timeout_commit = \"0s\"\n"
         "# An idle chain makes a block a second; a transaction starts one at once.\n"
         "create_empty_blocks = true\ncreate_empty_blocks_interval = \"1s\"\n"

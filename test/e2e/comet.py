@@ -11,7 +11,7 @@ import sys
 import time
 
 from rehearsal import COMETBFT, Rehearsal, Validator, free_base
-from world import BIN, check, flip, main, read_json, same, sharded_model, until
+from world import BIN, ROOT, check, flip, main, read_json, same, sharded_model, until
 
 RANDOM = random.Random(4)
 
@@ -298,6 +298,28 @@ def foreground(world):
     finally:
         runs.kill()
         runs.wait()
+
+
+def change(world):
+    """The other tested engine goes on where the usual one stopped, and back. Asked for by name, with ASSAY_COMETBFT."""
+    usual = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
+    versions = [world.run(os.path.join(b, "cometbft"), "version").out.strip() for b in (usual, BIN)]
+    same("two engines", versions, ["0.38.25", "0.39.0+v0.40.0"])
+    net = Rehearsal(world).start("--programs", usual)
+    total, to = net[0].total(), net.accounts()[1]["address"]
+    engine_of = lambda: net[0].rpc("/status")["node_info"]["version"]  # noqa: E731
+    for words, version in (((), "0.39.0"), (("--programs", usual), "0.38.25")):
+        done = send(net, net[0], to, 1000)
+        check("a transaction under one engine", done.code == 0, done)
+        same("all end", net.stop(), [0, 0, 0, 0])
+        net.start(*words)
+        same("the other engine runs", engine_of(), version)
+        check("and goes on", net.goes_on())
+        same("with what was final", net[2].get(f"/transactions/{done.json['id']}")["height"], done.json["height"])
+    done = send(net, net[3], to, 1000)
+    check("and takes transactions", done.code == 0, done)
+    same("no unit was made or lost", {v.total() for v in net.alive()}, {total})
+    net.agree()
 
 
 if not os.path.exists(COMETBFT):

@@ -129,6 +129,7 @@ def settings(world, v):
         ("flush_throttle_timeout", "10ms", "warn", "speed"),
         ("flush_throttle_timeout", None, "warn", "speed"),
         ("timeout_commit", "1s", "warn", "speed"),
+        ("timeout_commit", "301ms", "warn", "speed"),
         ("timeout_commit", "soon", "warn", "speed"),
     ):
         with Planted(config, setting(key, value)):
@@ -227,7 +228,10 @@ def programs(world, v):
     program = os.path.join(folder, "assay")
     finds(world, "no cometbft", v.data, "programs", "wrong", "no cometbft", program=program)
     fake = os.path.join(folder, "cometbft")
-    for version, state in (("0.37.4", "wrong"), ("0.38.1", "warn"), ("0.38.25", "ok"), ("", "wrong")):
+    for version, state in (
+        ("0.37.4", "wrong"), ("1.0.1", "wrong"), ("0.38.1", "warn"), ("0.38.250", "warn"), ("0.38.25", "ok"),
+        ("0.38.25+abcdef0", "ok"), ("0.39.0", "warn"), ("0.39.0+v0.40.0", "ok"), ("0.40.1", "warn"), ("", "wrong"),
+    ):  # fmt: skip
         write(fake, f"#!/bin/sh\necho {version}\n")
         os.chmod(fake, 0o755)
         if state != "ok":

@@ -37,10 +37,10 @@ class Validator(Network):
         self.log_path = world.path(f"log-{port}.txt")
         self.process, self.lines = None, []
 
-    def start(self):
+    def start(self, *words):
         with open(self.log_path, "a", encoding="utf-8") as log:
             self.process = self.world.start(
-                ASSAYD, "--data", self.data, "--engine", "cometbft", stdout=subprocess.PIPE, stderr=log
+                ASSAYD, "--data", self.data, "--engine", "cometbft", *words, stdout=subprocess.PIPE, stderr=log
             )
         return self
 
@@ -84,9 +84,9 @@ class Rehearsal:
     def __getitem__(self, i):
         return self.validators[i]
 
-    def start(self):
+    def start(self, *words):
         for v in self.validators:
-            v.start()
+            v.start(*words)
         for v in self.validators:
             v.await_ready()
         if not until(60, lambda: min(v.height() for v in self.validators) >= 2):

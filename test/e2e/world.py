@@ -6,6 +6,7 @@ its own, prints every failure, and ends with "N passed, N failed". Nothing of th
 but PATH, LANG and what sanitizers read. Every network that a scenario starts ends with it, whatever happens.
 """
 
+import atexit
 import http.client
 import json
 import os
@@ -21,7 +22,25 @@ import traceback
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
-BIN = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
+
+
+def programs():
+    """Where the programs are: ASSAY_BIN. With ASSAY_COMETBFT=FILE (from the repository on, if it begins with no slash) they
+    stand beside that engine instead of theirs: each looks for the others where it is itself."""
+    there = os.environ.get("ASSAY_BIN", os.path.join(ROOT, "build", "bin"))
+    other = os.environ.get("ASSAY_COMETBFT")
+    if not other:
+        return there
+    beside = tempfile.mkdtemp(prefix="assay-bin-")
+    atexit.register(shutil.rmtree, beside, ignore_errors=True)
+    for name in os.listdir(there):
+        if not name.startswith("cometbft") and os.path.isfile(os.path.join(there, name)):
+            shutil.copy(os.path.join(there, name), beside)
+    shutil.copy(os.path.join(ROOT, other), os.path.join(beside, "cometbft"))
+    return beside
+
+
+BIN = programs()
 ASSAY = os.path.join(BIN, "assay")
 ASSAYD = os.path.join(BIN, "assayd")
 VERIFY = os.path.join(BIN, "assay-verify")

@@ -3,11 +3,13 @@
 #include "http/http.h"
 #include "os/os.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define URL_LEN_MAX 8192
 #define CONNECT_SECONDS_MAX 10
+#define RECEIVE_LEN (256l * 1024) /* at once: of large bodies 16 KiB, libcurl's own measure, would take more calls */
 
 struct assay_http_client {
     http_curl curl;
@@ -15,6 +17,7 @@ struct assay_http_client {
     CURL *easy;
     char *base; /* without a final slash */
     size_t base_len;
+    atomic_bool stopped;
     char why[CURL_ERROR_SIZE];
 };
 
@@ -33,6 +36,13 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context) {
     else
         s->err = assay_base_buf_put(&s->buf, (assay_bytes){(const uint8_t *)bytes, len});
     return s->err ? 0 : len;
+}
+
+/* libcurl asks while bytes move, and once a second when they do not. */
+static int on_progress(void *context, curl_off_t down, curl_off_t down_now, curl_off_t up, curl_off_t up_now) {
+    (void)down, (void)down_now, (void)up, (void)up_now;
+    const assay_http_client *client = context;
+    return atomic_load(&client->stopped);
 }
 
 static bool is_loopback(const char *host) {
@@ -89,6 +99,10 @@ static void configure(assay_http_client *client, uint32_t timeout_seconds, bool 
     curl->easy_setopt(easy, CURLOPT_TIMEOUT, (long)timeout_seconds);
     curl->easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, connect);
     curl->easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl->easy_setopt(easy, CURLOPT_BUFFERSIZE, RECEIVE_LEN);
+    curl->easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl->easy_setopt(easy, CURLOPT_XFERINFODATA, client);
+    curl->easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     if (loopback) curl->easy_setopt(easy, CURLOPT_PROXY, "");
 }
 
@@ -128,6 +142,8 @@ void assay_http_client_close(assay_http_client *client) {
     free(client);
 }
 
+void assay_http_client_stop(assay_http_client *client) { atomic_store(&client->stopped, true); }
+
 const char *assay_http_client_why(const assay_http_client *client) { return client->why; }
 
 static bool path_ok(const char *path) {
@@ -157,6 +173,7 @@ static void set_method(const http_curl *curl, CURL *easy, assay_http_method meth
 
 static assay_err error_of(CURLcode code, const sink *s) {
     if (s->err) return s->err;
+    if (code == CURLE_ABORTED_BY_CALLBACK) return ASSAY_F_INTERRUPTED;
     if (code == CURLE_OPERATION_TIMEDOUT) return ASSAY_F_TIMEOUT;
     if (code == CURLE_OUT_OF_MEMORY) return ASSAY_F_MEMORY;
     if (code == CURLE_FILESIZE_EXCEEDED) return ASSAY_E_SIZE;
@@ -185,6 +202,7 @@ assay_err assay_http_call(assay_http_client *client, assay_http_reply *reply, as
     *reply = (assay_http_reply){0};
     if (!client->ready) return ASSAY_F_NETWORK; /* why has been there since the client was opened */
     client->why[0] = 0;
+    if (atomic_load(&client->stopped)) return ASSAY_F_INTERRUPTED;
     size_t path_len = strlen(path);
     char url[URL_LEN_MAX];
     if (method < ASSAY_HTTP_GET || method > ASSAY_HTTP_DELETE || !path_ok(path)) return ASSAY_E_USAGE;

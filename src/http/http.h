@@ -22,6 +22,8 @@
 
 #include "base/base.h"
 #include "codec/codec.h"
+#include "crypto/crypto.h"
+#include "os/os.h"
 
 typedef enum assay_http_method {
     ASSAY_HTTP_GET = 1,
@@ -66,6 +68,10 @@ typedef struct assay_http_response {
     uint32_t status;          /* 200 if the handler leaves 0; 200 .. 599, anything else becomes 500 */
     const char *content_type; /* "application/json" if NULL; static */
     assay_bytes body;         /* from request->arena, or static; sent after the handler returned */
+    assay_os_file file;       /* open: instead of body, file_len bytes of it from file_offset, which are there and stay
+                                 as they are. They pass through no memory of ours. The server closes it. */
+    uint64_t file_offset, file_len;
+    assay_hash file_name; /* with file and immutable: what names these bytes; the ETag comes from it */
     bool immutable; /* with 200: Cache-Control: public, max-age=31536000, immutable, and an ETag of the body's hash */
     uint32_t retry_after; /* seconds; 0: no header */
     const char *location; /* from request->arena, or static; NULL: no header */
@@ -165,6 +171,9 @@ typedef struct assay_http_client assay_http_client; /* one keep-alive connection
  */
 ASSAY_MUST_USE assay_err assay_http_client_open(assay_http_client **out, const char *base_url,
                                                 uint32_t timeout_seconds);
+/* assay_http_client_stop - ends the call under way, within a second, and every later one at once: ASSAY_F_INTERRUPTED.
+ * Any thread, until the client is closed. */
+void assay_http_client_stop(assay_http_client *client);
 /* assay_http_client_close - closes its connection and frees it. NULL is allowed. */
 void assay_http_client_close(assay_http_client *client);
 typedef struct assay_http_reply {

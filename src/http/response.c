@@ -104,14 +104,15 @@ static bool add_standard(http_connection *c, struct MHD_Response *answer) {
     return ok;
 }
 
-/* ETag of the body, in quotes: BLAKE3, half of it. Compared by If-None-Match, so a match means the same bytes. */
+/* ETag of the body, in quotes: BLAKE3, half of it; of a file half of its name. Compared by If-None-Match, so a match
+ * means the same bytes. */
 typedef struct etag {
     char text[2 + ASSAY_HASH_LEN + 1];
 } etag;
 
-static etag etag_of(assay_bytes body) {
+static etag etag_of(const assay_http_response *response) {
     etag tag = {"\""};
-    assay_hash hash = assay_crypto_blake3(NULL, body);
+    assay_hash hash = response->file.fd_plus_one ? response->file_name : assay_crypto_blake3(NULL, response->body);
     assay_base_hex(tag.text + 1, (assay_bytes){hash.b, ASSAY_HASH_LEN / 2});
     memcpy(tag.text + 1 + ASSAY_HASH_LEN, "\"", 2);
     return tag;
@@ -155,17 +156,41 @@ static void set_answer(http_connection *c, uint32_t status, struct MHD_Response 
     c->answer_len = len;
 }
 
+/* By sendfile(2): the slot is free before the first byte leaves, however slowly they do. */
+static void answer_file(http_connection *c, assay_http_response *r, const etag *tag) {
+    struct MHD_Response *answer =
+        MHD_create_response_from_fd_at_offset64(r->file_len, r->file.fd_plus_one - 1, r->file_offset);
+    if (answer)
+        r->file = (assay_os_file){0}; /* it is the answer's now */
+    else
+        assay_os_file_close(&r->file);
+    r->body.len = r->file_len > 0; /* for its Content-Type */
+    set_answer(c, r->status, answer, answer && add_standard(c, answer) && add_of_handler(c, answer, r, tag),
+               r->file_len);
+    http_slot_give(c->server, c->slot);
+    c->slot = NULL;
+}
+
 void http_answer(http_connection *c, const assay_http_response *response) {
     assay_http_response r = *response;
     if (r.status == 0) r.status = MHD_HTTP_OK;
-    if (r.status < 200 || r.status > 599)
+    if (r.status < 200 || r.status > 599) {
+        assay_os_file_close(&r.file);
         assay_http_problem(&c->request, &r, ASSAY_F_BUG, "the handler gave no HTTP status");
+    }
     etag tag = {""};
     if (r.immutable && r.status == MHD_HTTP_OK) {
-        tag = etag_of(r.body);
+        tag = etag_of(&r);
         if (known_to_client(c, &tag)) r.status = MHD_HTTP_NOT_MODIFIED;
     }
-    if (r.status == MHD_HTTP_NO_CONTENT || r.status == MHD_HTTP_NOT_MODIFIED) r.body = (assay_bytes){NULL, 0};
+    if (r.status == MHD_HTTP_NO_CONTENT || r.status == MHD_HTTP_NOT_MODIFIED) {
+        assay_os_file_close(&r.file);
+        r.body = (assay_bytes){NULL, 0};
+    }
+    if (r.file.fd_plus_one) {
+        answer_file(c, &r, &tag);
+        return;
+    }
     bool copy = r.body.len <= HTTP_SMALL_LEN || c->verb == HTTP_HEAD || c->slot->quick;
     if (!copy && !http_slot_hold(c->server, c->slot, r.body.len)) {
         atomic_fetch_add(&c->server->refused, 1);

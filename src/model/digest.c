@@ -99,7 +99,7 @@ static assay_err read_header(digest *d, uint32_t file_idx, reader read, assay_ar
     if (!buffer) return ASSAY_F_MEMORY;
     d->where->file = file->path;
     model_view view;
-    ASSAY_TRY(model_view_open(&view, &d->tree.dir, (const char *)file->path.ptr, file->size, buffer));
+    ASSAY_TRY(model_view_open(&view, &d->tree.dir, (const char *)file->path.ptr, file->size, buffer, false));
     assay_model_entries entries;
     assay_err err = read(&entries, &scratch, d->where, view.bytes);
     if (!err) err = take(d, file_idx, entries, list);
@@ -343,16 +343,23 @@ assay_hash assay_model_signing_digest(const assay_manifest *manifest, bool singl
     return assay_crypto_sha256_final(&hash);
 }
 
-static assay_err run(digest *d, assay_arena scratch) {
-    if (d->tree.files_count == 0) return ASSAY_E_EMPTY;
-    /* The list of tensors grows at the front of its half of scratch; headers are read in the other. */
-    assay_arena list = scratch, rest = scratch;
-    list.end = list.at + (size_t)(scratch.end - scratch.at) / 2;
+/* All tensors that the files' headers name, in the manifest's order. */
+static assay_err list_tensors(digest *d, assay_arena *scratch) {
+    /* The list grows at the front of its half of scratch; headers are read in the other. */
+    assay_arena list = *scratch, rest = *scratch;
+    list.end = list.at + (size_t)(scratch->end - scratch->at) / 2;
     rest.at = list.end;
     if (!d->options->without_tensors) ASSAY_TRY(read_tensors(d, &list, rest));
     ASSAY_TRY(check_indexes(d, rest));
     ASSAY_TRY(sort_tensors(d, rest));
     *d->where = (assay_model_where){0};
+    *scratch = rest;
+    return ASSAY_OK;
+}
+
+static assay_err run(digest *d, assay_arena rest) {
+    if (d->tree.files_count == 0) return ASSAY_E_EMPTY;
+    ASSAY_TRY(list_tensors(d, &rest));
     model_plan plan = {.plain = true, .sha256 = !d->options->without_sha256, .key = d->options->custody_key};
     ASSAY_TRY(plan_jobs(d, &plan, &rest));
     ASSAY_TRY(model_hash(&plan, d->keep, d->where, d->options, rest));
@@ -377,4 +384,97 @@ assay_err assay_model_digest(assay_model *out, assay_arena *keep, assay_model_wh
     assay_err err = run(&d, scratch);
     model_tree_close(&d.tree);
     return err;
+}
+
+/* ---- files that are still arriving --------------------------------------------------------------------------- */
+
+/* One job per file, the tensors as its texts, all where the manifest says; texts are in the order of its tensors. */
+static assay_err plan_manifest(model_plan *plan, model_text **texts, const assay_manifest *manifest,
+                               assay_arena *scratch) {
+    plan->jobs_count = manifest->files_count;
+    plan->jobs = ASSAY_NEW(scratch, model_job, plan->jobs_count);
+    *texts = ASSAY_NEW(scratch, model_text, manifest->tensors_count);
+    if (!plan->jobs || (manifest->tensors_count && !*texts)) return ASSAY_F_MEMORY;
+    for (uint32_t i = 0; i < plan->jobs_count; i++) {
+        ASSAY_TRY(assay_os_path_join(&plan->jobs[i].path, scratch, "", manifest->files[i].path));
+        plan->jobs[i].size = manifest->files[i].size;
+    }
+    for (uint32_t i = 0; i < manifest->tensors_count; i++) {
+        const assay_tensor_leaf *tensor = &manifest->tensors[i];
+        model_job *job = &plan->jobs[tensor->file_idx];
+        if (!job->texts) job->texts = &(*texts)[i];
+        job->texts_count++;
+        (*texts)[i] = (model_text){.offset = tensor->offset, .length = tensor->length};
+    }
+    return ASSAY_OK;
+}
+
+static bool digests_are(const model_plan *plan, const model_text *texts, const assay_manifest *manifest) {
+    for (uint32_t i = 0; i < manifest->files_count; i++)
+        if (plan->jobs[i].err || !assay_base_hash_eq(plan->jobs[i].sha256, manifest->files[i].sha256)) return false;
+    for (uint32_t i = 0; i < manifest->tensors_count; i++)
+        if (!assay_base_hash_eq(texts[i].blake3, manifest->tensors[i].blake3)) return false;
+    return true;
+}
+
+static bool files_are(const model_tree *tree, const assay_manifest *manifest) {
+    if (tree->files_count != manifest->files_count) return false;
+    for (uint32_t i = 0; i < tree->files_count; i++)
+        if (tree->files[i].size != manifest->files[i].size ||
+            !assay_base_bytes_eq(tree->files[i].path, manifest->files[i].path))
+            return false;
+    return true;
+}
+
+static bool tensors_are(const digest *d, const assay_manifest *manifest) {
+    if (d->count != manifest->tensors_count) return false;
+    for (uint32_t i = 0; i < d->count; i++) {
+        const found *f = &d->tensors[i];
+        const assay_tensor_leaf *t = &manifest->tensors[i];
+        if (f->file_idx != t->file_idx || f->entry.offset != t->offset || f->entry.length != t->length ||
+            f->entry.shape_count != t->shape_count || !assay_base_bytes_eq(f->entry.name, t->name) ||
+            !assay_base_bytes_eq(f->entry.dtype, t->dtype))
+            return false;
+        for (uint32_t k = 0; k < t->shape_count; k++)
+            if (f->entry.shape[k] != t->shape[k]) return false;
+    }
+    return true;
+}
+
+/* All is there: is it a folder whose own headers say what the manifest says? */
+static assay_err look_again(digest *d, const char *dir, const assay_manifest *manifest, assay_arena scratch) {
+    ASSAY_TRY(model_tree_open(&d->tree, d->keep, d->where, dir, true, scratch));
+    assay_err err = files_are(&d->tree, manifest) ? ASSAY_OK : ASSAY_E_CONTENT;
+    if (err == ASSAY_OK) err = list_tensors(d, &scratch);
+    if (err == ASSAY_OK && !tensors_are(d, manifest)) err = ASSAY_E_CONTENT;
+    model_tree_close(&d->tree);
+    return err;
+}
+
+assay_err assay_model_follow(assay_model *out, assay_arena *keep, assay_model_where *where, const char *dir,
+                             const assay_manifest *manifest, const assay_model_groups *groups,
+                             const assay_model_options *options, assay_arena scratch) {
+    assay_model_where ignored;
+    digest d = {.out = out, .keep = keep, .where = where ? where : &ignored, .options = options};
+    *out = (assay_model){0};
+    *d.where = (assay_model_where){0};
+    if (manifest->tensor_rules != ASSAY_MODEL_TENSOR_RULES) return ASSAY_E_CONTENT;
+    model_plan plan = {.sha256 = true, .key = options->custody_key};
+    model_text *texts;
+    assay_os_file base;
+    ASSAY_TRY(plan_manifest(&plan, &texts, manifest, &scratch));
+    ASSAY_TRY(model_base_open(&base, dir, scratch));
+    plan.dir = &base;
+    assay_err err = model_hash(&plan, keep, d.where, options, scratch);
+    assay_os_file_close(&base);
+    if (err != ASSAY_OK) return err == ASSAY_E_LIMIT ? ASSAY_E_CONTENT : err;
+    if (!digests_are(&plan, texts, manifest)) return ASSAY_E_CONTENT;
+    ASSAY_TRY(look_again(&d, dir, manifest, scratch));
+    out->manifest = *manifest;
+    out->groups = *groups;
+    ASSAY_TRY(assay_manifest_totals(&out->size, &out->chunks, manifest));
+    if (plan.key) ASSAY_TRY(fill_custody(&d, &plan, scratch));
+    out->model_signing = assay_model_signing_digest(manifest, false);
+    ASSAY_TRY(assay_manifest_root(&out->root, manifest, scratch));
+    return assay_manifest_tensor_root(&out->tensor_root, manifest, scratch);
 }

@@ -6,7 +6,10 @@
  * Work is handed out in spans, 4 MiB of one file: the file's blocks in it, and the tensors' blocks that begin in it,
  * while they are in the cache. SHA-256 cannot be split: a thread takes up to four files ("lanes") and runs them
  * interleaved, and does the spans of its lanes as it passes, unless somebody else has taken them. Threads that find no
- * file left take spans, from the end backwards, towards the lanes. */
+ * file left take spans, from the end backwards, towards the lanes.
+ *
+ * Of files that are still arriving one thread makes SHA-256, in a single lane, and the others take spans from the
+ * front; all of them wait for the bytes. */
 #include "model_internal.h"
 
 #include <stdatomic.h>
@@ -75,6 +78,7 @@ typedef struct lane {
 typedef struct worker {
     engine *engine;
     assay_os_thread thread;
+    bool first;
     lane lanes[LANES_MAX];
     /* The file whose spans this thread did last stays open. */
     bool open;
@@ -150,6 +154,19 @@ static void advance(engine *e, uint32_t job, uint64_t bytes) {
     assay_os_mutex_unlock(&e->mutex);
 }
 
+static bool arriving(const engine *e) { return e->options->arrived != NULL; }
+
+/* Until the first `bytes` of a job's file are there, and as much more as a tensor's block may reach beyond them; small
+ * files come whole. False: they will not come. */
+static bool await(engine *e, uint32_t job, uint64_t bytes) {
+    uint64_t size = e->plan->jobs[job].size;
+    if (!arriving(e)) return true;
+    bytes = size <= MODEL_VIEW_READ_MAX || size - bytes < MODEL_BLOCK_LEN ? size : bytes + MODEL_BLOCK_LEN;
+    if (e->options->arrived(e->options->arrived_context, job, bytes)) return true;
+    fail(e, job, ASSAY_F_INTERRUPTED);
+    return false;
+}
+
 /* ---- blocks -------------------------------------------------------------------------------------------------- */
 
 static void hash_block(engine *e, uint32_t job, assay_bytes file, uint64_t block) {
@@ -205,7 +222,7 @@ static bool open_view(worker *w, uint32_t job) {
     close_view(w);
     engine *e = w->engine;
     const model_job *j = &e->plan->jobs[job];
-    assay_err err = model_view_open(&w->view, e->plan->dir, j->path, j->size, w->buffer);
+    assay_err err = model_view_open(&w->view, e->plan->dir, j->path, j->size, w->buffer, arriving(e));
     if (err) {
         fail(e, job, err);
         return false;
@@ -219,9 +236,10 @@ static void do_span(worker *w, uint64_t global) {
     engine *e = w->engine;
     uint32_t job = e->span_job[global];
     row *r = &e->rows[job];
-    if (atomic_load(&r->err) || !open_view(w, job)) return;
     uint64_t span = global - r->first_span, from = span * SPAN_BLOCKS, to = from + SPAN_BLOCKS;
     if (to > r->blocks) to = r->blocks;
+    uint64_t size = e->plan->jobs[job].size, until = to * MODEL_BLOCK_LEN;
+    if (!await(e, job, until < size ? until : size) || atomic_load(&r->err) || !open_view(w, job)) return;
     assay_os_map_read_ahead(&w->view.map, from * MODEL_BLOCK_LEN, SPAN_LEN);
     uint64_t next = piece_from(r, from * MODEL_BLOCK_LEN), end = span_end(r, span);
     for (uint64_t block = from; block < to && !atomic_load(&e->stop); block++) {
@@ -234,7 +252,7 @@ static void do_span(worker *w, uint64_t global) {
         }
     }
     if (!e->plan->sha256) {
-        uint64_t begin = from * MODEL_BLOCK_LEN, size = e->plan->jobs[job].size;
+        uint64_t begin = from * MODEL_BLOCK_LEN;
         advance(e, job, size - begin < SPAN_LEN ? size - begin : SPAN_LEN);
     }
 }
@@ -289,7 +307,8 @@ static bool lane_open(worker *w, lane *l) {
         if (i >= e->plan->jobs_count) return false;
         l->job = e->order[i];
         const model_job *j = &e->plan->jobs[l->job];
-        assay_err err = model_view_open(&l->view, e->plan->dir, j->path, j->size, l->buffer);
+        if (!await(e, l->job, 0)) return false;
+        assay_err err = model_view_open(&l->view, e->plan->dir, j->path, j->size, l->buffer, arriving(e));
         if (!err) break;
         fail(e, l->job, err);
         if (assay_base_err_is_fault(err)) return false;
@@ -317,6 +336,12 @@ static void lane_finish(worker *w, lane *l) {
     lane_close(w, l);
 }
 
+/* To the end of a lane's block, or of the file's whole SHA-256 blocks. */
+static uint64_t step_len(const engine *e, const lane *l) {
+    uint64_t block = MODEL_BLOCK_LEN - l->at % MODEL_BLOCK_LEN, rest = e->plan->jobs[l->job].size - l->at;
+    return rest < block ? rest & ~(uint64_t)63 : block;
+}
+
 /* One step of all active lanes: the same number of bytes each, none beyond its block. */
 static void lanes_step(worker *w, lane **active, uint32_t count) {
     engine *e = w->engine;
@@ -325,9 +350,7 @@ static void lanes_step(worker *w, lane **active, uint32_t count) {
     const uint8_t *texts[LANES_MAX];
     for (uint32_t i = 0; i < count; i++) {
         lane *l = active[i];
-        uint64_t block = MODEL_BLOCK_LEN - l->at % MODEL_BLOCK_LEN, rest = e->plan->jobs[l->job].size - l->at;
-        if (block < len) len = block;
-        if (rest < len) len = rest & ~(uint64_t)63;
+        if (step_len(e, l) < len) len = step_len(e, l);
         hashes[i] = &l->sha;
         texts[i] = l->view.bytes.ptr + l->at;
     }
@@ -355,6 +378,8 @@ static void do_lanes(worker *w) {
                 lane_finish(w, l);
             if (l->active) active[count++] = l;
         }
+        /* Of arriving files there is one lane; if they end, so does all. */
+        if (count) (void)!await(e, active[0]->job, active[0]->at + step_len(e, active[0]));
         if (atomic_load(&e->stop)) {
             for (uint32_t i = 0; i < count; i++) lane_close(w, active[i]);
             return;
@@ -366,7 +391,7 @@ static void do_lanes(worker *w) {
 
 static void work(void *context) {
     worker *w = context;
-    if (w->engine->plan->sha256) do_lanes(w);
+    if (w->engine->plan->sha256 && (w->first || !arriving(w->engine))) do_lanes(w);
     do_spans(w);
 }
 
@@ -444,13 +469,15 @@ static assay_err prepare(engine *e, assay_arena *scratch, uint32_t threads) {
     /* Large files go to as many threads as there are before any thread takes two. */
     e->lanes = large ? (large + threads - 1) / threads : LANES_MAX;
     if (e->lanes > LANES_MAX) e->lanes = LANES_MAX;
+    if (arriving(e)) e->lanes = 1;
     e->rows = ASSAY_NEW(scratch, row, plan->jobs_count);
     e->order = ASSAY_NEW(scratch, uint32_t, plan->jobs_count);
     assay_arena inner = *scratch;
     uint32_t *space = ASSAY_NEW(&inner, uint32_t, plan->jobs_count);
     if (plan->jobs_count && (!e->rows || !e->order || !space)) return ASSAY_F_MEMORY;
     for (uint32_t i = 0; i < plan->jobs_count; i++) e->order[i] = i;
-    if (plan->jobs_count) assay_base_sort(e->order, space, plan->jobs_count, sizeof *space, less_by_size, plan->jobs);
+    if (plan->jobs_count && !arriving(e))
+        assay_base_sort(e->order, space, plan->jobs_count, sizeof *space, less_by_size, plan->jobs);
     for (uint32_t i = 0; i < plan->jobs_count; i++) ASSAY_TRY(prepare_row(e, i, scratch));
     e->claimed = ASSAY_NEW(scratch, atomic_uchar, (size_t)e->spans);
     e->span_job = ASSAY_NEW(scratch, uint32_t, (size_t)e->spans);
@@ -511,6 +538,7 @@ static assay_err run(engine *e, assay_arena *scratch, uint32_t threads) {
     if (!workers) return ASSAY_F_MEMORY;
     for (uint32_t i = 0; i < threads; i++) {
         workers[i].engine = e;
+        workers[i].first = i == 0;
         workers[i].buffer = ASSAY_NEW(scratch, uint8_t, MODEL_VIEW_READ_MAX);
         if (!workers[i].buffer) return ASSAY_F_MEMORY;
         for (uint32_t k = 0; k < e->lanes && e->plan->sha256; k++) {
@@ -532,7 +560,7 @@ static assay_err run(engine *e, assay_arena *scratch, uint32_t threads) {
 
 assay_err model_hash(model_plan *plan, assay_arena *keep, assay_model_where *where, const assay_model_options *options,
                      assay_arena scratch) {
-    engine e = {.plan = plan, .options = options, .backwards = plan->sha256};
+    engine e = {.plan = plan, .options = options, .backwards = plan->sha256 && !options->arrived};
     uint32_t threads = options->threads ? options->threads : assay_os_cpus();
     if (threads > ASSAY_MODEL_THREADS_MAX) threads = ASSAY_MODEL_THREADS_MAX;
     assay_err err = prepare(&e, &scratch, threads);

@@ -66,6 +66,10 @@ typedef struct assay_model_options {
      * returns ASSAY_F_INTERRUPTED. NULL: no calls. */
     bool (*progress)(void *context, const assay_model_progress *progress);
     void *progress_context;
+    /* For assay_model_follow: waits until so many bytes of a file are there, and stay; false if they will not come,
+     * which ends the call with ASSAY_F_INTERRUPTED. Files come in the manifest's order. Any of the call's threads. */
+    bool (*arrived)(void *context, uint32_t file_idx, uint64_t bytes);
+    void *arrived_context;
 } assay_model_options;
 
 /* The chaining values of all files' 1 MiB groups: file i's are values[first[i]] .. values[first[i+1]-1], max(1,
@@ -114,6 +118,22 @@ typedef struct assay_model {
  * threads. */
 ASSAY_MUST_USE assay_err assay_model_digest(assay_model *out, assay_arena *keep, assay_model_where *where,
                                             const char *path, const assay_model_options *options, assay_arena scratch);
+
+/* assay_model_follow - assay_model_digest of files that are still arriving, so that little is left to do when the last
+ * byte is there. What the manifest says is tried, not believed: SHA-256 of every file and BLAKE3 of every tensor are
+ * made where it says they lie, and in the end the tensor files' own headers must name the same tensors.
+ *
+ *   dir       the folder that holds the files under their paths; each file exists when its first byte is asked for
+ *   manifest  passes assay_manifest_check; groups lead to its BLAKE3 (assay_model_groups_read), and the bytes that
+ *             options->arrived lets pass were held against them: BLAKE3 of whole files is not made again
+ *   options   as above, of lenient folders
+ *
+ *   ASSAY_E_CONTENT   something is not as the manifest says; what, assay_model_digest tells
+ *   else as assay_model_digest */
+ASSAY_MUST_USE assay_err assay_model_follow(assay_model *out, assay_arena *keep, assay_model_where *where,
+                                            const char *dir, const assay_manifest *manifest,
+                                            const assay_model_groups *groups, const assay_model_options *options,
+                                            assay_arena scratch);
 
 /* assay_model_signing_digest - OpenSSF Model Signing's subject digest from a manifest's SHA-256 digests alone: SHA-256
  * over those of all files but the top-level .git, .gitignore, .gitattributes and .github, in path order. single_file:

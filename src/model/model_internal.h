@@ -105,10 +105,13 @@ typedef struct model_view {
     assay_os_map map;
     assay_bytes bytes;
     int64_t mtime_ns;
+    bool growing; /* a large file that is still arriving */
 } model_view;
-/* Opens a file of the tree. buffer holds MODEL_VIEW_READ_MAX bytes.
+/* Opens a file of the tree. buffer holds MODEL_VIEW_READ_MAX bytes. growing: a large file may be shorter for now, and
+ * only what is there of it may be touched.
  * ASSAY_E_MISSING, _SYMLINK; ASSAY_E_CONTENT if its size is not size; ASSAY_F_STORAGE, _MEMORY. */
-assay_err model_view_open(model_view *out, const assay_os_file *dir, const char *path, uint64_t size, uint8_t *buffer);
+assay_err model_view_open(model_view *out, const assay_os_file *dir, const char *path, uint64_t size, uint8_t *buffer,
+                          bool growing);
 /* ASSAY_OK if what was read counts: no page was missing, and size and time of change are as they were.
  * ASSAY_E_CONTENT if the file changed meanwhile, ASSAY_F_STORAGE if the disk failed. */
 assay_err model_view_close(model_view *view, uint64_t size);
@@ -150,8 +153,9 @@ typedef struct model_plan {
     assay_model_groups groups, keyed_groups; /* out, in keep */
 } model_plan;
 
-/* Does the plan with threads. ASSAY_E_LIMIT if texts overlap so much that they sum up to more than four times the
- * files; ASSAY_F_STORAGE, _MEMORY, _INTERRUPTED. Errors of single files are left in their jobs. */
+/* Does the plan with threads. With options->arrived the files are taken in the jobs' order as they come.
+ * ASSAY_E_LIMIT if texts overlap so much that they sum up to more than four times the files; ASSAY_F_STORAGE, _MEMORY,
+ * _INTERRUPTED. Errors of single files are left in their jobs. */
 assay_err model_hash(model_plan *plan, assay_arena *keep, assay_model_where *where, const assay_model_options *options,
                      assay_arena scratch);
 

@@ -58,7 +58,7 @@ static assay_err group_open(group_view *out, const char *dir, const assay_file_l
     if (!buffer) return ASSAY_F_MEMORY;
     ASSAY_TRY(assay_os_path_join(&path, scratch, "", file->path));
     ASSAY_TRY(model_base_open(&out->base, dir, *scratch));
-    assay_err err = model_view_open(&out->view, &out->base, path, file->size, buffer);
+    assay_err err = model_view_open(&out->view, &out->base, path, file->size, buffer, false);
     if (err) {
         assay_os_file_close(&out->base);
         return err;

@@ -187,14 +187,15 @@ void model_tree_close(model_tree *tree) { assay_os_file_close(&tree->dir); }
 
 /* ---- views --------------------------------------------------------------------------------------------------- */
 
-assay_err model_view_open(model_view *out, const assay_os_file *dir, const char *path, uint64_t size, uint8_t *buffer) {
-    *out = (model_view){0};
+assay_err model_view_open(model_view *out, const assay_os_file *dir, const char *path, uint64_t size, uint8_t *buffer,
+                          bool growing) {
+    *out = (model_view){.growing = growing && size > MODEL_VIEW_READ_MAX};
     assay_err err = assay_os_file_open_beneath(&out->file, dir, path);
     if (err == ASSAY_E_NOT_FOUND) return ASSAY_E_MISSING;
     if (err) return err;
     assay_os_info info = {0};
     err = assay_os_file_info(&info, &out->file);
-    if (!err && info.size != size) err = ASSAY_E_CONTENT;
+    if (!err && (out->growing ? info.size > size : info.size != size)) err = ASSAY_E_CONTENT;
     out->mtime_ns = info.mtime_ns;
     size_t len = 0;
     if (!err && size <= MODEL_VIEW_READ_MAX) {
@@ -202,7 +203,8 @@ assay_err model_view_open(model_view *out, const assay_os_file *dir, const char 
         if (!err && len != size) err = ASSAY_E_CONTENT;
         out->bytes = (assay_bytes){buffer, len};
     } else if (!err) {
-        err = assay_os_map_open(&out->map, &out->file);
+        err = out->growing ? assay_os_map_open_growing(&out->map, &out->file, size)
+                           : assay_os_map_open(&out->map, &out->file);
         if (!err && out->map.bytes.len != size) err = ASSAY_E_CONTENT;
         out->bytes = out->map.bytes;
     }
@@ -219,7 +221,8 @@ assay_err model_view_close(model_view *view, uint64_t size) {
     assay_os_info info = {0};
     assay_err err = assay_os_file_info(&info, &view->file);
     assay_os_file_close(&view->file);
-    if (!err && (info.size != size || info.mtime_ns != view->mtime_ns)) err = ASSAY_E_CONTENT;
+    bool changed = info.size != size || (info.mtime_ns != view->mtime_ns && !view->growing);
+    if (!err && changed) err = ASSAY_E_CONTENT;
     if (!err && torn) err = ASSAY_F_STORAGE;
     return err;
 }

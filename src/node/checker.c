@@ -22,9 +22,11 @@
 #define CUSTODIES_KEPT 64 /* a few KiB each: 64 bytes a file and 32 a MiB */
 #define REFUSED_KEPT 256
 #define WAITS_KEPT 4096
+#define HEARD_KEPT 64
 #define RETRY_NS 300000000ull
 #define WAIT_MAX_NS 20000000000ull
 #define ASK_MAX_NS 1000000000ull
+#define SUSPECT_NS 60000000000ull
 
 /* What was computed at the check is needed again at the opening, a few blocks later. */
 typedef struct custody {
@@ -39,8 +41,14 @@ typedef struct custody {
  */
 typedef struct byte_wait {
     assay_hash root;
-    uint64_t until_ns, wait_ns;
+    uint64_t asked_ns, until_ns, wait_ns;
 } byte_wait;
+
+/* A version that somebody's check in a block spoke of: he has the bytes. */
+typedef struct heard_check {
+    assay_hash version; /* version_id */
+    uint64_t at_ns;
+} heard_check;
 
 struct checker {
     validator *owner;
@@ -50,6 +58,8 @@ struct checker {
     assay_os_mutex lock;
     assay_os_condition wake;
     bool poked;
+    heard_check heard[HEARD_KEPT]; /* under lock */
+    uint32_t heard_next;
     atomic_bool pending; /* duties wait for later blocks */
     assay_os_region keep_region, scratch_region;
     custody custodies[CUSTODIES_KEPT];
@@ -57,7 +67,9 @@ struct checker {
     /* Those who may have bytes: validators of this process, all at one URL, or other validators' nodes. */
     assay_http_client *clients[ASSAY_NODE_VALIDATORS_MAX];
     uint32_t clients_count;
-    assay_hash refused[REFUSED_KEPT]; /* versions whose statement or record does not hold */
+    bool silent[ASSAY_NODE_VALIDATORS_MAX];               /* did not answer the last time */
+    uint64_t suspect_until_ns[ASSAY_NODE_VALIDATORS_MAX]; /* sent bytes that did not fit: not asked before */
+    assay_hash refused[REFUSED_KEPT];                     /* versions whose statement or record does not hold */
     uint32_t refused_next;
     byte_wait *waits; /* WAITS_KEPT, by the first bytes of the root; a newer one takes an older one's place */
     assay_models_turn turn;
@@ -126,54 +138,42 @@ static bool is_peer(const struct checker *c, uint32_t peer) {
 /* From a peer. what: the path under /bytes/ROOT; query: further words of it, each with its '&'. */
 static assay_err get(struct checker *c, assay_bytes *out, assay_arena *keep, uint32_t peer, assay_hash root,
                      const char *what, const char *query, size_t max) {
-    char hex[2 * ASSAY_HASH_LEN + 1], path[320];
-    bool own = !c->owner->comet;
-    assay_http_client *client = c->clients[own ? 0 : peer];
-    assay_base_hex(hex, assay_base_hash_bytes(&root));
-    if (own)
-        assay_os_format(path, sizeof path, "/bytes/%s/%s?validator=%u%s", hex, what, peer, query);
-    else
-        assay_os_format(path, sizeof path, "/bytes/%s/%s?%s", hex, what, *query ? query + 1 : "");
-    assay_http_reply reply;
-    /* A busy node says so; a hundred validators that fetch at once are patient. */
-    for (int tries = 0; tries < 100 && !atomic_load(&c->stopping); tries++) {
-        assay_arena turn = *keep;
-        ASSAY_TRY(assay_http_call(client, &reply, &turn, ASSAY_HTTP_GET, path, (assay_bytes){NULL, 0}, NULL, max));
-        if (reply.status == 200) {
-            *keep = turn;
-            *out = reply.body;
-            return ASSAY_OK;
-        }
-        if (reply.status != 503) return ASSAY_E_NOT_FOUND;
-        assay_os_sleep_ns(50000000);
-    }
-    return ASSAY_F_BUSY;
+    peer_question q = {c->owner, &c->stopping, root, peer, what, query};
+    assay_err err = peer_get(out, keep, &q, c->clients[c->owner->comet ? peer : 0], max);
+    c->silent[peer] = err == ASSAY_F_NETWORK || err == ASSAY_F_TIMEOUT;
+    return err;
 }
 
-static bool holds(struct checker *c, assay_hash root, uint32_t index, assay_arena scratch) {
-    assay_bytes groups;
-    return get(c, &groups, &scratch, index, root, "groups", "", HOLDING_MANIFEST_MAX) == ASSAY_OK;
-}
+/* Who may have a version's bytes, in the order in which they are asked: those that announced it; those that answered
+ * the last time; those that did not, since a host that is down costs ten seconds. An announcement that is a lie keeps
+ * nobody from the others; who sent wrong bytes is left out for a minute. */
+typedef struct candidates {
+    uint32_t peers[ASSAY_NODE_VALIDATORS_MAX];
+    uint32_t count;
+} candidates;
 
-/* Those that announced it, one after the other, and then whoever says so when asked: an announcement that is a lie
- * keeps nobody from the others. */
-static bool find_holder(struct checker *c, uint32_t *index, assay_hash root, uint32_t nth, assay_arena scratch) {
+static void candidates_of(const struct checker *c, candidates *out, assay_hash root) {
     validator *v = c->owner;
-    bool found = false, said[ASSAY_NODE_VALIDATORS_MAX] = {false};
-    uint32_t seen = 0;
+    bool said[ASSAY_NODE_VALIDATORS_MAX] = {false};
+    uint64_t now = assay_os_monotonic_ns();
+    out->count = 0;
+    for (uint32_t i = 0; i < peers_count(c); i++) said[i] = !is_peer(c, i) || now < c->suspect_until_ns[i];
     assay_os_mutex_lock(&v->holders_lock);
-    for (uint32_t i = 0; i < v->holders_count && !found; i++) {
-        uint32_t candidate = v->holders[i].validator;
-        if (!assay_base_hash_eq(v->holders[i].root, root) || !is_peer(c, candidate)) continue;
-        said[candidate] = true;
-        if (seen++ == nth) *index = candidate, found = true;
+    for (uint32_t i = 0; i < v->holders_count; i++) {
+        uint32_t peer = v->holders[i].validator;
+        if (!assay_base_hash_eq(v->holders[i].root, root) || said[peer]) continue;
+        said[peer] = true;
+        out->peers[out->count++] = peer;
     }
     assay_os_mutex_unlock(&v->holders_lock);
-    for (uint32_t i = 0; !found && i < peers_count(c) && !atomic_load(&c->stopping); i++) {
-        bool asked = !said[i] && is_peer(c, i);
-        if (asked && holds(c, root, i, scratch) && seen++ == nth) *index = i, found = true;
-    }
-    return found;
+    for (int silent = 0; silent < 2; silent++)
+        for (uint32_t i = 0; i < peers_count(c); i++)
+            if (!said[i] && c->silent[i] == silent) out->peers[out->count++] = i;
+}
+
+/* Gone, slow or busy: what another peer need not be. */
+static bool is_peers_fault(assay_err err) {
+    return err == ASSAY_F_NETWORK || err == ASSAY_F_TIMEOUT || err == ASSAY_F_BUSY;
 }
 
 /* ---- fetching ------------------------------------------------------------------------------------------------ */
@@ -231,42 +231,16 @@ static assay_err fetch_manifest(struct checker *c, assay_hash root, const assay_
     return holding_begin(c->owner, root, bytes, scratch);
 }
 
-static assay_err fetch_file(struct checker *c, assay_hash root, const assay_file_leaf *file, uint32_t file_idx,
-                            uint32_t from, assay_arena scratch) {
-    validator *v = c->owner;
-    uint64_t have;
-    ASSAY_TRY(holding_file_size(v, &have, root, file, scratch));
-    if (file->size == 0) return holding_write(v, root, file, 0, (assay_bytes){NULL, 0}, &have, scratch);
-    while (have < file->size) {
-        if (atomic_load(&c->stopping)) return ASSAY_F_INTERRUPTED;
-        assay_arena turn = scratch;
-        assay_model_range range;
-        uint64_t group = have / ASSAY_BLAKE3_GROUP_LEN;
-        ASSAY_TRY(fetch_group(c, &range, &turn, root, file, file_idx, group, from));
-        /* After a kill in the middle of a write the file may end inside a group: only what is missing of it is written.
-         */
-        size_t skip = (size_t)(have - group * ASSAY_BLAKE3_GROUP_LEN);
-        assay_bytes rest = {range.bytes.ptr + skip, range.bytes.len - skip};
-        ASSAY_TRY(holding_write(v, root, file, have, rest, &have, turn));
-    }
-    return ASSAY_OK;
-}
-
-/* Gone, slow or busy: what another peer need not be. */
-static bool is_peers_fault(assay_err err) {
-    return err == ASSAY_F_NETWORK || err == ASSAY_F_TIMEOUT || err == ASSAY_F_BUSY;
-}
-
 /* The version's own manifest: here, or from whoever has it. Bytes that do not fit are their sender's fault, never a
  * verdict on the version: the next holder is asked. */
 static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_arena *keep,
                               const assay_version_record *record) {
     validator *v = c->owner;
     assay_err err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
-    for (uint32_t nth = 0; err == ASSAY_E_NOT_FOUND && nth < peers_count(c); nth++) {
-        uint32_t from;
-        if (!find_holder(c, &from, record->root, nth, *keep)) break;
-        assay_err one = fetch_manifest(c, record->root, &record->tensor_root, from, *keep);
+    candidates from;
+    if (err == ASSAY_E_NOT_FOUND) candidates_of(c, &from, record->root);
+    for (uint32_t i = 0; err == ASSAY_E_NOT_FOUND && i < from.count; i++) {
+        assay_err one = fetch_manifest(c, record->root, &record->tensor_root, from.peers[i], *keep);
         if (one == ASSAY_OK)
             err = holding_manifest_of(v, out, NULL, keep, record->root, record->tensor_root);
         else if (assay_base_err_is_fault(one) && !is_peers_fault(one))
@@ -275,21 +249,23 @@ static assay_err manifest_for(struct checker *c, assay_manifest *out, assay_aren
     return err;
 }
 
-/* The files, from one holder after the other. */
-static assay_err fetch(struct checker *c, assay_hash root, const assay_manifest *manifest, assay_arena scratch) {
-    validator *v = c->owner;
-    assay_err err = ASSAY_E_NOT_FOUND;
-    for (uint32_t nth = 0; nth < peers_count(c); nth++) {
-        uint32_t from;
-        if (!find_holder(c, &from, root, nth, scratch)) break;
-        err = ASSAY_OK;
-        for (uint32_t i = 0; err == ASSAY_OK && i < manifest->files_count; i++)
-            err = fetch_file(c, root, &manifest->files[i], i, from, scratch);
-        if (err == ASSAY_OK || err == ASSAY_F_INTERRUPTED) return err;
-        node_log(v->node, "validator %u: bytes of validator %u do not serve: %s", v->index, from,
-                 assay_base_err_text(err));
+/* The digests of the manifest's groups, which every byte is held against when it comes, from whoever has all: that peer
+ * comes to the front. As long as there is none, what is being handed in here is left in peace. */
+static assay_err groups_for(struct checker *c, assay_model_groups *out, assay_arena *keep, assay_hash root,
+                            const assay_manifest *manifest, candidates *from) {
+    for (uint32_t i = 0; i < from->count; i++) {
+        assay_bytes bytes;
+        assay_arena turn = *keep;
+        assay_err err = get(c, &bytes, &turn, from->peers[i], root, "groups", "", HOLDING_MANIFEST_MAX);
+        if (err == ASSAY_OK) err = holding_claim(c->owner, root, manifest, bytes, turn);
+        if (err != ASSAY_OK && assay_base_err_is_fault(err) && !is_peers_fault(err)) return err;
+        if (err != ASSAY_OK) continue;
+        uint32_t first = from->peers[i];
+        memmove(from->peers + 1, from->peers, i * sizeof *from->peers);
+        from->peers[0] = first;
+        return holding_claimed(c->owner, out, keep, root, manifest);
     }
-    return err;
+    return ASSAY_E_NOT_FOUND;
 }
 
 /* ---- custody ------------------------------------------------------------------------------------------------- */
@@ -329,6 +305,22 @@ static bool tensors_are(const assay_version_record *record, const assay_model *m
            assay_base_hash_eq(record->tensor_root, model->tensor_root);
 }
 
+/* Hashing delays no block: of a process that is one validator half the processors serve. */
+static uint32_t threads_of(const struct checker *c) {
+    uint32_t half = assay_os_cpus() / 2;
+    return c->owner->comet && half > 1 ? half : 1;
+}
+
+/* What was read is as registered: the root is complete, and this its custody. */
+static assay_err settle(struct checker *c, custody **out, custody *slot, const assay_model *model, assay_hash key,
+                        assay_arena scratch) {
+    ASSAY_TRY(holding_finish(c->owner, slot->root, &model->manifest, &model->groups, scratch));
+    slot->state = (assay_model_custody_state){key, model->keyed, model->custody_root, model->keyed_groups};
+    slot->used = true;
+    *out = slot;
+    return ASSAY_OK;
+}
+
 /* Reads everything once: both digests of every file and tensor, the root, and the custody under this validator's own
  * key. The tensors come from the bytes, since the root binds none of what a manifest says of them; a tensor file that
  * is malformed has none. record NULL: they were looked at before. ASSAY_E_CONTENT: these are not the bytes;
@@ -344,7 +336,7 @@ static assay_err recompute(struct checker *c, custody **out, const assay_models_
     ASSAY_TRY(custody_new(c, &slot, duty));
     assay_arena keep = assay_os_region_arena(&slot->region);
     ASSAY_TRY(holding_files(v, &dir, &scratch, duty->root));
-    assay_model_options options = {.threads = 1,
+    assay_model_options options = {.threads = threads_of(c),
                                    .without_tensors = !record,
                                    .lenient = true,
                                    .custody_key = &key,
@@ -353,11 +345,43 @@ static assay_err recompute(struct checker *c, custody **out, const assay_models_
     ASSAY_TRY(assay_model_digest(&model, &keep, &where, dir, &options, scratch));
     if (!assay_base_hash_eq(model.root, duty->root)) return ASSAY_E_CONTENT;
     if (record && !tensors_are(record, &model)) return ASSAY_E_PROOF;
-    ASSAY_TRY(holding_finish(v, duty->root, &model.groups, scratch));
-    slot->state = (assay_model_custody_state){key, model.keyed, model.custody_root, model.keyed_groups};
-    slot->used = true;
-    *out = slot;
-    return ASSAY_OK;
+    return settle(c, out, slot, &model, key, scratch);
+}
+
+/* Fetches what is missing. Of more than a few MiB the digests are made while they come, and *out is the custody. It is
+ * NULL if all came and still has to be read: it was little, or something is not as the manifest says, and reading it
+ * tells what. */
+static assay_err fetch_all(struct checker *c, custody **out, const assay_models_duty *duty,
+                           const assay_manifest *manifest, assay_arena scratch) {
+    validator *v = c->owner;
+    candidates from;
+    assay_model_groups groups;
+    fetch *f;
+    *out = NULL;
+    candidates_of(c, &from, duty->root);
+    ASSAY_TRY(groups_for(c, &groups, &scratch, duty->root, manifest, &from));
+    bool lied[ASSAY_NODE_VALIDATORS_MAX] = {false};
+    fetch_order order = {v, &c->stopping, duty->root, manifest, &groups, lied};
+    ASSAY_TRY(fetch_begin(&f, &order, from.peers, from.count, scratch));
+    const char *dir;
+    assay_model model;
+    custody *slot;
+    assay_hash key = assay_custody_key(v->attestation_key, duty->recorded_block);
+    assay_model_options options = {
+        .threads = threads_of(c), .lenient = true, .custody_key = &key, .arrived = fetch_arrived, .arrived_context = f};
+    assay_err followed = fetch_is_small(f) ? ASSAY_E_CONTENT : custody_new(c, &slot, duty);
+    if (followed == ASSAY_OK) followed = holding_files(v, &dir, &scratch, duty->root);
+    if (followed == ASSAY_OK) {
+        assay_arena keep = assay_os_region_arena(&slot->region);
+        followed = assay_model_follow(&model, &keep, NULL, dir, manifest, &groups, &options, scratch);
+    }
+    bool came_to_nothing = assay_base_err_is_fault(followed) && followed != ASSAY_F_INTERRUPTED;
+    assay_err fetched = fetch_end(f, !came_to_nothing);
+    for (uint32_t i = 0; i < ASSAY_NODE_VALIDATORS_MAX; i++)
+        if (lied[i]) c->suspect_until_ns[i] = assay_os_monotonic_ns() + SUSPECT_NS;
+    if (came_to_nothing) return followed;
+    ASSAY_TRY(fetched);
+    return followed == ASSAY_OK ? settle(c, out, slot, &model, key, scratch) : ASSAY_OK;
 }
 
 /* What was uploaded is not what was registered: drop the files that differ, so that the right ones can come. */
@@ -490,8 +514,9 @@ static assay_err vouch(struct checker *c, custody **out, const assay_models_duty
     ASSAY_TRY(manifest_for(c, &manifest, &scratch, &record));
     ASSAY_TRY(judge(c, duty, &record, &manifest, scratch));
     ASSAY_TRY(holding_missing(v, &missing, duty->root, &manifest, scratch));
-    if (missing) ASSAY_TRY(fetch(c, duty->root, &manifest, scratch));
-    assay_err err = recompute(c, out, duty, &record, scratch);
+    *out = NULL;
+    if (missing) ASSAY_TRY(fetch_all(c, out, duty, &manifest, scratch));
+    assay_err err = *out ? ASSAY_OK : recompute(c, out, duty, &record, scratch);
     if (err == ASSAY_E_CONTENT) drop_wrong_files(c, duty, scratch);
     if (err == ASSAY_E_PROOF) return refuse(c, duty, "its bytes have other tensors than it states");
     ASSAY_TRY(err);
@@ -512,11 +537,22 @@ static bool announced(validator *v, assay_hash root) {
     return found;
 }
 
+static bool heard_since(struct checker *c, assay_hash version, uint64_t since_ns) {
+    bool found = false;
+    assay_os_mutex_lock(&c->lock);
+    for (uint32_t i = 0; i < HEARD_KEPT && !found; i++)
+        found = c->heard[i].at_ns >= since_ns && assay_base_hash_eq(c->heard[i].version, version);
+    assay_os_mutex_unlock(&c->lock);
+    return found;
+}
+
 /* Versions whose bytes nobody brings must not keep the others waiting: asking everybody for them is put off, ever
- * longer. What is announced, or handed in here, is looked at at once. */
-static bool must_wait(struct checker *c, assay_hash root, assay_arena scratch) {
+ * longer. What is announced, checked by somebody, or handed in here, is looked at at once. */
+static bool must_wait(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
+    const assay_hash root = duty->root;
     const byte_wait *w = wait_of(c, root);
     if (!assay_base_hash_eq(w->root, root) || assay_os_monotonic_ns() >= w->until_ns) return false;
+    if (heard_since(c, version_id(duty), w->asked_ns)) return false;
     shelf_entry *entry;
     uint64_t missing = 1;
     if (announced(c->owner, root)) return false;
@@ -526,26 +562,27 @@ static bool must_wait(struct checker *c, assay_hash root, assay_arena scratch) {
     return !here;
 }
 
-static void put_off(struct checker *c, assay_hash root) {
+static void put_off(struct checker *c, assay_hash root, uint64_t asked_ns) {
     byte_wait *w = wait_of(c, root);
     bool again = assay_base_hash_eq(w->root, root);
     uint64_t wait = again ? w->wait_ns * 2 : RETRY_NS;
     /* Other nodes announce nothing to each other: they are asked. */
     uint64_t most = c->owner->comet ? ASK_MAX_NS : WAIT_MAX_NS;
     if (wait > most) wait = most;
-    *w = (byte_wait){root, assay_os_monotonic_ns() + wait, wait};
+    *w = (byte_wait){root, asked_ns, assay_os_monotonic_ns() + wait, wait};
 }
 
 static assay_err do_check(struct checker *c, const assay_models_duty *duty, assay_arena scratch) {
     validator *v = c->owner;
     custody *mine;
-    if (is_refused(c, duty) || must_wait(c, duty->root, scratch)) return ASSAY_E_NOT_FOUND;
+    if (is_refused(c, duty) || must_wait(c, duty, scratch)) return ASSAY_E_NOT_FOUND;
     if (atomic_load(&v->lazy)) {
         ASSAY_TRY(invent(c, &mine, duty));
         atomic_store(&v->lazy, false);
     } else {
+        uint64_t asked = assay_os_monotonic_ns();
         assay_err err = vouch(c, &mine, duty, scratch);
-        if (err == ASSAY_E_NOT_FOUND) put_off(c, duty->root);
+        if (err == ASSAY_E_NOT_FOUND) put_off(c, duty->root, asked);
         ASSAY_TRY(err);
         announce(v, duty->root);
     }
@@ -622,11 +659,23 @@ static assay_err make_up_entry(struct checker *c, assay_opening_entry *out, assa
     return merkle_rows(&out->custody_path, &out->custody_path_count, keep, leaves, manifest->files_count, file);
 }
 
+static assay_err a_holder(struct checker *c, uint32_t *out, assay_hash root, assay_arena scratch) {
+    candidates from;
+    candidates_of(c, &from, root);
+    for (uint32_t i = 0; i < from.count; i++) {
+        assay_arena turn = scratch;
+        assay_bytes groups;
+        *out = from.peers[i];
+        if (get(c, &groups, &turn, *out, root, "groups", "", HOLDING_MANIFEST_MAX) == ASSAY_OK) return ASSAY_OK;
+    }
+    return ASSAY_E_NOT_FOUND;
+}
+
 static assay_err make_up_entries(struct checker *c, assay_opening_entry *entries, assay_arena *keep,
                                  const assay_models_duty *duty, const custody *mine) {
     uint32_t from;
     assay_manifest manifest;
-    if (!find_holder(c, &from, duty->root, 0, *keep)) return ASSAY_E_NOT_FOUND;
+    ASSAY_TRY(a_holder(c, &from, duty->root, *keep));
     assay_err err = holding_manifest(c->owner, &manifest, NULL, keep, duty->root);
     if (err == ASSAY_E_NOT_FOUND) {
         ASSAY_TRY(fetch_manifest(c, duty->root, NULL, from, *keep));
@@ -734,6 +783,13 @@ void checker_poke(validator *v) {
 }
 
 void checker_block(validator *v, const assay_ledger_result *result) {
+    struct checker *c = v->checker;
+    assay_os_mutex_lock(&c->lock);
+    for (uint32_t i = 0; i < result->events_count; i++)
+        if (strcmp(result->events[i].kind, "check") == 0)
+            c->heard[c->heard_next++ % HEARD_KEPT] =
+                (heard_check){assay_crypto_sha256_one(result->events[i].subject), assay_os_monotonic_ns()};
+    assay_os_mutex_unlock(&c->lock);
     if (result->events_count || atomic_load(&v->checker->pending)) checker_poke(v);
 }
 
@@ -751,13 +807,10 @@ assay_err checker_open(validator *v) {
     ASSAY_TRY(assay_os_reserve(&c->scratch_region, ASSAY_MODEL_ARENA_SIZE));
     holding_count(v, assay_os_region_arena(&c->scratch_region));
     const assay_node_settings *settings = v->node->config.settings;
-    char own[64];
-    assay_os_format(own, sizeof own, "http://127.0.0.1:%u", v->node->port);
     uint32_t count = settings ? settings->peers_count : 1;
     if (count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_E_RANGE;
     for (; c->clients_count < count; c->clients_count++)
-        ASSAY_TRY(assay_http_client_open(&c->clients[c->clients_count],
-                                         settings ? settings->peers[c->clients_count] : own, 30));
+        ASSAY_TRY(peer_client_open(&c->clients[c->clients_count], v, c->clients_count, 30));
     return ASSAY_OK;
 }
 

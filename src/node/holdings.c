@@ -15,6 +15,9 @@
 
 #include <string.h>
 
+#define WRITE_BEHIND_LEN ((size_t)1 << 20)
+#define SYNCED_ALONE_MAX 32 /* files; more are synced all at once, with whatever else their volume has to write */
+
 /* holding_path - <validator>/models/<root>[/sub]. */
 assay_err holding_path(const validator *v, const char **out, assay_arena *keep, assay_hash root, const char *sub) {
     char hex[2 * ASSAY_HASH_LEN + 1];
@@ -158,6 +161,8 @@ assay_err holding_write(validator *v, assay_hash root, const assay_file_leaf *fi
     if (err == ASSAY_OK && (bytes.len || file->size == 0)) {
         err = assay_os_file_open(&f, path, ASSAY_OS_CREATE, 0644);
         if (err == ASSAY_OK && bytes.len) err = assay_os_file_write(&f, bytes, offset);
+        /* Else the sync at the end would wait for the whole model. */
+        if (err == ASSAY_OK && bytes.len >= WRITE_BEHIND_LEN) assay_os_file_write_behind(&f, offset, bytes.len);
         if (err == ASSAY_OK) {
             *size = offset + bytes.len;
             atomic_fetch_add(&v->model_bytes, bytes.len);
@@ -184,9 +189,32 @@ assay_err holding_missing(const validator *v, uint64_t *bytes, assay_hash root, 
     return ASSAY_OK;
 }
 
-/* The whole was recomputed and is what the manifest says: the groups are written, which marks it. */
-assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch) {
+/* A power cut must not take what the validator is about to vouch for. */
+static assay_err sync_files(const validator *v, assay_hash root, const assay_manifest *manifest, assay_arena scratch) {
     const char *path;
+    assay_os_file f;
+    assay_err err = ASSAY_OK;
+    if (manifest->files_count > SYNCED_ALONE_MAX) {
+        ASSAY_TRY(holding_files(v, &path, &scratch, root));
+        ASSAY_TRY(assay_os_dir_open(&f, path));
+        err = assay_os_sync_volume(&f);
+        assay_os_file_close(&f);
+    }
+    for (uint32_t i = 0; manifest->files_count <= SYNCED_ALONE_MAX && i < manifest->files_count && !err; i++) {
+        assay_arena turn = scratch;
+        ASSAY_TRY(file_path(v, &path, &turn, root, manifest->files[i].path));
+        ASSAY_TRY(assay_os_file_open(&f, path, ASSAY_OS_READ, 0));
+        err = assay_os_file_sync(&f);
+        assay_os_file_close(&f);
+    }
+    return err;
+}
+
+/* The whole was recomputed and is what the manifest says: the groups are written, which marks it. */
+assay_err holding_finish(validator *v, assay_hash root, const assay_manifest *manifest,
+                         const assay_model_groups *groups, assay_arena scratch) {
+    const char *path;
+    if (!holding_complete(v, root)) ASSAY_TRY(sync_files(v, root, manifest, scratch));
     ASSAY_TRY(holding_path(v, &path, &scratch, root, "groups"));
     ASSAY_TRY(assay_os_replace(
         path, (assay_bytes){(const uint8_t *)groups->values, groups->count * sizeof *groups->values}, 0644));
@@ -295,14 +323,19 @@ static assay_err read_head(const validator *v, assay_bytes *joined, size_t *head
 }
 
 /* The beginning of a group is not what was checked: a power cut. It comes again. */
-static assay_err cut(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t size, assay_arena scratch) {
+assay_err holding_cut(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t size, assay_arena scratch) {
     const char *path;
     assay_os_file f;
     ASSAY_TRY(file_path(v, &path, &scratch, root, file->path));
     assay_os_mutex_lock(&v->holdings_lock);
     assay_err err = holding_complete(v, root) ? ASSAY_E_STATE : assay_os_file_open(&f, path, ASSAY_OS_CREATE, 0644);
     if (err == ASSAY_OK) {
-        err = assay_os_file_truncate(&f, size);
+        assay_os_info info;
+        err = assay_os_file_info(&info, &f);
+        if (err == ASSAY_OK && info.size > size) {
+            err = assay_os_file_truncate(&f, size);
+            if (err == ASSAY_OK) atomic_fetch_sub(&v->model_bytes, info.size - size);
+        }
         assay_os_file_close(&f);
     }
     assay_os_mutex_unlock(&v->holdings_lock);
@@ -326,7 +359,7 @@ assay_err holding_write_checked(validator *v, shelf_entry *entry, uint64_t file_
         ASSAY_TRY(read_head(v, &joined, &head, &scratch, root, file, offset, bytes));
         err = fitting(&fits, groups, manifest, file_idx, offset, head, joined);
         if (err == ASSAY_E_CONTENT && head) {
-            ASSAY_TRY(cut(v, root, file, offset - head, scratch));
+            ASSAY_TRY(holding_cut(v, root, file, offset - head, scratch));
             *size = offset - head;
             return ASSAY_E_RANGE;
         }

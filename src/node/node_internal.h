@@ -510,6 +510,42 @@ void sync_hello(validator *v);
 assay_err sync_envelope(validator *v, uint32_t from, const envelope *e);
 void sync_ask(validator *v, uint32_t from, uint64_t height);
 
+/* fetch.c: a version's bytes from other validators */
+typedef struct peer_question {
+    const validator *v;
+    const atomic_bool *stopping;
+    assay_hash root;
+    uint32_t peer;
+    const char *what;  /* the path under /bytes/ROOT */
+    const char *query; /* further words, each with its '&' */
+} peer_question;
+/* peer_client_open - a client for one of those who may have bytes: validators of this process, all at one URL, or other
+ * validators' nodes. */
+assay_err peer_client_open(assay_http_client **out, const validator *v, uint32_t peer, uint32_t timeout_seconds);
+/* peer_get - ASSAY_E_NOT_FOUND: it has none; else as assay_http_call. */
+assay_err peer_get(assay_bytes *out, assay_arena *keep, const peer_question *q, assay_http_client *client, size_t max);
+typedef struct fetch fetch;
+typedef struct fetch_order {
+    validator *v;
+    const atomic_bool *stopping;
+    assay_hash root;
+    const assay_manifest *manifest; /* the holding has begun */
+    const assay_model_groups *groups;
+    bool *lied; /* out: by peer, set for those that sent something else */
+} fetch_order;
+/* fetch_begin - goes on where the files on disk end, after a look at what there is of them. Peers are asked in the
+ * order in which they are given, several at once; what the order points to must outlive the fetch. */
+assay_err fetch_begin(fetch **out, const fetch_order *order, const uint32_t *peers, uint32_t peers_count,
+                      assay_arena scratch);
+/* fetch_is_small - it would be no faster in several threads: nothing comes before fetch_end. */
+bool fetch_is_small(const fetch *f);
+/* fetch_arrived - waits until so many bytes of a file are on this disk and checked; false: they will not come. Any
+ * thread; as assay_model_options.arrived. */
+bool fetch_arrived(void *f, uint32_t file_idx, uint64_t bytes);
+/* fetch_end - waits for the end, or makes it: frees the fetch. ASSAY_OK: all is here. ASSAY_F_INTERRUPTED; the disk's
+ * faults; else the last peer's error (ASSAY_E_NOT_FOUND: nobody has it, ASSAY_E_CONTENT: it sent something else). */
+assay_err fetch_end(fetch *f, bool wait);
+
 /* shelf.c */
 /* shelf_take - the entry of a root; ASSAY_E_NOT_FOUND if its manifest is not here. It stays until shelf_return (NULL is
  * allowed). */
@@ -558,7 +594,11 @@ assay_err holding_claimed(const validator *v, assay_model_groups *out, assay_are
                           const assay_manifest *manifest);
 /* Counts the files' bytes on disk, when the validator opens. */
 void holding_count(validator *v, assay_arena scratch);
-assay_err holding_finish(validator *v, assay_hash root, const assay_model_groups *groups, assay_arena scratch);
+/* Syncs the files and marks the root as complete. */
+assay_err holding_finish(validator *v, assay_hash root, const assay_manifest *manifest,
+                         const assay_model_groups *groups, assay_arena scratch);
+/* The file ends at size, if the root is not complete (ASSAY_E_STATE). */
+assay_err holding_cut(validator *v, assay_hash root, const assay_file_leaf *file, uint64_t size, assay_arena scratch);
 assay_err holding_drop_file(validator *v, assay_hash root, const assay_file_leaf *file, assay_arena scratch);
 
 /* trust.c */

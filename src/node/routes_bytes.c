@@ -134,30 +134,44 @@ void get_range(void *context, const assay_http_request *request, assay_http_resp
     octets(request, response, err, encoded);
 }
 
-/* Raw bytes of a complete holding: for people and `assay diff`. */
-static assay_err read_file(const validator *v, assay_bytes *out, assay_hash root, const assay_file_leaf *file,
-                           uint64_t offset, uint64_t length, assay_arena *keep) {
+/* Raw bytes of a complete holding. They are not read here: who asks holds them against their digests. */
+static assay_err open_file(const validator *v, assay_http_response *response, assay_hash root,
+                           const assay_file_leaf *file, uint64_t offset, uint64_t length, assay_arena scratch) {
     const char *dir;
-    assay_os_file directory, f;
-    size_t len;
+    assay_os_file directory;
+    assay_os_info info;
     if (!holding_complete(v, root)) return ASSAY_E_NOT_FOUND;
     if (length == 0 || (offset >= file->size && file->size > 0)) return ASSAY_E_RANGE;
-    if (length > FILE_RANGE_MAX) length = FILE_RANGE_MAX;
-    if (length > file->size - offset) length = file->size - offset;
-    uint8_t *bytes = ASSAY_NEW(keep, uint8_t, (size_t)length);
-    char *path = ASSAY_NEW(keep, char, file->path.len + 1);
-    if (!bytes || !path) return ASSAY_F_MEMORY;
+    length = length > FILE_RANGE_MAX ? FILE_RANGE_MAX : length;
+    length = length > file->size - offset ? file->size - offset : length;
+    char *path = ASSAY_NEW(&scratch, char, file->path.len + 1);
+    if (!path) return ASSAY_F_MEMORY;
     memcpy(path, file->path.ptr, file->path.len);
-    ASSAY_TRY(holding_files(v, &dir, keep, root));
+    ASSAY_TRY(holding_files(v, &dir, &scratch, root));
     ASSAY_TRY(assay_os_dir_open(&directory, dir));
-    assay_err err = assay_os_file_open_beneath(&f, &directory, path);
+    assay_err err = assay_os_file_open_beneath(&response->file, &directory, path);
     assay_os_file_close(&directory);
     ASSAY_TRY(err);
-    err = assay_os_file_read(&len, &f, bytes, (size_t)length, offset);
-    assay_os_file_close(&f);
-    if (err == ASSAY_OK && len != length) err = ASSAY_F_CORRUPT;
-    *out = (assay_bytes){bytes, (size_t)length};
+    err = assay_os_file_info(&info, &response->file);
+    if (err == ASSAY_OK && info.size != file->size) err = ASSAY_F_CORRUPT;
+    if (err != ASSAY_OK) assay_os_file_close(&response->file);
+    response->file_offset = offset;
+    response->file_len = length;
     return err;
+}
+
+/* Root, file and place are the bytes. */
+static assay_hash name_of(assay_hash root, uint64_t index, uint64_t offset, uint64_t length) {
+    assay_blake3 hash;
+    assay_crypto_blake3_init(&hash, NULL);
+    assay_crypto_blake3_update(&hash, assay_base_hash_bytes(&root));
+    const uint64_t numbers[] = {index, offset, length};
+    for (int i = 0; i < 3; i++) {
+        uint8_t text[8];
+        for (int k = 0; k < 8; k++) text[k] = (uint8_t)(numbers[i] >> (56 - 8 * k));
+        assay_crypto_blake3_update(&hash, (assay_bytes){text, sizeof text});
+    }
+    return assay_crypto_blake3_final(&hash);
 }
 
 void get_file(void *context, const assay_http_request *request, assay_http_response *response) {
@@ -166,13 +180,13 @@ void get_file(void *context, const assay_http_request *request, assay_http_respo
     if (!root_of(&root, request, response) || !visit_begin(&at, context, request, response, false)) return;
     const assay_file_leaf *file;
     uint64_t index, offset = 0, length = FILE_RANGE_MAX;
-    assay_bytes bytes = {NULL, 0};
     assay_err err = query_number(request, "offset", &offset);
     if (err == ASSAY_OK) err = query_number(request, "length", &length);
     if (err == ASSAY_OK) err = file_of(&at, &file, &index, root, request);
-    if (err == ASSAY_OK) err = read_file(at.v, &bytes, root, file, offset, length, request->arena);
+    if (err == ASSAY_OK) err = open_file(at.v, response, root, file, offset, length, *request->arena);
     visit_end(&at);
-    octets(request, response, err, bytes);
+    if (err == ASSAY_OK) response->file_name = name_of(root, index, response->file_offset, response->file_len);
+    octets(request, response, err, (assay_bytes){NULL, 0});
 }
 
 /* ---- uploads: only for what is recorded, only as much as was declared ---------------------------------------- */

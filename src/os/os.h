@@ -173,6 +173,12 @@ ASSAY_MUST_USE assay_err assay_os_file_write(const assay_os_file *file, assay_by
 ASSAY_MUST_USE assay_err assay_os_file_append(const assay_os_file *file, assay_bytes bytes, bool sync);
 /* assay_os_file_sync - returns when all that was written is on disk. */
 ASSAY_MUST_USE assay_err assay_os_file_sync(const assay_os_file *file);
+/* assay_os_file_write_behind - asks the system to begin writing these bytes, so that a later sync finds little to do. A
+ * hint only. */
+void assay_os_file_write_behind(const assay_os_file *file, uint64_t offset, uint64_t length);
+/* assay_os_sync_volume - returns when all that was written to the file system of an open file or directory is on disk,
+ * by whomever: for very many files at once. */
+ASSAY_MUST_USE assay_err assay_os_sync_volume(const assay_os_file *file);
 /* assay_os_file_truncate - sets the size; new bytes are zero. */
 ASSAY_MUST_USE assay_err assay_os_file_truncate(const assay_os_file *file, uint64_t size);
 /* assay_os_file_read_ahead - tells the system that length bytes from offset will be read in order soon. A hint only. */
@@ -189,6 +195,9 @@ typedef struct assay_os_map {
  * assay_os_map_torn tells. (For that every opening makes the process's SIGBUS handler ours; a SIGBUS elsewhere still
  * kills.) ASSAY_F_MEMORY if ASSAY_OS_MAPS_MAX are open, or addresses are short. */
 ASSAY_MUST_USE assay_err assay_os_map_open(assay_os_map *out, const assay_os_file *file);
+/* assay_os_map_open_growing - the same of a file that will have size bytes, all of which are mapped now: what is not in
+ * it yet must not be touched. */
+ASSAY_MUST_USE assay_err assay_os_map_open_growing(assay_os_map *out, const assay_os_file *file, uint64_t size);
 /* assay_os_map_torn - true if some bytes were not there when they were touched: nothing computed from the map counts.
  */
 bool assay_os_map_torn(const assay_os_map *map);

@@ -137,6 +137,13 @@ assay_err assay_os_file_sync(const assay_os_file *file) {
     return failed ? os_error() : ASSAY_OK;
 }
 
+void assay_os_file_write_behind(const assay_os_file *file, uint64_t offset, uint64_t length) {
+    if (offset > INT64_MAX || length > INT64_MAX) return;
+    (void)sync_file_range(os_fd(file), (off_t)offset, (off_t)length, SYNC_FILE_RANGE_WRITE);
+}
+
+assay_err assay_os_sync_volume(const assay_os_file *file) { return syncfs(os_fd(file)) == 0 ? ASSAY_OK : os_error(); }
+
 assay_err assay_os_file_truncate(const assay_os_file *file, uint64_t size) {
     if (size > INT64_MAX) return ASSAY_E_RANGE;
     int failed;

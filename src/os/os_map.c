@@ -48,12 +48,17 @@ static void map_guard(void) {
 
 assay_err assay_os_map_open(assay_os_map *out, const assay_os_file *file) {
     *out = (assay_os_map){0};
-    map_guard();
     struct stat st;
     if (fstat(os_fd(file), &st) != 0) return os_error();
-    if (st.st_size == 0) return ASSAY_OK;
-    if ((uint64_t)st.st_size > SIZE_MAX / 2) return ASSAY_F_MEMORY;
-    size_t size = (size_t)st.st_size;
+    return assay_os_map_open_growing(out, file, (uint64_t)st.st_size);
+}
+
+assay_err assay_os_map_open_growing(assay_os_map *out, const assay_os_file *file, uint64_t length) {
+    *out = (assay_os_map){0};
+    map_guard();
+    if (length == 0) return ASSAY_OK;
+    if (length > SIZE_MAX / 2) return ASSAY_F_MEMORY;
+    size_t size = (size_t)length;
     void *base = mmap(NULL, size, PROT_READ, MAP_SHARED, os_fd(file), 0);
     if (base == MAP_FAILED) return os_error();
     for (uint32_t i = 0; i < ASSAY_OS_MAPS_MAX; i++) {

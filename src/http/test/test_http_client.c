@@ -238,6 +238,32 @@ static void failures_have_reasons(void **state) {
     close(fd);
 }
 
+static void stop_soon(void *context) {
+    assay_os_sleep_ns(SECOND / 10);
+    assay_http_client_stop(context);
+}
+
+static void a_call_can_be_stopped(void **state) {
+    (void)state;
+    char url[64];
+    assay_http_client *client;
+    assay_http_reply reply;
+    assay_os_thread thread;
+    assay_arena keep = assay_base_arena(memory, sizeof memory);
+    snprintf(url, sizeof url, "http://127.0.0.1:%u", port);
+    assert_int_equal(assay_http_client_open(&client, url, 30), ASSAY_OK);
+    uint64_t begun = assay_os_monotonic_ns();
+    assert_int_equal(assay_os_thread_start(&thread, "stop", 0, stop_soon, client), ASSAY_OK);
+    assert_int_equal(assay_http_call(client, &reply, &keep, ASSAY_HTTP_GET, "/slow", (assay_bytes){NULL, 0}, NULL, 100),
+                     ASSAY_F_INTERRUPTED);
+    assert_true(assay_os_monotonic_ns() - begun < 2 * SECOND);
+    assay_os_thread_join(&thread);
+    assert_int_equal(
+        assay_http_call(client, &reply, &keep, ASSAY_HTTP_GET, "/missing", (assay_bytes){NULL, 0}, NULL, 4096),
+        ASSAY_F_INTERRUPTED);
+    assay_http_client_close(client);
+}
+
 static void loopback_needs_no_proxy(void **state) {
     (void)state;
     setenv("http_proxy", "http://127.0.0.1:1", 1);
@@ -330,6 +356,7 @@ int main(void) {
         cmocka_unit_test(large_bodies_go_through),
         cmocka_unit_test(what_cannot_be_a_call_is_refused),
         cmocka_unit_test(failures_have_reasons),
+        cmocka_unit_test(a_call_can_be_stopped),
         cmocka_unit_test(loopback_needs_no_proxy),
         cmocka_unit_test(servers_that_lie_harm_nobody),
     };

@@ -87,6 +87,23 @@ static void large(void *context, const assay_http_request *request, assay_http_r
     response->content_type = "application/octet-stream";
 }
 
+static char file_path[64]; /* of bytes like those of large */
+#define FILE_LEN (3u << 20)
+static void file(void *context, const assay_http_request *request, assay_http_response *response) {
+    (void)context;
+    uint64_t offset = 0, len = 0, status = 0;
+    if (assay_http_query_u64(request, "offset", &offset) || assay_http_query_u64(request, "len", &len) ||
+        assay_http_query_u64(request, "status", &status))
+        return;
+    if (assay_os_file_open(&response->file, file_path, ASSAY_OS_READ, 0)) return;
+    response->status = (uint32_t)status;
+    response->file_offset = offset;
+    response->file_len = len;
+    response->file_name.b[0] = (uint8_t)offset;
+    response->immutable = true;
+    response->content_type = "application/octet-stream";
+}
+
 static void slow(void *context, const assay_http_request *request, assay_http_response *response) {
     (void)context, (void)request;
     assay_os_sleep_ns(SECOND / 50);
@@ -108,6 +125,7 @@ static const assay_http_route routes[] = {
     {ASSAY_HTTP_GET, "/overflow", overflow, 0, 20000, ASSAY_HTTP_WORKS},
     {ASSAY_HTTP_GET, "/slow", slow, 0, 4096, ASSAY_HTTP_WORKS},
     {ASSAY_HTTP_GET, "/large", large, 0, 8 << 20, ASSAY_HTTP_WORKS},
+    {ASSAY_HTTP_GET, "/file", file, 0, 4096, ASSAY_HTTP_WORKS},
 };
 enum { ROUTES = sizeof routes / sizeof *routes };
 
@@ -385,6 +403,69 @@ static void large_answers_arrive_whole(void **state) {
     }
 }
 
+static uint32_t open_files(void) {
+    uint32_t count = 0;
+    assay_arena arena = assay_base_arena(text, sizeof text);
+    assay_os_file dir;
+    assay_os_entry *entries;
+    assert_int_equal(assay_os_dir_open(&dir, "/proc/self/fd"), ASSAY_OK);
+    assert_int_equal(assay_os_dir_list(&entries, &count, &arena, &dir, 1000), ASSAY_OK);
+    assay_os_file_close(&dir);
+    return count;
+}
+
+/* Sent from the file, whoever asks and however: nothing of it stays open. */
+static void files_are_sent_whole(void **state) {
+    (void)state;
+    static const struct {
+        uint32_t offset, len;
+    } parts[] = {{0, FILE_LEN}, {1, 1}, {4097, 1 << 20}, {FILE_LEN - 3, 3}, {FILE_LEN, 0}, {0, 0}};
+    uint8_t *all = malloc(FILE_LEN + 4096);
+    for (uint32_t i = 0; i < FILE_LEN; i++) all[i] = (uint8_t)(i * 7);
+    assay_os_format(file_path, sizeof file_path, "/tmp/assay-test-http-%u", assay_os_process_id());
+    assert_int_equal(assay_os_replace(file_path, (assay_bytes){all, FILE_LEN}, 0600), ASSAY_OK);
+    uint32_t before = open_files();
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char request[200];
+        snprintf(request, sizeof request, "GET /file?offset=%u&len=%u HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+                 parts[i].offset, parts[i].len);
+        int fd = raw_dial(here.port, 1);
+        assert_true(raw_say(fd, request));
+        size_t got = 0;
+        for (ssize_t n; (n = raw_recv(fd, all + got, FILE_LEN + 4096 - got, 5000)) > 0;) got += (size_t)n;
+        close(fd);
+        assert_true(got > parts[i].len);
+        const uint8_t *body = all + got - parts[i].len;
+        assert_memory_equal(body - 4, "\r\n\r\n", 4);
+        for (uint32_t k = 0; k < parts[i].len; k++)
+            if (body[k] != (uint8_t)((parts[i].offset + k) * 7)) fail_msg("byte %u of part %zu", k, i);
+    }
+    free(all);
+    assert_int_equal(get("/file?offset=5&len=9"), 200);
+    char request[256];
+    const char *tag = strstr(text, "ETag: ");
+    assert_non_null(tag);
+    snprintf(request, sizeof request, "GET /file?offset=5&len=9 HTTP/1.1\r\nHost: h\r\nIf-None-Match: %.34s\r\n\r\n",
+             tag + 6);
+    assert_int_equal(raw_ask(here.port, request, text), 304);
+    assert_int_equal(get("/file?offset=5&len=9&status=99"), 500);
+    assert_int_equal(get("/file?offset=5&len=9&status=204"), 204);
+    int fd = raw_dial(here.port, 1);
+    assert_true(raw_say(fd, "HEAD /file?offset=5&len=77 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+    assert_true(raw_read_all(fd, text, 3000));
+    close(fd);
+    assert_non_null(strstr(text, "Content-Length: 77\r\n"));
+    assert_string_equal(raw_body(text), "");
+    /* One that goes in the middle. */
+    fd = raw_dial(here.port, 1);
+    assert_true(raw_say(fd, "GET /file?offset=0&len=3000000 HTTP/1.1\r\nHost: h\r\n\r\n"));
+    assert_true(raw_recv(fd, text, 1000, 5000) > 0);
+    close(fd);
+    for (int i = 0; i < 300 && open_files() != before; i++) assay_os_sleep_ns(SECOND / 100);
+    assert_int_equal(open_files(), before);
+    assert_int_equal(unlink(file_path), 0);
+}
+
 static void pipelined_requests_are_answered_in_order(void **state) {
     (void)state;
     int fd = raw_dial(here.port, 1);
@@ -510,6 +591,7 @@ int main(void) {
         cmocka_unit_test(handlers_may_say_odd_things),
         cmocka_unit_test(problems_have_the_right_status),
         cmocka_unit_test(large_answers_arrive_whole),
+        cmocka_unit_test(files_are_sent_whole),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(a_half_closed_client_gets_its_answer),
         cmocka_unit_test(http_1_0_is_understood),

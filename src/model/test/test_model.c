@@ -467,6 +467,148 @@ static void test_ranges(void **state) {
                      ASSAY_OK);
 }
 
+/* ---- files that are still arriving --------------------------------------------------------------------------- */
+
+/* Copies a model's files in the manifest's order, in pieces; who follows is told. */
+typedef struct feeder {
+    const char *from, *to;
+    const assay_manifest *manifest;
+    uint64_t ends_at; /* bytes of all files */
+    uint64_t piece_max;
+    assay_os_thread thread;
+    assay_os_mutex lock;
+    assay_os_condition moved;
+    uint64_t have[16];
+    bool ended;
+} feeder;
+
+static void feed(void *context) {
+    feeder *f = context;
+    uint64_t fed = 0;
+    for (uint32_t i = 0; i < f->manifest->files_count; i++) {
+        const char *path = (const char *)f->manifest->files[i].path.ptr;
+        char name[512];
+        assay_os_file file;
+        size_t len;
+        snprintf(name, sizeof name, "%s/%s", f->from, path);
+        uint8_t *bytes = read_file(name, &len);
+        snprintf(name, sizeof name, "%s/%s", f->to, path);
+        assert_int_equal(assay_os_file_open(&file, name, ASSAY_OS_CREATE, 0644), ASSAY_OK);
+        for (uint64_t at = 0; at < len && fed < f->ends_at;) {
+            uint64_t step = 1 + random_u64() % f->piece_max;
+            if (step > len - at) step = len - at;
+            assert_int_equal(assay_os_file_write(&file, (assay_bytes){bytes + at, step}, at), ASSAY_OK);
+            at += step;
+            fed += step;
+            assay_os_mutex_lock(&f->lock);
+            f->have[i] = at;
+            assay_os_condition_broadcast(&f->moved);
+            assay_os_mutex_unlock(&f->lock);
+        }
+        assay_os_file_close(&file);
+        free(bytes);
+    }
+    assay_os_mutex_lock(&f->lock);
+    f->ended = true;
+    assay_os_condition_broadcast(&f->moved);
+    assay_os_mutex_unlock(&f->lock);
+}
+
+static bool has_arrived(void *context, uint32_t file_idx, uint64_t bytes) {
+    feeder *f = context;
+    assay_os_mutex_lock(&f->lock);
+    while (f->have[file_idx] < bytes && !f->ended)
+        (void)assay_os_condition_wait(&f->moved, &f->lock, ASSAY_OS_NO_DEADLINE);
+    bool here = f->have[file_idx] >= bytes;
+    assay_os_mutex_unlock(&f->lock);
+    return here;
+}
+
+static assay_err follow(assay_model *out, assay_arena *keep, feeder *f, const assay_model *model,
+                        const assay_manifest *manifest, const assay_hash *key, uint32_t threads) {
+    f->manifest = &model->manifest;
+    f->ended = false;
+    memset(f->have, 0, sizeof f->have);
+    f->to = new_dir("arriving");
+    for (uint32_t i = 0; i < f->manifest->files_count; i++) {
+        const char *path = (const char *)f->manifest->files[i].path.ptr;
+        if (strchr(path, '/') || f->manifest->files[i].size == 0) put(f->to, path, "", 0);
+    }
+    assay_os_mutex_init(&f->lock);
+    assay_os_condition_init(&f->moved);
+    assert_int_equal(assay_os_thread_start(&f->thread, "feed", 0, feed, f), ASSAY_OK);
+    assay_model_options options = {
+        .threads = threads, .lenient = true, .custody_key = key, .arrived = has_arrived, .arrived_context = f};
+    assay_err err = assay_model_follow(out, keep, NULL, f->to, manifest, &model->groups, &options, scratch_fresh());
+    assay_os_thread_join(&f->thread);
+    assay_os_condition_fini(&f->moved);
+    assay_os_mutex_fini(&f->lock);
+    return err;
+}
+
+static void test_follow(void **state) {
+    (void)state;
+    const char *dir = make_model("follow");
+    const assay_hash key = {{7}};
+    uint8_t *large = noise(9500001);
+    put(dir, "large.bin", large, 9500001);
+    free(large);
+    assay_arena keep = keep_fresh();
+    assay_model model, followed;
+    assay_model_options options = {.threads = 2, .custody_key = &key};
+    assert_int_equal(assay_model_digest(&model, &keep, NULL, dir, &options, scratch_fresh()), ASSAY_OK);
+    assert_true(model.manifest.tensors_count > 8 && model.manifest.files_count <= 16);
+    char from[4096]; /* new_dir's own text is used again */
+    snprintf(from, sizeof from, "%s", dir);
+    feeder f = {.from = from, .ends_at = UINT64_MAX};
+    static const uint64_t pieces[] = {3000, 70000, 5000000, 20000000};
+    for (uint32_t i = 0; i < 12; i++) {
+        f.piece_max = pieces[i % 4];
+        assert_int_equal(follow(&followed, &keep, &f, &model, &model.manifest, &key, 1 + i % 3), ASSAY_OK);
+        assert_memory_equal(&followed.root, &model.root, sizeof model.root);
+        assert_memory_equal(&followed.tensor_root, &model.tensor_root, sizeof model.tensor_root);
+        assert_memory_equal(&followed.model_signing, &model.model_signing, sizeof model.model_signing);
+        assert_memory_equal(&followed.custody_root, &model.custody_root, sizeof model.custody_root);
+        assert_int_equal(followed.size, model.size);
+        assert_int_equal(followed.chunks, model.chunks);
+        assert_memory_equal(followed.keyed, model.keyed, model.manifest.files_count * sizeof *model.keyed);
+        assert_int_equal(followed.keyed_groups.count, model.keyed_groups.count);
+        assert_memory_equal(followed.keyed_groups.values, model.keyed_groups.values,
+                            model.keyed_groups.count * sizeof *model.keyed_groups.values);
+    }
+    /* Bytes that end too soon, anywhere. */
+    for (uint32_t i = 0; i < 8; i++) {
+        f.ends_at = random_u64() % (model.size - 1);
+        f.piece_max = 1 + random_u64() % 100000;
+        if (f.ends_at + f.piece_max >= model.size) continue;
+        assert_int_equal(follow(&followed, &keep, &f, &model, &model.manifest, &key, 1 + i % 3), ASSAY_F_INTERRUPTED);
+    }
+    f.ends_at = UINT64_MAX;
+    /* A manifest that says something else: of a tensor's place, of its digest, of a file's, of what there is. */
+    assay_manifest other = model.manifest;
+    other.tensors = ASSAY_NEW(&keep, assay_tensor_leaf, other.tensors_count);
+    assert_non_null(other.tensors);
+    const assay_tensor_leaf *tensors = model.manifest.tensors;
+    memcpy(other.tensors, tensors, other.tensors_count * sizeof *tensors);
+    other.tensors_count--;
+    assert_int_equal(follow(&followed, &keep, &f, &model, &other, &key, 2), ASSAY_E_CONTENT);
+    other.tensors_count++;
+    other.tensors[2].blake3.b[3] ^= 1;
+    assert_int_equal(follow(&followed, &keep, &f, &model, &other, &key, 2), ASSAY_E_CONTENT);
+    other.tensors[2] = tensors[2];
+    other.tensors[1].name = ASSAY_STR("another");
+    assert_int_equal(follow(&followed, &keep, &f, &model, &other, &key, 2), ASSAY_E_CONTENT);
+    other.tensors[1] = tensors[1];
+    other.tensor_rules++;
+    assert_int_equal(follow(&followed, &keep, &f, &model, &other, &key, 2), ASSAY_E_CONTENT);
+    other.tensor_rules--;
+    other.files[0].sha256.b[0] ^= 1;
+    assert_int_equal(follow(&followed, &keep, &f, &model, &other, &key, 2), ASSAY_E_CONTENT);
+    other.files[0].sha256.b[0] ^= 1;
+    assert_int_equal(follow(&followed, &keep, &f, &model, &other, &key, 2), ASSAY_OK);
+    assert_int_equal(followed.manifest.files_count, model.manifest.files_count);
+}
+
 /* ---- differences --------------------------------------------------------------------------------------------- */
 
 static void test_diff(void **state) {
@@ -583,15 +725,11 @@ static void test_delta(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_digest),
-        cmocka_unit_test(test_digest_sizes),
-        cmocka_unit_test(test_model_signing),
-        cmocka_unit_test(test_refused_trees),
-        cmocka_unit_test(test_refused_headers),
-        cmocka_unit_test(test_progress),
-        cmocka_unit_test(test_openings),
-        cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_diff),
+        cmocka_unit_test(test_digest),          cmocka_unit_test(test_digest_sizes),
+        cmocka_unit_test(test_model_signing),   cmocka_unit_test(test_refused_trees),
+        cmocka_unit_test(test_refused_headers), cmocka_unit_test(test_progress),
+        cmocka_unit_test(test_openings),        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_follow),          cmocka_unit_test(test_diff),
         cmocka_unit_test(test_delta),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

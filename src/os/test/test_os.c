@@ -308,6 +308,38 @@ static void test_map(void **state) {
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
 }
 
+static void test_map_growing(void **state) {
+    (void)state;
+    assay_arena arena = fresh();
+    assay_os_file file;
+    assay_os_map map, none;
+    assert_int_equal(assay_os_file_open(&file, in_dir(&arena, "growing"), ASSAY_OS_CREATE, 0600), ASSAY_OK);
+    assert_int_equal(assay_os_map_open_growing(&none, &file, 0), ASSAY_OK);
+    assert_int_equal(none.bytes.len, 0);
+    assert_int_equal(assay_os_map_open_growing(&none, &file, UINT64_MAX), ASSAY_F_MEMORY);
+    assert_int_equal(assay_os_map_open_growing(&map, &file, 1 << 20), ASSAY_OK);
+    assert_int_equal(map.bytes.len, 1 << 20);
+    for (uint64_t at = 0; at < 1 << 20; at += 1000) {
+        uint64_t len = (1 << 20) - at < 1000 ? (1 << 20) - at : 1000;
+        uint8_t bytes[1000];
+        memset(bytes, (int)(at / 1000), sizeof bytes);
+        assert_int_equal(assay_os_file_write(&file, (assay_bytes){bytes, len}, at), ASSAY_OK);
+        assay_os_file_write_behind(&file, at, len);
+        assert_memory_equal(map.bytes.ptr + at, bytes, len);
+    }
+    assert_false(assay_os_map_torn(&map));
+    assay_os_file_write_behind(&file, UINT64_MAX, UINT64_MAX);
+    assert_int_equal(assay_os_sync_volume(&file), ASSAY_OK);
+    assay_os_map_close(&map);
+    /* What is not there yet reads as zeros, and is told. */
+    SKIP_UNDER_TSAN();
+    assert_int_equal(assay_os_map_open_growing(&map, &file, 2 << 20), ASSAY_OK);
+    assert_int_equal(*(volatile const uint8_t *)(map.bytes.ptr + (2 << 20) - 1), 0);
+    assert_true(assay_os_map_torn(&map));
+    assay_os_map_close(&map);
+    assay_os_file_close(&file);
+}
+
 static void touch_all(void *context) {
     assay_os_map *map = context;
     volatile uint8_t sum = 0;
@@ -820,6 +852,7 @@ int main(void) {
         cmocka_unit_test(test_replace),
         cmocka_unit_test(test_lock),
         cmocka_unit_test(test_map),
+        cmocka_unit_test(test_map_growing),
         cmocka_unit_test(test_map_torn_in_threads),
         cmocka_unit_test(test_directories),
         cmocka_unit_test(test_remove_tree),

@@ -230,7 +230,10 @@ void comet_close(validator *v) {
 
 bool comet_ready(const validator *v) { return atomic_load(&v->comet->spoken); }
 
-uint64_t comet_app_ns(const validator *v) { return atomic_load(&v->comet->app_ns); }
+void comet_app_ns(const validator *v, uint64_t *passed, uint64_t *used) {
+    *passed = atomic_load(&v->comet->app_ns);
+    *used = atomic_load(&v->comet->app_cpu_ns);
+}
 
 void comet_processes(validator *v, int *engine, int *signer) {
     *engine = atomic_load(&v->comet->engine_id);

@@ -48,7 +48,9 @@ struct comet {
     finalized_block finalized;
     atomic_bool spoken; /* it asked where we stand */
     bool checker_started;
-    atomic_ullong app_ns; /* in PrepareProposal, ProcessProposal, FinalizeBlock and Commit, for /metrics */
+    /* In PrepareProposal, ProcessProposal, FinalizeBlock and Commit, for /metrics: as the clock goes, and of a
+     * processor. */
+    atomic_ullong app_ns, app_cpu_ns;
 
     /* comet_lines.c */
     assay_os_socket listener;

@@ -25,13 +25,15 @@ static assay_err answer(line *l, assay_buf *out, bool *flush, assay_bytes frame)
     struct comet *c = l->comet;
     assay_arena scratch = assay_os_region_arena(&l->scratch);
     assay_err err = ASSAY_F_BUG;
-    uint64_t began;
+    uint64_t began, used;
     switch (assay_abci_lane_of(frame)) {
     case ASSAY_ABCI_CONSENSUS:
         assay_os_mutex_lock(&c->app_lock);
         began = assay_os_monotonic_ns();
+        used = assay_os_thread_cpu_ns();
         err = assay_abci_answer(out, flush, &c->consensus, frame, scratch);
         atomic_fetch_add(&c->app_ns, assay_os_monotonic_ns() - began);
+        atomic_fetch_add(&c->app_cpu_ns, assay_os_thread_cpu_ns() - used);
         assay_os_mutex_unlock(&c->app_lock);
         break;
     case ASSAY_ABCI_MEMPOOL: err = assay_abci_answer(out, flush, &c->mempool, frame, scratch); break;

@@ -57,6 +57,12 @@ static void per_validator(assay_buf *out, const struct assay_node *node) {
     }
 }
 
+static void seconds(assay_buf *out, const char *name, const char *help, uint64_t ns) {
+    family(out, name, "counter", help);
+    line(out, "%s %llu.%06llu\n", name, (unsigned long long)(ns / 1000000000),
+         (unsigned long long)(ns / 1000 % 1000000));
+}
+
 /* Penalties are numbered from 1 without gaps: the highest number is how many there are. */
 static assay_err penalties_count(uint64_t *out, assay_rule_view view) {
     uint64_t low = 0, high = 1; /* low is there, or 0; high is not, once it was looked at */
@@ -122,11 +128,10 @@ static void chain(assay_buf *out, const visit *at, assay_arena scratch) {
     if (penalties_count(&count, at->view) == ASSAY_OK)
         number(out, "assay_penalties_total", "counter", "Penalties ever.", count);
     if (at->v->comet) {
-        uint64_t ns = comet_app_ns(at->v);
-        family(out, "assay_abci_seconds_total", "counter",
-               "Time of CometBFT's consensus connection in the application.");
-        line(out, "assay_abci_seconds_total %llu.%06llu\n", (unsigned long long)(ns / 1000000000),
-             (unsigned long long)(ns / 1000 % 1000000));
+        uint64_t passed, used;
+        comet_app_ns(at->v, &passed, &used);
+        seconds(out, "assay_abci_seconds_total", "Time of CometBFT's consensus connection in the application.", passed);
+        seconds(out, "assay_abci_cpu_seconds_total", "Of that, what a processor worked on it.", used);
     }
     if (assay_store_look(&usage, at->v->store) == ASSAY_OK)
         number(out, "assay_store_bytes", "gauge", "Bytes in use of the answering validator's store.", usage.used_bytes);

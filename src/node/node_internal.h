@@ -485,8 +485,9 @@ bool comet_ready(const validator *v);
 void comet_processes(validator *v, int *engine, int *signer);
 /* comet_commit_at - header and commit from CometBFT's RPC; any thread. ASSAY_E_NOT_FOUND, ASSAY_F_*. */
 assay_err comet_commit_at(validator *v, assay_header *header, assay_commit *commit, assay_arena *keep, uint64_t height);
-/* comet_app_ns - nanoseconds that the consensus connection spent in the application. */
-uint64_t comet_app_ns(const validator *v);
+/* comet_app_ns - nanoseconds that the consensus connection spent in the application: passed, and used of a processor.
+ */
+void comet_app_ns(const validator *v, uint64_t *passed, uint64_t *used);
 /* comet_relay - a light client's question to CometBFT; any thread. Errors as assay_comet_relay; ASSAY_E_NOT_FOUND: the
  * engine is not CometBFT. */
 assay_err comet_relay(validator *v, assay_bytes *answer, assay_arena *keep, assay_bytes request);

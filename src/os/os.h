@@ -35,6 +35,8 @@ void assay_os_reason(char *out, size_t cap);
 assay_time assay_os_now(void);
 /* assay_os_monotonic_ns - nanoseconds of a clock that never steps (since boot). Deadlines of this header are on it. */
 uint64_t assay_os_monotonic_ns(void);
+/* assay_os_thread_cpu_ns - nanoseconds of a processor that the calling thread has used. */
+uint64_t assay_os_thread_cpu_ns(void);
 typedef enum assay_os_clock {
     ASSAY_OS_CLOCK_UNKNOWN, /* the system does not say */
     ASSAY_OS_CLOCK_FREE,    /* nothing sets it right */

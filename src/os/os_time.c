@@ -21,6 +21,8 @@ static uint64_t clock_ns(clockid_t clock) {
 
 uint64_t assay_os_monotonic_ns(void) { return clock_ns(CLOCK_MONOTONIC); }
 
+uint64_t assay_os_thread_cpu_ns(void) { return clock_ns(CLOCK_THREAD_CPUTIME_ID); }
+
 uint64_t assay_os_cpu_ns(void) { return clock_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 assay_os_clock assay_os_clock_state(void) {

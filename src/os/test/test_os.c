@@ -60,6 +60,10 @@ static void test_clocks(void **state) {
     assay_os_sleep_ns(3000000);
     uint64_t b = assay_os_monotonic_ns();
     assert_true(b - a >= 3000000 && b - a < 3000000000u);
+    /* A thread's own: sleep is no work. */
+    uint64_t before = assay_os_thread_cpu_ns();
+    assay_os_sleep_ns(20000000);
+    assert_true(assay_os_thread_cpu_ns() - before < 20000000);
     volatile uint64_t x = 1;
     uint64_t c = assay_os_cpu_ns();
     while (assay_os_cpu_ns() < c + 1000000) x = x * 3 + 1;

@@ -57,6 +57,15 @@ def build(directory):
         raise RuntimeError(f"bench/load: {run.stderr[-2000:]}")
 
 
+def transactions(programs, verb, *words):
+    """What bench/load/txs prints."""
+    run = subprocess.run([os.path.join(programs, "txs"), verb, *map(str, words)], capture_output=True, text=True,
+                         timeout=900, preexec_fn=processes.end_with_parent)
+    if run.returncode:
+        raise RuntimeError(f"txs {verb}: exit {run.returncode}: {run.stderr[-2000:]}")
+    return json.loads(run.stdout)
+
+
 class Bench:
     """What is measured, into one list of {round, kind, part, ...}."""
 
@@ -76,11 +85,7 @@ class Bench:
                       os.path.join(self.programs, "kvstore"), self.options.persistent)
 
     def txs(self, verb, *words):
-        run = subprocess.run([os.path.join(self.programs, "txs"), verb, *map(str, words)], capture_output=True,
-                             text=True, timeout=600, preexec_fn=processes.end_with_parent)
-        if run.returncode:
-            raise RuntimeError(f"txs {verb}: exit {run.returncode}: {run.stderr[-2000:]}")
-        return json.loads(run.stdout)
+        return transactions(self.programs, verb, *words)
 
     def keep(self, **found):
         self.found.append(found)

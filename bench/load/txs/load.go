@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -170,8 +171,8 @@ func fund(ctx context.Context, client *rpc.HTTP, f *follower, c chain, from *acc
 }
 
 // transfers are those of all lanes. A lane has its own senders, whose nonces no other lane can hold up, and each of
-// them pays whoever is next.
-func transfers(c chain, list []*account, lanes, each int) ([][][]byte, error) {
+// them pays whoever is next; or somebody whom the chain has not seen, and nobody else pays.
+func transfers(c chain, list []*account, lanes, each int, strangers []byte) ([][][]byte, error) {
 	out := make([][][]byte, lanes)
 	fails := make([]error, lanes)
 	var all sync.WaitGroup
@@ -182,7 +183,11 @@ func transfers(c chain, list []*account, lanes, each int) ([][][]byte, error) {
 			out[l] = make([][]byte, each)
 			for i := range out[l] {
 				at := l + lanes*(i%(len(list)/lanes))
-				out[l][i], fails[l] = c.send(list[at], list[(at+1+i/len(list))%len(list)].address(), 1)
+				to := list[(at+1+i/len(list))%len(list)].address()
+				if strangers != nil {
+					to = strangerAt(strangers, i*lanes+l)
+				}
+				out[l][i], fails[l] = c.send(list[at], to, 1)
 				if fails[l] != nil {
 					return
 				}
@@ -222,12 +227,22 @@ type Result struct {
 	Blocks   []Block `json:"blocks"`
 }
 
+// read asks again if a connection that rested was closed just then: CometBFT closes them after ten seconds, and a
+// POST is not sent twice by net/http itself.
+func read[T any](ask func() (T, error)) (T, error) {
+	answer, err := ask()
+	if errors.Is(err, io.EOF) {
+		return ask()
+	}
+	return answer, err
+}
+
 // judge notes the rounds of the blocks, and counts their results that are no success.
 func judge(ctx context.Context, client *rpc.HTTP, blocks []Block) (int, error) {
 	count := 0
 	for i := range blocks {
 		b := &blocks[i]
-		commit, err := client.Commit(ctx, &b.Height)
+		commit, err := read(func() (*ctypes.ResultCommit, error) { return client.Commit(ctx, &b.Height) })
 		if err != nil {
 			return 0, err
 		}
@@ -235,7 +250,7 @@ func judge(ctx context.Context, client *rpc.HTTP, blocks []Block) (int, error) {
 		if b.Txs == 0 {
 			continue
 		}
-		results, err := client.BlockResults(ctx, &b.Height)
+		results, err := read(func() (*ctypes.ResultBlockResults, error) { return client.BlockResults(ctx, &b.Height) })
 		if err != nil {
 			return 0, err
 		}
@@ -256,7 +271,8 @@ type plan struct {
 	window    int
 	size      int
 	accounts  int
-	count     int // transactions of a lane
+	count     int  // transactions of a lane
+	strangers bool // each is paid to an account that was not there
 }
 
 func prepare(ctx context.Context, p plan, f *follower, salt []byte) ([][][]byte, error) {
@@ -275,7 +291,10 @@ func prepare(ctx context.Context, p plan, f *follower, salt []byte) ([][][]byte,
 	if err := fund(ctx, f.client, f, c, from, list, each*lanes/len(list)+1); err != nil {
 		return nil, err
 	}
-	return transfers(c, list, lanes, each)
+	if !p.strangers {
+		return transfers(c, list, lanes, each, nil)
+	}
+	return transfers(c, list, lanes, each, salt)
 }
 
 func load(ctx context.Context, p plan) (*Result, error) {
@@ -358,7 +377,7 @@ func chainOf(ctx context.Context, client *rpc.HTTP, key string, size int) (chain
 	if err != nil {
 		return chain{}, nil, err
 	}
-	status, err := client.Status(ctx)
+	status, err := read(func() (*ctypes.ResultStatus, error) { return client.Status(ctx) })
 	if err != nil {
 		return chain{}, nil, err
 	}

@@ -94,6 +94,7 @@ func main() {
 	flags.IntVar(&p.size, "size", 176, "bytes of a transaction")
 	flags.IntVar(&p.accounts, "accounts", 2000, "senders")
 	flags.IntVar(&p.count, "count", 50000, "transactions of one connection, at most")
+	flags.BoolVar(&p.strangers, "strangers", false, "pay accounts that were not there: the state grows by one each")
 	samples := flags.Int("samples", 100, "how many")
 	rest := flags.Int("rest", 20, "milliseconds between two, and up to as many again")
 	_ = flags.Parse(os.Args[2:])

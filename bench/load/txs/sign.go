@@ -29,6 +29,12 @@ func accountAt(salt []byte, index int) *account {
 	return &account{secret: ed25519.NewKeyFromSeed(seed[:])}
 }
 
+// strangerAt is an address whose key nobody has.
+func strangerAt(salt []byte, index int) []byte {
+	hash := sha256.Sum256(binary.BigEndian.AppendUint64(append([]byte("stranger"), salt...), uint64(index)))
+	return hash[:20]
+}
+
 // accountOf reads a file with 64 hex digits.
 func accountOf(path string) (*account, error) {
 	text, err := os.ReadFile(path)

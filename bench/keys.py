@@ -33,7 +33,6 @@ from table import Table, progress
 
 SNAPSHOT_BLOCKS = 40
 PATIENCE = 300
-EACH = 62500  # transactions of one connection in one run: 250,000 keys
 median = statistics.median
 
 
@@ -49,15 +48,12 @@ class Full(Ours):
             with open(path, "w", encoding="utf-8") as f:
                 json.dump({**node, "snapshot_blocks": SNAPSHOT_BLOCKS}, f)
 
-    def fill(self, programs, count):
-        """So many new accounts."""
-        while count > 0:
-            each = min(EACH, -(-count // 4))
-            got = transactions(programs, "load", *self.words(0, self.rpcs()), "-seconds", PATIENCE, "-window", 10000,
-                               "-accounts", 2000, "-size", 176, "-count", each, "-strangers")
-            if got["refused"] or got["lost"]:
-                raise RuntimeError(f"{got['refused']} refused, {got['lost']} lost")
-            count -= 4 * each
+    def fill(self, programs, key, count):
+        """So many new accounts, for which the account number `key` pays: it never signed before."""
+        got = transactions(programs, "load", *self.words(key, self.rpcs()), "-seconds", 2 * PATIENCE, "-window", 10000,
+                           "-accounts", 2000, "-size", 176, "-count", -(-count // 4), "-strangers")
+        if got["refused"] or got["lost"]:
+            raise RuntimeError(f"{got['refused']} refused, {got['lost']} lost")
 
     def said(self, what):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
@@ -118,9 +114,9 @@ def measure(counts, joins, port, keep=lambda found: None):
         build(programs)
         with Full(work, port) as chain:
             there = 0
-            for count in counts:
+            for key, count in enumerate(counts):
                 progress(f"{count:,} keys")
-                chain.fill(programs, count - there)
+                chain.fill(programs, key, count - there)
                 there = count
                 found["keys"].append({"keys": count, "memory": chain.memory()})
                 keep(found)

@@ -448,9 +448,9 @@ size_t assay_tx_decode_footprint(size_t len);
 /* assay_tx_verify - true if signed by its public key for chain_id. scratch holds the body and 128 bytes, asserted (a
  * decoded body is at most ASSAY_TX_LEN_MAX). One signature, about 33 us. */
 bool assay_tx_verify(const assay_tx *tx, assay_bytes chain_id, assay_arena scratch);
-/* assay_tx_verify_batch - of many at once, at half the price: valid[i] becomes true if txs[i], encoded, is signed by its
- * public key for chain_id. What is true already is not looked at; what has not a transaction's outer form stays false,
- * and nothing is said of its body.
+/* assay_tx_verify_batch - of many at once, at half the price: valid[i] becomes true if txs[i], encoded, is signed by
+ * its public key for chain_id. What is true already is not looked at; what has not a transaction's outer form stays
+ * false, and nothing is said of its body.
  *
  *   seed32   unpredictable to the signers (crypto.h): random, or a hash over all of txs
  *   scratch  256 KiB and the transactions of a batch twice; with less, batches are smaller

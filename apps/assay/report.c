@@ -103,10 +103,14 @@ static assay_err send_all(call *c, const pair *pairs, uint32_t count, const assa
         }
         if (err != ASSAY_OK && err != ASSAY_E_DUPLICATE && worst == ASSAY_OK) worst = err;
     }
-    if (worst == ASSAY_OK && json_wanted(c)) return out_json(c, json_pack("{s:o}", "reported", rows));
+    if (json_wanted(c)) {
+        ASSAY_TRY(out_json(c, json_pack("{s:o}", "reported", rows)));
+        c->reported = true; /* each row has its code */
+        return worst;
+    }
     json_decref(rows);
-    if (!json_wanted(c)) table_print(&t);
-    return worst;
+    table_print(&t);
+    return worst == ASSAY_OK ? ASSAY_OK : fail(c, worst, "of one of them at least; see OUTCOME");
 }
 
 assay_err run_report(call *c) {

@@ -367,14 +367,14 @@ static assay_err write_proof(witness *w, finding *f) {
     assay_err err = assay_os_replace(path, (assay_bytes){text.ptr, text.len}, 0644);
     char reason[128];
     assay_os_reason(reason, sizeof reason);
-    if (err != ASSAY_OK) return fail(c, err, "%s: %s", path, reason);
+    if (err != ASSAY_OK) return fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "%s: %s", path, reason);
     f->proof = path;
     return ASSAY_OK;
 }
 
 /* ---- what is printed --------------------------------------------------------------------------------------------- */
 
-static assay_err print_json(const witness *w, const finding *f, assay_err found) {
+static assay_err print_json(const witness *w, const finding *f, assay_err found, assay_err written) {
     call *c = w->c;
     assay_buf buf;
     assay_json json = json_room(c, &buf);
@@ -405,6 +405,12 @@ static assay_err print_json(const witness *w, const finding *f, assay_err found)
             assay_json_str(&json, "proof", shown(c, f->proof));
         else
             assay_json_null(&json, "proof");
+        if (written != ASSAY_OK) {
+            assay_json_object(&json, "error");
+            assay_json_str(&json, "code", assay_base_err_code(written));
+            assay_json_str(&json, "because", c->because ? shown(c, c->because) : "");
+            assay_json_close(&json, '}');
+        }
     }
     assay_json_close(&json, '}');
     return out_written(c, &json, &buf);
@@ -461,8 +467,8 @@ static assay_err tell(witness *w, finding *f, assay_err found) {
     call *c = w->c;
     assay_err written = found == ASSAY_OK ? ASSAY_OK : write_proof(w, f);
     if (json_wanted(c)) {
-        ASSAY_TRY(print_json(w, f, found));
-        c->reported = written == ASSAY_OK;
+        ASSAY_TRY(print_json(w, f, found, written));
+        c->reported = true;
         return written == ASSAY_OK ? found : written;
     }
     if (found == ASSAY_OK)
@@ -472,6 +478,7 @@ static assay_err tell(witness *w, finding *f, assay_err found) {
     /* A fork whose proof is lost is no verdict yet: it has to be looked at again. */
     ASSAY_TRY(written);
     if (found == ASSAY_OK) return ASSAY_OK;
+    c->try_this = keep_text(c, "assay report %s", f->proof);
     if (!f->votes_count)
         c->try_this = "show it to people who know the chain: the commits of this fork prove nothing to a program";
     return fail(c, found, "%s and %s differ from height %llu on", w->sides[0].url, w->sides[1].url,

@@ -100,7 +100,7 @@ ASSAY_MUST_USE assay_err assay_comet_validators(assay_comet *comet, assay_valida
 #define ASSAY_COMET_SUBMIT_MAX 500u
 #define ASSAY_COMET_SUBMIT_LEN_MAX ((size_t)1 << 20)
 /* assay_comet_submit - hands in transactions, several in one request: each verdict is the application's CheckTx (a
- * number up to 255: ours), or ASSAY_E_DUPLICATE (it waits here already, or was seen lately), ASSAY_E_FULL,
+ * number up to 255: ours), or ASSAY_OK of what waits here already or was seen lately, ASSAY_E_FULL,
  * ASSAY_E_SIZE, ASSAY_F_BUSY (whatever else CometBFT says). Together at most ASSAY_COMET_SUBMIT_LEN_MAX bytes and
  * ASSAY_COMET_SUBMIT_MAX of them. ASSAY_F_NETWORK, ASSAY_F_TIMEOUT: nothing is known of any. ASSAY_F_MEMORY: scratch, 4
  * MiB and twice the bytes. */

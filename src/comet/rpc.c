@@ -340,7 +340,7 @@ assay_err assay_comet_validators(assay_comet *comet, assay_validator_set *out, a
 static assay_err verdict_of(const json_t *answer) {
     const json_t *result, *error = json_object_get(answer, "error");
     if (json_is_object(error)) {
-        if (mentions(error, "already exists in cache")) return ASSAY_E_DUPLICATE;
+        if (mentions(error, "already exists in cache")) return ASSAY_OK; /* the same bytes were taken before */
         if (mentions(error, "mempool is full")) return ASSAY_E_FULL;
         if (mentions(error, "too large")) return ASSAY_E_SIZE;
         return ASSAY_F_BUSY;

@@ -275,7 +275,6 @@ static bool is_final(validator *v, assay_hash id) {
 }
 
 static void told(validator *v, submission *s, assay_hash id, bool until_final, assay_err verdict) {
-    if (verdict == ASSAY_E_DUPLICATE) verdict = ASSAY_OK; /* it waits already */
     if (!until_final)
         submission_done(s, verdict, 0, NULL);
     else if (verdict != ASSAY_OK)

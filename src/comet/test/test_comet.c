@@ -240,7 +240,7 @@ static void an_rpc(void **state) {
     assert_int_equal(verdicts[0], ASSAY_OK);
     assert_int_equal(verdicts[1], 23);
     assert_int_equal(verdicts[2], ASSAY_E_FULL);
-    assert_int_equal(verdicts[3], ASSAY_E_DUPLICATE);
+    assert_int_equal(verdicts[3], ASSAY_OK); /* it waits already; the application's own E48 is something else */
     assert_non_null(strstr(c.asked, "\"method\":\"broadcast_tx_sync\",\"params\":{\"tx\":\"b25l\"}"));
     /* One answer comes without a list; an id that nobody asked about, or no answer, is nobody's. */
     c.answer = "{\"id\":0,\"error\":{\"data\":\"Tx too large. Max size is 1, but got 2\"}}";

@@ -61,7 +61,10 @@ func run(url string, homes []string, blocks int64, kind string, round int32, sig
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if err := f.forge(ctx, blocks); err != nil {
+	for err = f.forge(ctx, blocks); errors.Is(err, errNowhere) && ctx.Err() == nil; err = f.forge(ctx, blocks) {
+		time.Sleep(time.Second)
+	}
+	if err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -71,6 +74,8 @@ func run(url string, homes []string, blocks int64, kind string, round int32, sig
 	fmt.Printf("ready http://%s %d\n", listener.Addr(), f.first)
 	return http.Serve(listener, f)
 }
+
+var errNowhere = errors.New("there are no such heights yet that all of them have signed")
 
 type forger struct {
 	client      *rpc.HTTP
@@ -102,7 +107,7 @@ func (f *forger) forge(ctx context.Context, blocks int64) error {
 		}
 	}
 	if f.first == 0 {
-		return errors.New("there is no height that all of them have signed")
+		return errNowhere
 	}
 	var parent *core.ResultCommit
 	for height := f.first; height <= f.last; height++ {

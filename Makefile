@@ -35,7 +35,7 @@ bench: build-release
 cometbft:
 	@$(env) cd tools/cometbft && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/cometbft \
 		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft version
-	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/ ./doublesign ./querycheck
+	@$(env) cd test/peers && go build -mod=readonly -trimpath -buildvcs=false -o ../../build/bin/ ./doublesign ./forge ./querycheck
 # v0.40.0 calls itself 0.39.0; what stands behind the plus is where CometBFT's own Makefile puts a commit.
 cometbft-next:
 	@$(env) cd tools/cometbft-0.40 && go build -mod=readonly -trimpath -buildvcs=false \

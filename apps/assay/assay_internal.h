@@ -10,7 +10,7 @@
  * Reading order: assay_internal.h, main.c, commands.c, options.c, values.c, output.c, table.c, progress.c, remote.c,
  * sign.c; then one command after the other: digest.c, verify.c, publish.c, upload.c, refresh.c, diff.c, delta.c,
  * status.c, log.c, show.c, explain.c, transactions.c, validator.c, key.c, trust.c, devnet.c, fault.c, help.c,
- * manual.c, completions.c, net.c, net_run.c, doctor.c.
+ * manual.c, completions.c, net.c, net_run.c, witness.c, report.c, doctor.c.
  */
 #ifndef ASSAY_APP_INTERNAL_H
 #define ASSAY_APP_INTERNAL_H
@@ -299,6 +299,9 @@ const char *dashed(call *c, const char *name);
 
 /* absolute (devnet.c) - a path as every process can name it, in keep. */
 const char *absolute(call *c, const char *path);
+/* What a fork proves, as a file: written by witness.c, read by report.c. spec/trust.md 6. */
+#define FORK_SCHEMA "assay/fork/1"
+#define FORK_LEN_MAX ((size_t)16 << 20)
 /* net_path (net.c) - directory/name, in keep. */
 const char *net_path(call *c, const char *directory, const char *name);
 
@@ -313,7 +316,7 @@ assay_err run_key_new(call *c), run_key_show(call *c), run_trust_add(call *c), r
 assay_err run_devnet(call *c), run_fault(call *c);
 assay_err run_net_init(call *c), run_net_start(call *c), run_net_stop(call *c), run_net_status(call *c);
 assay_err run_net_join(call *c), run_net_collect(call *c), run_net_sign(call *c), run_net_accept(call *c);
-assay_err run_net_follow(call *c), run_doctor(call *c);
+assay_err run_net_follow(call *c), run_net_witness(call *c), run_report(call *c), run_doctor(call *c);
 assay_err run_help(call *c), run_manual(call *c), run_completions(call *c), run_version(call *c);
 
 #endif

@@ -187,6 +187,21 @@ const command_row commands[] = {
      BIT(OPTION_DATA) | BIT(OPTION_HOST) | BIT(OPTION_ADDRESS) | BIT(OPTION_BASE_PORT) | BIT(OPTION_MONIKER) |
          BIT(OPTION_KEY_IN_HOME) | BIT(OPTION_TRUST),
      1, 1, run_net_follow},
+    {"net witness", "URL URL", "follow two nodes from the trust file on, and prove it if they show two chains",
+     "A light client that asks both: CometBFT's RPC, or an assayd's with /cometbft behind it. Same chain: exit 0. A "
+     "fork "
+     "that validators signed is E84, exit 1; who signed both is named, and the proof is written to --out (else "
+     "fork-HEIGHT.json), for `assay report`. The first URL is held for the chain's where nothing else tells. What a "
+     "node "
+     "does not answer is no verdict on it (exit 6).",
+     "assay net witness http://v1.example.org:26600/cometbft http://v2.example.org:26600/cometbft --trust trust.json",
+     BIT(OPTION_TRUST) | BIT(OPTION_OUT) | BIT(OPTION_TIMEOUT) | BIT(OPTION_ALLOW_AGE) | BIT(OPTION_ALLOW_OVERLAP), 2,
+     2, run_net_witness},
+    {"report", "PROOF", "bring to the chain what `assay net witness` proved: whoever signed twice is slashed",
+     "Anybody may, for proof needs no witness: each pair of votes is checked here before it is sent. What counts costs "
+     "its "
+     "sender nothing, and gains nothing either; what was counted before changes nothing.",
+     "assay report fork-1234.json --node http://v1.example.org:26600", SIGNED, 1, 1, run_report},
     {"doctor", "[DIR]", "find the usual mistakes of a validator's directory, before they cost blocks or stake",
      "Looks at the directory (default: this one) that `assay net` made, at this machine and at the peers, and changes "
      "nothing. One line a check: ok, warn or wrong, and what to do. Exit 1 if something is wrong. Run it as the user "

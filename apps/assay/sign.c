@@ -217,8 +217,9 @@ assay_err submit(call *c, assay_tx_body *body, const assay_key_secret *secret, j
         ASSAY_TRY(sign(c, &encoded, body, secret));
         assay_hash id = assay_tx_id(encoded);
         err = remote_send(c, out, ASSAY_HTTP_POST, "/transactions", encoded, "application/octet-stream");
-        /* Known already: somebody handed the same bytes in. The node gave up waiting: so do not we. */
-        if (err == ASSAY_F_TIMEOUT || err == ASSAY_E_DUPLICATE)
+        /* Known already: somebody handed the same bytes in; of evidence, that its fault was counted. The node gave up
+         * waiting: so do not we. */
+        if (err == ASSAY_F_TIMEOUT || (err == ASSAY_E_DUPLICATE && !body->evidence))
             err = await_final(c, out, hex(c, id.b, sizeof id.b), deadline);
         if (err != ASSAY_E_NONCE) break;
         /* The number is what the account says, so another of its transactions is on the way: its turn comes first. */

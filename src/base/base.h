@@ -75,13 +75,14 @@
     X(ASSAY_E_CLOCK, 77, 3, "this machine's clock is behind the trusted checkpoint", "set the clock")                  \
     X(ASSAY_E_REVOKED, 78, 5, "the version is revoked", "use another version")                                         \
     X(ASSAY_E_TRUST_FILE, 79, 3, "the trust file is malformed", "get it again from a source you trust")                \
-    X(ASSAY_E_OTHER_CHAIN, 80, 3, "the certificate is of a chain that the trust file does not know",                   \
+    X(ASSAY_E_OTHER_CHAIN, 80, 3, "it is of a chain that the trust file does not know",                                \
       "get the trust file of that chain")                                                                              \
     X(ASSAY_E_NOT_ATTESTED, 81, 4, "the version is recorded, but not attested", "wait, then assay refresh")            \
     X(ASSAY_E_OTHER_NAME, 82, 4, "the certificate is for another name than --name asks for",                           \
       "name the right certificate with --cert, or the name that you mean")                                             \
     X(ASSAY_E_OTHER_PUBLISHER, 83, 4, "the certificate is by another publisher than --publisher asks for",             \
       "name the right certificate with --cert, or the publisher that you mean")                                        \
+    X(ASSAY_E_FORK, 84, 1, "validators of one chain signed two histories of it", "assay report PROOF")                 \
     /* engine */                                                                                                       \
     X(ASSAY_E_GRAMMAR, 90, 70, "the engine called out of order", "this is a bug: report it")                           \
     X(ASSAY_E_BLOCK, 91, 1, "a block does not follow from the chain", "its sender is faulty")                          \

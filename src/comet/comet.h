@@ -83,13 +83,14 @@ ASSAY_MUST_USE assay_err assay_comet_read_validators(assay_validator *list, uint
                                                      uint32_t *total, assay_bytes text);
 
 typedef struct assay_comet assay_comet; /* one keep-alive connection; one thread at a time */
-/* assay_comet_open - an RPC at url ("http://127.0.0.1:26657"). Connects at the first call. ASSAY_E_USAGE,
+/* assay_comet_open - an RPC at url ("http://127.0.0.1:26657"), or behind a path where somebody passes requests on
+ * (assayd's "http://host:26600/cometbft"): there they are posted. Connects at the first call. ASSAY_E_USAGE,
  * ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_comet_open(assay_comet **out, const char *url, uint32_t timeout_seconds);
 void assay_comet_close(assay_comet *comet);
 
-/* assay_comet_commit - header and commit of a height. The newest height's commit is the one that this node saw; an
- * older one's is the chain's. Errors as assay_comet_read_commit; ASSAY_F_NETWORK, ASSAY_F_TIMEOUT. */
+/* assay_comet_commit - header and commit of a height; 0: of the newest. The newest height's commit is the one that this
+ * node saw; an older one's is the chain's. Errors as assay_comet_read_commit; ASSAY_F_NETWORK, ASSAY_F_TIMEOUT. */
 ASSAY_MUST_USE assay_err assay_comet_commit(assay_comet *comet, assay_header *header, assay_commit *commit,
                                             assay_arena *keep, uint64_t height);
 /* assay_comet_validators - who may vote at a height. Errors as above. */
@@ -99,7 +100,7 @@ ASSAY_MUST_USE assay_err assay_comet_validators(assay_comet *comet, assay_valida
 #define ASSAY_COMET_SUBMIT_MAX 500u
 #define ASSAY_COMET_SUBMIT_LEN_MAX ((size_t)1 << 20)
 /* assay_comet_submit - hands in transactions, several in one request: each verdict is the application's CheckTx (a
- * number up to 255: ours), or ASSAY_E_DUPLICATE (it waits here already, or was seen lately), ASSAY_E_FULL,
+ * number up to 255: ours), or ASSAY_OK of what waits here already or was seen lately, ASSAY_E_FULL,
  * ASSAY_E_SIZE, ASSAY_F_BUSY (whatever else CometBFT says). Together at most ASSAY_COMET_SUBMIT_LEN_MAX bytes and
  * ASSAY_COMET_SUBMIT_MAX of them. ASSAY_F_NETWORK, ASSAY_F_TIMEOUT: nothing is known of any. ASSAY_F_MEMORY: scratch, 4
  * MiB and twice the bytes. */

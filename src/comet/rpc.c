@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RELAY_PATH_LEN_MAX 256
+
 /* ---- members ----------------------------------------------------------------------------------------------------- */
 
 /* The first thing in a text that is not as it should be; what comes after it is not looked at. */
@@ -225,13 +227,29 @@ assay_err assay_comet_read_validators(assay_validator *list, uint32_t *count, ui
 
 struct assay_comet {
     assay_http_client *client;
+    bool relayed;                  /* behind a path, where somebody takes posted requests alone */
+    char path[RELAY_PATH_LEN_MAX]; /* where requests are posted */
 };
+
+/* Where a URL's path begins: its length if it has none but a slash. */
+static size_t path_at(const char *url) {
+    const char *host = strstr(url, "://");
+    const char *slash = host ? strchr(host + 3, '/') : NULL;
+    return slash && slash[1] ? (size_t)(slash - url) : strlen(url);
+}
 
 assay_err assay_comet_open(assay_comet **out, const char *url, uint32_t timeout_seconds) {
     assay_comet *comet = calloc(1, sizeof *comet);
+    char host[1024];
     *out = NULL;
     if (!comet) return ASSAY_F_MEMORY;
-    assay_err err = assay_http_client_open(&comet->client, url, timeout_seconds);
+    if (!url) url = "";
+    size_t at = path_at(url);
+    comet->relayed = url[at] != 0;
+    assay_os_format(comet->path, sizeof comet->path, "%s", comet->relayed ? url + at : "/");
+    assay_os_format(host, sizeof host, "%.*s", at < sizeof host ? (int)at : 0, url);
+    bool fits = at < sizeof host && strlen(url + at) < sizeof comet->path && !strpbrk(url + at, "?#");
+    assay_err err = fits ? assay_http_client_open(&comet->client, host, timeout_seconds) : ASSAY_E_USAGE;
     if (err != ASSAY_OK) {
         free(comet);
         return err;
@@ -248,10 +266,38 @@ void assay_comet_close(assay_comet *comet) {
 
 const char *assay_comet_why(const assay_comet *comet) { return assay_http_client_why(comet->client); }
 
+/* "height=5&page=1" as JSON-RPC wants it: each value a text, numbers too. */
+static void params_json(assay_json *json, const char *params) {
+    assay_json_object(json, "params");
+    for (const char *at = params; *at;) {
+        char key[32];
+        size_t name = strcspn(at, "="), whole = strcspn(at, "&");
+        assay_os_format(key, sizeof key, "%.*s", (int)name, at);
+        assay_json_text(json, key, (assay_bytes){(const uint8_t *)at + name + 1, whole - name - 1});
+        at += whole + (at[whole] == '&');
+    }
+    assay_json_close(json, '}');
+}
+
 /* Errors of JSON-RPC come with status 500 and a body like any other. */
-static assay_err ask(assay_comet *comet, assay_bytes *text, assay_arena *keep, const char *path) {
+static assay_err ask(assay_comet *comet, assay_bytes *text, assay_arena *keep, const char *method, const char *params) {
+    uint8_t room[512];
+    char target[160];
+    assay_buf body = {room, 0, sizeof room};
     assay_http_reply reply;
-    ASSAY_TRY(assay_http_call(comet->client, &reply, keep, ASSAY_HTTP_GET, path, (assay_bytes){NULL, 0}, NULL,
+    if (comet->relayed) {
+        assay_json json = assay_json_begin(&body);
+        assay_json_object(&json, NULL);
+        assay_json_str(&json, "jsonrpc", "2.0");
+        assay_json_u64(&json, "id", 1);
+        assay_json_str(&json, "method", method);
+        params_json(&json, params);
+        assay_json_close(&json, '}');
+        ASSAY_TRY(assay_json_end(&json));
+    }
+    assay_os_format(target, sizeof target, "/%s%s%s", method, *params ? "?" : "", params);
+    ASSAY_TRY(assay_http_call(comet->client, &reply, keep, comet->relayed ? ASSAY_HTTP_POST : ASSAY_HTTP_GET,
+                              comet->relayed ? comet->path : target, (assay_bytes){body.ptr, body.len}, NULL,
                               ASSAY_COMET_ANSWER_LEN_MAX));
     *text = reply.body;
     return reply.json ? ASSAY_OK : ASSAY_E_ENCODING;
@@ -259,15 +305,15 @@ static assay_err ask(assay_comet *comet, assay_bytes *text, assay_arena *keep, c
 
 assay_err assay_comet_commit(assay_comet *comet, assay_header *header, assay_commit *commit, assay_arena *keep,
                              uint64_t height) {
-    char path[64];
+    char params[64] = "";
     assay_bytes text;
     assay_arena scratch = assay_base_arena_split(keep);
-    assay_os_format(path, sizeof path, "/commit?height=%llu", (unsigned long long)height);
-    assay_err err = ask(comet, &text, &scratch, path);
+    if (height) assay_os_format(params, sizeof params, "height=%llu", (unsigned long long)height);
+    assay_err err = ask(comet, &text, &scratch, "commit", params);
     if (err == ASSAY_OK) err = assay_comet_read_commit(header, commit, keep, text);
     keep->end = scratch.end;
     ASSAY_TRY(err);
-    return header->height == (int64_t)height ? ASSAY_OK : ASSAY_E_COMMIT;
+    return !height || header->height == (int64_t)height ? ASSAY_OK : ASSAY_E_COMMIT;
 }
 
 assay_err assay_comet_validators(assay_comet *comet, assay_validator_set *out, assay_arena *keep, uint64_t height) {
@@ -276,13 +322,12 @@ assay_err assay_comet_validators(assay_comet *comet, assay_validator_set *out, a
     uint32_t count = 0, total = 1;
     assay_err err = list ? ASSAY_OK : ASSAY_F_MEMORY;
     for (uint32_t page = 1; err == ASSAY_OK && count < total; page++) {
-        char path[96];
+        char params[96];
         assay_bytes text;
         assay_arena turn = scratch;
         uint32_t before = count;
-        assay_os_format(path, sizeof path, "/validators?height=%llu&page=%u&per_page=100", (unsigned long long)height,
-                        page);
-        err = ask(comet, &text, &turn, path);
+        assay_os_format(params, sizeof params, "height=%llu&page=%u&per_page=100", (unsigned long long)height, page);
+        err = ask(comet, &text, &turn, "validators", params);
         if (err == ASSAY_OK) err = assay_comet_read_validators(list, &count, ASSAY_VALIDATORS_MAX, &total, text);
         if (err == ASSAY_OK && count == before) err = ASSAY_E_ENCODING;
     }
@@ -295,7 +340,7 @@ assay_err assay_comet_validators(assay_comet *comet, assay_validator_set *out, a
 static assay_err verdict_of(const json_t *answer) {
     const json_t *result, *error = json_object_get(answer, "error");
     if (json_is_object(error)) {
-        if (mentions(error, "already exists in cache")) return ASSAY_E_DUPLICATE;
+        if (mentions(error, "already exists in cache")) return ASSAY_OK; /* the same bytes were taken before */
         if (mentions(error, "mempool is full")) return ASSAY_E_FULL;
         if (mentions(error, "too large")) return ASSAY_E_SIZE;
         return ASSAY_F_BUSY;
@@ -333,8 +378,8 @@ assay_err assay_comet_submit(assay_comet *comet, assay_err *verdicts, const assa
     assay_json_close(&json, ']');
     ASSAY_TRY(assay_json_end(&json));
     assay_http_reply reply;
-    ASSAY_TRY(assay_http_call(comet->client, &reply, &scratch, ASSAY_HTTP_POST, "/", (assay_bytes){body.ptr, body.len},
-                              NULL, (size_t)4 << 20));
+    ASSAY_TRY(assay_http_call(comet->client, &reply, &scratch, ASSAY_HTTP_POST, comet->path,
+                              (assay_bytes){body.ptr, body.len}, NULL, (size_t)4 << 20));
     json_t *root;
     if (load(&root, reply.body) != ASSAY_OK) return ASSAY_F_NETWORK;
     /* One answer comes without a list around it. */
@@ -371,8 +416,8 @@ assay_err assay_comet_relay(assay_comet *comet, assay_bytes *answer, assay_arena
     if (!plain) return ASSAY_E_ENCODING;
     if (!reads) return ASSAY_E_UNAUTHORIZED;
     assay_http_reply reply;
-    ASSAY_TRY(
-        assay_http_call(comet->client, &reply, keep, ASSAY_HTTP_POST, "/", request, NULL, ASSAY_COMET_ANSWER_LEN_MAX));
+    ASSAY_TRY(assay_http_call(comet->client, &reply, keep, ASSAY_HTTP_POST, comet->path, request, NULL,
+                              ASSAY_COMET_ANSWER_LEN_MAX));
     *answer = reply.body;
     return reply.json ? ASSAY_OK : ASSAY_F_NETWORK; /* the asker is not at fault */
 }
@@ -388,7 +433,7 @@ assay_err assay_comet_status_get(assay_comet *comet, assay_comet_status *out, as
     const json_t *result;
     *out = (assay_comet_status){.height = 0};
     for (int turn = 0; turn < 2; turn++) {
-        ASSAY_TRY(ask(comet, &text, &scratch, turn ? "/net_info" : "/status"));
+        ASSAY_TRY(ask(comet, &text, &scratch, turn ? "net_info" : "status", ""));
         ASSAY_TRY(load(&root, text));
         reader r = {&scratch, result_of(&result, root)};
         if (r.err == ASSAY_OK && turn) {

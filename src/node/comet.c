@@ -240,11 +240,15 @@ void comet_processes(validator *v, int *engine, int *signer) {
     *signer = atomic_load(&v->comet->signer_id);
 }
 
+/* CometBFT is ours: that it does not answer now means that it is being started again, not that the asker has a network
+ * to look after. */
+static assay_err soon(assay_err err) { return err == ASSAY_F_NETWORK || err == ASSAY_F_TIMEOUT ? ASSAY_F_BUSY : err; }
+
 assay_err comet_commit_at(validator *v, assay_header *header, assay_commit *commit, assay_arena *keep,
                           uint64_t height) {
     struct comet *c = v->comet;
     assay_os_mutex_lock(&c->rpc_lock);
-    assay_err err = assay_comet_commit(c->rpc, header, commit, keep, height);
+    assay_err err = soon(assay_comet_commit(c->rpc, header, commit, keep, height));
     assay_os_mutex_unlock(&c->rpc_lock);
     /* Its own engine's word: a form that is wrong is this machine's trouble, not the asker's. */
     return err == ASSAY_OK || err == ASSAY_E_NOT_FOUND || assay_base_err_is_fault(err) ? err : ASSAY_F_CORRUPT;
@@ -254,7 +258,7 @@ assay_err comet_relay(validator *v, assay_bytes *answer, assay_arena *keep, assa
     struct comet *c = v->comet;
     if (!c) return ASSAY_E_NOT_FOUND;
     assay_os_mutex_lock(&c->rpc_lock);
-    assay_err err = assay_comet_relay(c->rpc, answer, keep, request);
+    assay_err err = soon(assay_comet_relay(c->rpc, answer, keep, request));
     assay_os_mutex_unlock(&c->rpc_lock);
     return err;
 }
@@ -278,7 +282,6 @@ static bool is_final(validator *v, assay_hash id) {
 }
 
 static void told(validator *v, submission *s, assay_hash id, bool until_final, assay_err verdict) {
-    if (verdict == ASSAY_E_DUPLICATE) verdict = ASSAY_OK; /* it waits already */
     if (!until_final)
         submission_done(s, verdict, 0, NULL);
     else if (verdict != ASSAY_OK)

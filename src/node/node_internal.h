@@ -483,7 +483,8 @@ void comet_close(validator *v);
 bool comet_ready(const validator *v);
 /* comet_processes - the ids of CometBFT and the signer; 0: not running. */
 void comet_processes(validator *v, int *engine, int *signer);
-/* comet_commit_at - header and commit from CometBFT's RPC; any thread. ASSAY_E_NOT_FOUND, ASSAY_F_*. */
+/* comet_commit_at - header and commit from CometBFT's RPC; any thread. ASSAY_E_NOT_FOUND; ASSAY_F_BUSY: it does not
+ * answer now; other ASSAY_F_*. */
 assay_err comet_commit_at(validator *v, assay_header *header, assay_commit *commit, assay_arena *keep, uint64_t height);
 /* comet_app_ns - nanoseconds that the consensus connection spent in the application: passed, and used of a processor.
  */

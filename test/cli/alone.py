@@ -80,9 +80,10 @@ def test_nowhere(world):
         "devnet fault": ["kill", "1"], "send": [address, "1"], "validator create": ["1", "--consensus-key", key, "--attestation-key", key], "delegate": [address, "1"], "undelegate": [address, "1"],
         "unjail": [], "revoke": ["a/b@1", "--reason", "x"], "deprecate": ["a/b@1", "--reason", "x"], "diff": ["a/b@1", "a/b@2"],
         "publish": [world.path("nowhere"), "--name", "a/b", "--version", "1"],
+        "report": [os.path.join(ROOT, "spec", "vectors", "fork", "1", "fork.json")],
     }
     for name, words in lines.items():
-        signs = name in ("send", "delegate", "undelegate", "unjail", "revoke", "deprecate", "publish", "validator create")
+        signs = name in ("send", "delegate", "undelegate", "unjail", "revoke", "deprecate", "publish", "validator create", "report")
         more = ["--key", key] if signs else []
         error_is(f"{name} without a node", world.assay(*name.split(), *words, *more, "--node", url), 6, "F130", url)
     json_error_is("status without a node", world.assay("status", "--json", "--node", url), 6, "F130", url)

@@ -11,7 +11,7 @@ import sys
 import time
 
 from rehearsal import COMETBFT, Rehearsal, Validator, free_base
-from world import BIN, ROOT, check, flip, main, read_json, same, sharded_model, until
+from world import BIN, ROOT, check, flip, main, read_json, request, same, sharded_model, until
 
 RANDOM = random.Random(4)
 
@@ -95,6 +95,9 @@ def engine(world):
         victim = net[turn % 2]
         before = victim.processes()["cometbft"]
         os.kill(before, signal.SIGKILL)
+        until(5, lambda v=victim: not listening(v), 0.005)
+        status, _, body = request(victim.port, "GET", f"/blocks/{net[3].height() - 1}")
+        check("what only CometBFT knows is a moment away, and no failure of the node", status in (200, 503), (status, body))
         done = send(net, net[2 + turn % 2], to, 10)
         accepted += done.code == 0
         check("a transaction goes through another node", done.code == 0, done)

@@ -37,10 +37,11 @@ class Validator(Network):
         self.log_path = world.path(f"log-{port}.txt")
         self.process, self.lines = None, []
 
-    def start(self, *words):
+    def start(self, *words, env=None):
         with open(self.log_path, "a", encoding="utf-8") as log:
             self.process = self.world.start(
-                ASSAYD, "--data", self.data, "--engine", "cometbft", *words, stdout=subprocess.PIPE, stderr=log
+                ASSAYD, "--data", self.data, "--engine", "cometbft", *words, stdout=subprocess.PIPE, stderr=log,
+                env=env,
             )
         return self
 

@@ -130,18 +130,19 @@ def measure(counts, joins, port, keep=lambda found: None):
 
 def rows(table, found):
     for row in found["keys"]:
-        most = max(m[0] for m in row["memory"])
+        most, own = (max(m[k] for m in row["memory"]) for k in (0, 1))
         small = row["keys"] <= 100000
-        table.hold(f"memory of assayd at {row['keys']:,} keys", mib(most), most / (1 << 20), 128 if small else None,
+        table.hold(f"own memory of assayd at {row['keys']:,} keys", mib(own), own / (1 << 20), 128 if small else None,
                    64 if small else None, " MiB")
+        table.add("the same with pages of its mapped store", mib(most))
     took = median(j["seconds"] for j in found["joins"])
     table.hold(f"join by state sync at {found['keys'][-1]['keys']:,} keys", f"{took:.1f} s", took, 30, 3, " s")
     table.add("of that, the snapshot taken in", f"{median(j['there'] - j['offered'] for j in found['joins']):.1f} s")
     height, chunks, ms = found["snapshot"]
-    table.note("Keys are accounts, made by signed transfers under load. Memory: the largest of four, resident, pages of "
-               "the mapped store included; its own are " + ", ".join(
-                   f"{mib(max(m[1] for m in r['memory']))} at {r['keys']:,}" for r in found["keys"])
-               + f"; of a node that just joined {mib(max(j['memory'][1] for j in found['joins']))}. The snapshot of "
+    table.note("Keys are accounts, made by signed transfers under load. Memory: the largest of four, right "
+               "after the last full block, resident. Mapped pages are the file's cache, which the system takes back when "
+               f"it wants to. A node that just joined has {mib(max(j['memory'][1] for j in found['joins']))} of its own. "
+               "The snapshot of "
                f"height {height:,} has {chunks} chunks and took {ms:,} ms to write. Joins: "
                + ", ".join(f"{j['seconds']:.1f} s ({j['offered']:.1f} until a snapshot was chosen)"
                            for j in found["joins"])

@@ -46,6 +46,7 @@ assay_err assay_rows_put(assay_store_batch *batch, MDB_cursor *tree, assay_bytes
     int rc = append ? mdb_cursor_put(tree, &k, &v, MDB_RESERVE | MDB_APPEND) : MDB_KEYEXIST;
     if (rc == MDB_KEYEXIST) rc = mdb_cursor_put(tree, &k, &v, MDB_RESERVE);
     if (rc) return assay_store_err(batch->store, rc);
+    batch->puts++;
     uint8_t *at = v.mv_data;
     for (size_t i = 0; i < count; i++) {
         if (pieces[i].len) memcpy(at, pieces[i].ptr, pieces[i].len);

@@ -12,7 +12,9 @@
 #define PERMISSIONS 0600
 #define DIR_PERMISSIONS 0700
 #define PATH_MEMORY 8192
-#define BATCHES_PER_TRIM 64
+/* Rows written, after which memory is let go of. A batch counts as many as it holds, and some more: it reads too. */
+#define ROWS_PER_TRIM 16384u
+#define ROWS_OF_A_BATCH 256u
 /* LMDB orders its readers and its writer by means that the thread sanitizer does not see, and would be blamed for. */
 #ifdef __SANITIZE_THREAD__
 #define IN_PLACE 0
@@ -386,6 +388,9 @@ assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context,
     }
     rc = mdb_txn_commit(batch.txn);
     if (rc) return assay_store_err(store, rc);
-    if (atomic_fetch_add(&store->batches, 1) % BATCHES_PER_TRIM == BATCHES_PER_TRIM - 1) trim(store);
+    uint32_t rows = batch.puts + ROWS_OF_A_BATCH;
+    if (atomic_fetch_add(&store->untrimmed, rows) + rows < ROWS_PER_TRIM) return ASSAY_OK;
+    atomic_store(&store->untrimmed, 0);
+    trim(store);
     return ASSAY_OK;
 }

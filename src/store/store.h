@@ -14,8 +14,9 @@
  * fails the batch with ASSAY_F_STORAGE and changes nothing; the next one is tried afresh. (Should the disk refuse even
  * the page that ends a commit, LMDB gives up for good: ASSAY_F_STORAGE until the store is opened again.)
  *
- * Memory: what reads have touched of the map counts as this process's until the system wants it back; every 64 batches
- * the store lets go of it, so that memory does not grow with the file.
+ * Memory: what reads have touched of the map counts as this process's until the system wants it back; every 16,384 rows
+ * or 64 small batches the store lets go of it, so that memory does not grow with the file. Beside it LMDB keeps as many
+ * pages as the largest batch has changed.
  *
  * Damage: every row carries a checksum, looked at by every read (ASSAY_F_CORRUPT). LMDB itself believes its file, so
  * opening first walks all its pages and refuses a truncated or contradicting file with ASSAY_F_CORRUPT; that reads the

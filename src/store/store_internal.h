@@ -42,6 +42,7 @@ struct assay_store_batch {
     MDB_cursor
         *rows; /* puts go through one cursor: it looks on the page where it stands before it goes down the tree */
     MDB_cursor *blocks;
+    uint32_t puts;
 };
 
 struct assay_store {
@@ -54,7 +55,7 @@ struct assay_store {
     assay_store_snapshot view; /* the state's own */
     bool view_open;
     uint64_t map_bytes;
-    atomic_uint batches;         /* since memory was let go of */
+    atomic_uint untrimmed;       /* rows since memory was let go of */
     assay_os_mutex mutex;        /* guards what follows */
     assay_store_snapshot *slots; /* snapshots_max of them; the first slots_used have been used */
     assay_store_snapshot *idle;

@@ -78,26 +78,10 @@ static json_t *json_in(doctor *d, const char *path, size_t max) {
 
 /* ---- config.toml ------------------------------------------------------------------------------------------------- */
 
-static const char *skip_blanks(const char *at) { return at + strspn(at, " \t"); }
-
-/* The value of section's key as text, without its quotes; NULL if it is not set. Enough TOML for what CometBFT writes:
- * one setting a line. */
+/* NULL: it is not set. */
 static const char *toml(doctor *d, const char *section, const char *key) {
-    const char *line = d->config, *found = NULL;
-    size_t section_len = strlen(section), key_len = strlen(key);
-    bool inside = section_len == 0;
-    for (; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
-        const char *at = skip_blanks(line);
-        if (*at == '[') inside = strncmp(at + 1, section, section_len) == 0 && at[1 + section_len] == ']';
-        if (!inside || strncmp(at, key, key_len) != 0) continue;
-        at = skip_blanks(at + key_len);
-        if (*at != '=') continue;
-        at = skip_blanks(at + 1);
-        bool quoted = *at == '"';
-        size_t len = quoted ? strcspn(at + 1, "\"\n") : strcspn(at, " \t\r\n#");
-        found = keep_text(d->c, "%.*s", (int)len, at + quoted);
-    }
-    return found;
+    assay_bytes set = assay_comet_home_setting(assay_base_bytes_str(d->config), section, key);
+    return set.ptr ? keep_text(d->c, "%.*s", (int)set.len, set.ptr) : NULL;
 }
 
 /* A duration of Go's ("1m30s", "2ms") in microseconds; false if it is none. */
@@ -339,21 +323,6 @@ static void check_signer_lock(doctor *d) {
     else if (!held && d->running)
         note(d, ROW_WRONG, "signer", "assayd runs, but no assay-signer holds the key: nothing is signed",
              "the log of assayd says why it does not start");
-}
-
-/* CometBFT does not start where a socket is, even one that nobody listens at any more; assayd removes that of its own
- * signer alone. Asked only if CometBFT is not there: it would take this connection for the signer's. */
-static void check_dead_socket(doctor *d) {
-    assay_os_socket socket;
-    if (d->answers || !d->outside || strncmp(d->outside, "unix://", 7) != 0) return;
-    const char *path = d->outside[7] == '/' ? d->outside + 7 : path_in(d, d->outside + 7);
-    if (!assay_os_exists(path)) return;
-    assay_err err = assay_os_socket_dial(&socket, keep_text(d->c, "unix://%s", path), assay_os_monotonic_ns() + SECOND);
-    assay_os_socket_close(&socket);
-    if (err == ASSAY_F_NETWORK)
-        note(d, ROW_WRONG, "signer",
-             keep_text(d->c, "nobody listens at %s, and CometBFT does not start where a socket is", shown(d->c, path)),
-             "remove it: assayd starts CometBFT again by itself");
 }
 
 static void check_modes(doctor *d) {
@@ -685,7 +654,6 @@ static void examine(doctor *d) {
     check_programs(d);
     if (config.ptr) check_ports(d);
     check_signer_lock(d);
-    if (config.ptr) check_dead_socket(d);
     check_disk(d);
     check_limits(d);
     check_peers(d, &all);

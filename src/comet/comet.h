@@ -48,6 +48,11 @@ typedef struct assay_comet_home {
  *   and three times the genesis     ASSAY_F_STORAGE, ASSAY_F_NO_PATH */
 ASSAY_MUST_USE assay_err assay_comet_home_write(const assay_comet_home *home, assay_arena scratch);
 
+/* assay_comet_home_setting - what config.toml (its text) sets section's key to, "" for the section above all others;
+ * without quotes, a view of config. NULL and 0 if it does not. Enough TOML for what CometBFT writes and people change:
+ * one setting a line; of several the last counts. */
+assay_bytes assay_comet_home_setting(assay_bytes config, const char *section, const char *key);
+
 #define ASSAY_COMET_ID_LEN 40
 /* assay_comet_node_id - the name under which peers know this node: of config/node_key.json, which is made if there is
  * none. out gets 40 hex digits and a zero. ASSAY_F_CORRUPT: it is no such file. ASSAY_F_STORAGE, ASSAY_F_MEMORY. */

@@ -235,6 +235,56 @@ assay_err assay_comet_node_id(char out[ASSAY_COMET_ID_LEN + 1], const char *dire
     return err == ASSAY_OK ? node_key_read(out, text, scratch) : err;
 }
 
+static size_t span(assay_bytes text, const char *of) {
+    size_t len = 0;
+    while (len < text.len && strchr(of, text.ptr[len]) && text.ptr[len]) len++;
+    return len;
+}
+
+static size_t span_until(assay_bytes text, const char *stop) {
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] && !strchr(stop, text.ptr[len])) len++;
+    return len;
+}
+
+static assay_bytes rest(assay_bytes text, size_t from) { return (assay_bytes){text.ptr + from, text.len - from}; }
+
+static bool begins(assay_bytes text, assay_bytes with) {
+    return text.len >= with.len && assay_base_bytes_eq((assay_bytes){text.ptr, with.len}, with);
+}
+
+/* The value of "key = value"; false if the line sets something else. */
+static bool line_sets(assay_bytes *out, assay_bytes line, assay_bytes key) {
+    if (!begins(line, key)) return false;
+    line = rest(line, key.len);
+    line = rest(line, span(line, " \t"));
+    if (line.len == 0 || line.ptr[0] != '=') return false;
+    line = rest(line, 1);
+    line = rest(line, span(line, " \t"));
+    bool quoted = line.len && line.ptr[0] == '"';
+    if (quoted) line = rest(line, 1);
+    *out = (assay_bytes){line.ptr, span_until(line, quoted ? "\"" : " \t\r#")};
+    return true;
+}
+
+assay_bytes assay_comet_home_setting(assay_bytes config, const char *section, const char *key) {
+    assay_bytes found = {NULL, 0}, wanted = assay_base_bytes_str(section), name = assay_base_bytes_str(key);
+    bool inside = wanted.len == 0;
+    while (config.len) {
+        size_t len = span_until(config, "\n");
+        assay_bytes line = {config.ptr, len};
+        line = rest(line, span(line, " \t"));
+        if (line.len && line.ptr[0] == '[') {
+            line = rest(line, 1);
+            inside = begins(line, wanted) && line.len > wanted.len && line.ptr[wanted.len] == ']';
+        } else if (inside) {
+            (void)line_sets(&found, line, name);
+        }
+        config = rest(config, len < config.len ? len + 1 : len);
+    }
+    return found;
+}
+
 assay_err assay_comet_key_write(const char *directory, const assay_key_secret *secret, assay_arena scratch) {
     const char *path;
     ASSAY_TRY(directories(directory, scratch));

@@ -71,7 +71,7 @@ struct comet {
     bool supervisor_runs;
     assay_os_child engine, signer;
     atomic_int engine_id, signer_id;
-    uint64_t signer_again_ns; /* when a signer that ended is started again */
+    uint64_t signer_began_ns, signer_wait_ns, signer_again_ns; /* started last, waited then, and until when */
 };
 
 /* comet_lines.c */

@@ -18,13 +18,25 @@
 #define END_NS (15 * SECOND)      /* for CometBFT to end in order; then it is killed */
 #define LINE_LEN_MAX 480
 #define ADDRESS_LEN_MAX 640
+#define CONFIG_LEN_MAX ((size_t)256 << 10) /* CometBFT writes 25 KiB */
+
+/* What CometBFT writes when it cannot go on deciding, and does not end: a disk that is full, say. */
+#define HALTED "CONSENSUS FAILURE!!!"
 
 /* What a child has written of its last line. */
 typedef struct said {
     const char *name;
     char line[LINE_LEN_MAX];
     size_t len;
+    bool halted;
 } said;
+
+/* "E[2026-11-25|13:07:39.346] CONSENSUS FAILURE!!! …": the message itself, not what others may have written into one.
+ */
+static bool is_halted(const char *written) {
+    const char *text = strncmp(written, "E[", 2) == 0 ? strstr(written, "] ") : NULL;
+    return text && strncmp(text + 2, HALTED, sizeof HALTED - 1) == 0;
+}
 
 static void say(struct comet *c, said *s, const uint8_t *bytes, size_t len) {
     for (size_t i = 0; i < len; i++) {
@@ -33,6 +45,7 @@ static void say(struct comet *c, said *s, const uint8_t *bytes, size_t len) {
         if (!end || s->len == 0) continue;
         s->line[s->len] = 0;
         node_log(c->owner->node, "%s: %s", s->name, s->line);
+        s->halted = s->halted || is_halted(s->line);
         s->len = 0;
     }
 }
@@ -62,18 +75,40 @@ static void note_processes(const struct comet *c) {
     (void)!assay_os_replace(path, (assay_bytes){(const uint8_t *)text, len}, 0644);
 }
 
-/* A CometBFT that was killed leaves its socket behind, and does not start where one is. One that somebody listens at
- * stays: that is another CometBFT, which has not ended yet. */
+/* Where CometBFT awaits a signer, ours or one that somebody else starts: its own settings say so. */
+static assay_err signer_socket(const struct comet *c, char *out, size_t cap, assay_arena scratch) {
+    char path[600];
+    assay_bytes config;
+    assay_os_format(path, sizeof path, "%s/cometbft/config/config.toml", c->owner->dir);
+    ASSAY_TRY(assay_os_read_whole(&config, &scratch, path, CONFIG_LEN_MAX));
+    assay_bytes given = assay_comet_home_setting(config, "", "priv_validator_laddr");
+    if (given.len <= 7 || memcmp(given.ptr, "unix://", 7) != 0) return ASSAY_E_NOT_FOUND;
+    bool whole = given.ptr[7] == '/';
+    size_t len = assay_os_format(out, cap, "unix://%s%s%.*s", whole ? "" : c->owner->dir, whole ? "" : "/",
+                                 (int)given.len - 7, (const char *)given.ptr + 7);
+    return len < cap - 1 ? ASSAY_OK : ASSAY_E_RANGE;
+}
+
+/* A CometBFT that ended leaves that socket behind, and does not start where one is. One that somebody listens at stays:
+ * that is another CometBFT, which has not ended yet. */
 static void clear_signer_socket(const struct comet *c) {
     char address[ADDRESS_LEN_MAX];
-    const char *given = c->settings->signer;
+    assay_os_region region;
     assay_os_socket somebody;
-    if (!given || strncmp(given, "unix://", 7) != 0) return;
-    assay_os_format(address, sizeof address, given[7] == '/' ? "unix://%s%s" : "unix://%s/%s",
-                    given[7] == '/' ? "" : c->owner->dir, given + 7);
+    if (assay_os_reserve(&region, 2 * CONFIG_LEN_MAX) != ASSAY_OK) return;
+    assay_err err = signer_socket(c, address, sizeof address, assay_os_region_arena(&region));
+    assay_os_unreserve(&region);
+    if (err != ASSAY_OK) return;
     if (assay_os_socket_dial(&somebody, address, assay_os_monotonic_ns() + SECOND) == ASSAY_F_NETWORK)
         (void)!assay_os_remove(address + 7);
     assay_os_socket_close(&somebody);
+}
+
+/* How long whoever ended is waited with, after waiting so long before and having run so long: one that was killed is
+ * back at once, one that cannot run fills no log. */
+static uint64_t longer(uint64_t waited_ns, uint64_t ran_ns) {
+    if (waited_ns == 0 || ran_ns > LONG_RUN_NS) return AGAIN_FIRST_NS;
+    return waited_ns * 2 < AGAIN_LAST_NS ? waited_ns * 2 : AGAIN_LAST_NS;
 }
 
 static assay_err start_engine(struct comet *c) {
@@ -95,6 +130,7 @@ static assay_err start_signer(struct comet *c) {
     ASSAY_TRY(program(path, sizeof path, c, "assay-signer"));
     ASSAY_TRY(assay_os_child_start(&c->signer, path, words, c->owner->dir));
     atomic_store(&c->signer_id, c->signer.id);
+    c->signer_began_ns = assay_os_monotonic_ns();
     note_processes(c);
     return ASSAY_OK;
 }
@@ -109,7 +145,8 @@ static void mind_signer(struct comet *c, said *s) {
         if (!assay_os_child_wait(&c->signer, &code, 0)) return;
         atomic_store(&c->signer_id, 0);
         node_log(c->owner->node, "assay-signer ended with %d; it is started again", code);
-        c->signer_again_ns = now + AGAIN_FIRST_NS;
+        c->signer_wait_ns = longer(c->signer_wait_ns, now - c->signer_began_ns);
+        c->signer_again_ns = now + c->signer_wait_ns;
     } else if (now >= c->signer_again_ns && start_signer(c) != ASSAY_OK) {
         node_log(c->owner->node, "assay-signer cannot be started from %s", c->owner->node->config.programs);
         c->signer_again_ns = now + AGAIN_LAST_NS;
@@ -130,20 +167,24 @@ static void end_child(assay_os_child *child, atomic_int *id, uint64_t patience_n
     atomic_store(id, 0);
 }
 
-/* From its start to its end; true if it ran for long. */
-static bool run_once(struct comet *c, said *engine, said *signer) {
-    uint64_t began = assay_os_monotonic_ns();
+/* From its start to its end. */
+static void run_once(struct comet *c, said *engine, said *signer) {
     int code;
     application_reset(c);
+    engine->halted = false;
     assay_err err = start_engine(c);
     if (err != ASSAY_OK) {
         node_log(c->owner->node, "CometBFT cannot be started from %s: %s", c->owner->node->config.programs,
                  assay_base_err_text(err));
-        return false;
+        return;
     }
-    while (!atomic_load(&c->closing) && hear(c, &c->engine, engine, LOOK_NS)) mind_signer(c, signer);
-    if (atomic_load(&c->closing)) return true;
-    if (!assay_os_child_wait(&c->engine, &code, assay_os_monotonic_ns() + END_NS)) {
+    while (!atomic_load(&c->closing) && !engine->halted && hear(c, &c->engine, engine, LOOK_NS)) mind_signer(c, signer);
+    if (atomic_load(&c->closing)) return;
+    if (engine->halted) {
+        node_log(c->owner->node, "CometBFT runs and decides nothing any more: it is ended, for the next may");
+        end_child(&c->engine, &c->engine_id, END_NS, c, engine);
+        code = 0;
+    } else if (!assay_os_child_wait(&c->engine, &code, assay_os_monotonic_ns() + END_NS)) {
         assay_os_child_signal(&c->engine, ASSAY_OS_KILL);
         (void)assay_os_child_wait(&c->engine, &code, assay_os_monotonic_ns() + END_NS);
     }
@@ -151,18 +192,18 @@ static bool run_once(struct comet *c, said *engine, said *signer) {
     note_processes(c);
     node_log(c->owner->node, "CometBFT ended with %d; it is started again", code);
     lines_end(c); /* what it had asked is answered to nobody */
-    return assay_os_monotonic_ns() - began > LONG_RUN_NS;
 }
 
 static void run(void *context) {
     struct comet *c = context;
     said engine = {.name = "cometbft"}, signer = {.name = "assay-signer"};
-    uint64_t again = AGAIN_FIRST_NS;
+    uint64_t wait = 0;
     mind_signer(c, &signer);
     while (!atomic_load(&c->closing)) {
-        again = run_once(c, &engine, &signer) ? AGAIN_FIRST_NS : again * 2;
-        if (again > AGAIN_LAST_NS) again = AGAIN_LAST_NS;
-        for (uint64_t until = assay_os_monotonic_ns() + again;
+        uint64_t began = assay_os_monotonic_ns();
+        run_once(c, &engine, &signer);
+        wait = longer(wait, assay_os_monotonic_ns() - began);
+        for (uint64_t until = assay_os_monotonic_ns() + wait;
              assay_os_monotonic_ns() < until && !atomic_load(&c->closing);) {
             mind_signer(c, &signer);
             assay_os_sleep_ns(LOOK_NS / 10);

@@ -41,8 +41,7 @@ class Load:
             return None
         if done.code == 0 and done.json and done.json.get("height"):
             return done.json["id"], done.json["height"]
-        code = (done.err.strip().split("code ")[-1] or "?")[:8]
-        self.refused[code] += 1
+        self.refused[(done.json or {}).get("error", {}).get("code", "?")] += 1
         return None
 
     def send(self, account):

@@ -289,6 +289,44 @@ static assay_bytes file_of(assay_arena *keep, const char *directory, const char 
 
 static bool holds(assay_bytes text, const char *words) { return strstr((const char *)text.ptr, words) != NULL; }
 
+static bool sets(const char *config, const char *section, const char *key, const char *value) {
+    assay_bytes set = assay_comet_home_setting(assay_base_bytes_str(config), section, key);
+    return value ? set.ptr && assay_base_bytes_eq(set, assay_base_bytes_str(value)) : !set.ptr;
+}
+
+static void a_setting(void **state) {
+    (void)state;
+    static const char config[] = "# laddr = \"no\"\n"
+                                 "priv_validator_laddr = \"unix://signer.sock\"\n"
+                                 "proxy_app=\"a = b\" # c\r\n"
+                                 "empty = \"\"\n"
+                                 "[rpc]\n"
+                                 "  laddr = \"tcp://127.0.0.1:1\"\n"
+                                 "priv_validator_laddr = \"elsewhere\"\n"
+                                 "\tnumber = 17 # and so on\n"
+                                 "laddr_not = 1\n"
+                                 "[rpc.more]\n"
+                                 "laddr = \"tcp://127.0.0.1:2\"\n"
+                                 "[p2p]\n"
+                                 "laddr = \"first\"\n"
+                                 "laddr = \"last\"\n"
+                                 "half\n"
+                                 "open = \"no end";
+    assert_true(sets(config, "", "priv_validator_laddr", "unix://signer.sock"));
+    assert_true(sets(config, "", "proxy_app", "a = b"));
+    assert_true(sets(config, "", "empty", ""));
+    assert_true(sets(config, "", "laddr", NULL));
+    assert_true(sets(config, "rpc", "laddr", "tcp://127.0.0.1:1"));
+    assert_true(sets(config, "rpc", "number", "17"));
+    assert_true(sets(config, "p2p", "laddr", "last"));
+    assert_true(sets(config, "p2p", "half", NULL));
+    assert_true(sets(config, "p2p", "open", "no end"));
+    assert_true(sets(config, "more", "laddr", NULL));
+    assert_true(sets("", "", "laddr", NULL));
+    assert_true(sets("laddr =", "", "laddr", ""));
+    assert_true(sets("laddr", "", "laddr", NULL));
+}
+
 static void a_home(void **state) {
     (void)state;
     assay_arena keep = arena();
@@ -347,7 +385,7 @@ static void a_home(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_real_commit),        cmocka_unit_test(spoilt_answers), cmocka_unit_test(an_rpc),
-        cmocka_unit_test(an_rpc_behind_a_path), cmocka_unit_test(a_home),
+        cmocka_unit_test(an_rpc_behind_a_path), cmocka_unit_test(a_home),         cmocka_unit_test(a_setting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

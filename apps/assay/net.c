@@ -450,6 +450,15 @@ assay_err run_net_collect(call *c) {
     return ASSAY_OK;
 }
 
+/* Either nobody joined in that directory, or the network is without whoever did. */
+static assay_err not_listed(call *c, const char *directory) {
+    c->try_this = "send join.json to whoever collects, and take the network's file that comes back";
+    if (assay_os_exists(net_path(c, directory, "join.json")))
+        return fail(c, ASSAY_E_NOT_FOUND, "%s lists nobody who joined as %s did", c->words[0], directory);
+    c->try_this = "the directory that `assay net join --data` made";
+    return fail(c, ASSAY_E_NOT_FOUND, "nobody has joined in %s: there is no join.json", directory);
+}
+
 assay_err run_net_sign(call *c) {
     const char *directory = value(c, OPTION_DATA), *file = value(c, OPTION_OUT);
     assay_ceremony_network n;
@@ -458,7 +467,7 @@ assay_err run_net_sign(call *c) {
     if (!directory) return usage(c, "--data DIR is needed: whose word it is");
     ASSAY_TRY(network_of(c, &n, c->words[0]));
     assay_err err = assay_ceremony_sign(&word, directory, &n, c->scratch);
-    if (err == ASSAY_E_NOT_FOUND) return fail(c, err, "%s lists nobody who joined as %s did", c->words[0], directory);
+    if (err == ASSAY_E_NOT_FOUND) return not_listed(c, directory);
     if (err != ASSAY_OK) return tell(c, err, directory);
     ASSAY_TRY(buffer(c, &text));
     ASSAY_TRY(assay_ceremony_word_write(&text, &word));
@@ -493,7 +502,7 @@ assay_err run_net_accept(call *c) {
         return fail(c, ASSAY_E_SIGNATURE, "%s has not signed this network", n.members[missing].moniker);
     }
     assay_err err = assay_ceremony_accept(directory, &n, c->scratch);
-    if (err == ASSAY_E_NOT_FOUND) return fail(c, err, "%s lists nobody who joined as %s did", c->words[0], directory);
+    if (err == ASSAY_E_NOT_FOUND) return not_listed(c, directory);
     if (err != ASSAY_OK) return tell(c, err, directory);
     if (json_wanted(c)) return network_json(c, &n, directory);
     if (!quiet(c)) field(c, "start", "assayd --data %s", directory);

@@ -258,6 +258,8 @@ def alone(world):
     check("it joins", done.code == 0, done)
     done = world.assay("net", "collect", os.path.join(data, "join.json"), "--out", world.path("network.json"))
     check("it collects itself", done.code == 0, done)
+    nobody = world.assay("net", "sign", world.path("network.json"), "--data", world.path("nowhere"))
+    check("nobody signs where nobody joined", nobody.code == 3 and "nobody has joined in" in nobody.err, nobody)
     done = world.assay("net", "sign", world.path("network.json"), "--data", data)
     check("it signs", done.code == 0, done)
     done = world.assay("net", "accept", world.path("network.json"), os.path.join(data, "word.json"), "--data", data)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/many.py - four validators under stock CometBFT, beside the same with CometBFT's kvstore, in turn.
 
-usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load,delay]
+usage: bench/many.py [--rounds N] [--seconds N] [--samples N] [--parts interval,finality,load,steady,delay]
                      [--json FILE] [--window N] [--accounts N] [--size BYTES] [--port P] [--persistent]
                      [--round-trip MS] [--set KEY=VALUE]...
 
@@ -15,6 +15,7 @@ Each round makes both networks anew (chains.py), now ours first, now theirs, and
                only, with half the samples: nearly all of it is waiting
     load       transactions a second, by CometBFT's load-test framework with clients of ours (load/txs): of what stands
                in blocks, between the first and the last full one; and the applications' memory before and after
+    steady     a fifth of what two processors bear: what the application has of a block's time then
 Beside them: the processor time of applications and engines, a block and a transaction.
 
 It needs assay, assayd and cometbft in ASSAY_BIN (build/bin) and Go, and builds load/ into a temporary directory. All of
@@ -41,7 +42,8 @@ from network import mib, quantile
 from table import Table, progress
 
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "load")
-PARTS = ("interval", "finality", "load", "delay")
+PARTS = ("interval", "finality", "load", "steady", "delay")
+STEADY = 1000  # transactions a second
 PER_SECOND_MOST = 20000  # transactions that are made beforehand, for each second
 REST_MS = 20
 DELAY_ROUNDS = 2
@@ -101,7 +103,7 @@ class Bench:
             for kind in kinds:
                 progress(f"round {number}: interval, {kind}")
                 self.interval(number, kind)
-        if set(self.options.parts) & {"finality", "load"}:
+        if set(self.options.parts) & {"finality", "load", "steady"}:
             for kind in kinds:
                 progress(f"round {number}: finality and load, {kind}")
                 self.work_on(number, kind)
@@ -145,6 +147,8 @@ class Bench:
             started = chain.memory()
             if "finality" in self.options.parts:
                 self.finality(number, chain)
+            if "steady" in self.options.parts and kind == "assay":
+                self.steady(number, chain)
             if "load" in self.options.parts:
                 self.load(number, chain)
             self.keep(round=number, kind=kind, part="memory", started=started, after=chain.memory())
@@ -157,15 +161,27 @@ class Bench:
         for way, words in ways.items():
             self.keep(round=number, kind=chain.kind, part="finality", way=way, ns=self.txs("finality", *words))
 
-    def load(self, number, chain):
+    def handed(self, chain, key, *words):
+        """What became of many that an account paid for, and the sampler of that time."""
         o = self.options
         with Sampler(chain) as sampler:
-            got = self.txs("load", *chain.words(0, chain.rpcs()), "-seconds", o.seconds, "-window", o.window,
-                           "-accounts", o.accounts, "-size", o.size, "-count",
-                           o.seconds * PER_SECOND_MOST // VALIDATORS)
+            got = self.txs("load", *chain.words(key, chain.rpcs()), "-seconds", o.seconds, "-window", o.window,
+                           "-accounts", o.accounts, "-size", o.size, *words)
         if got["refused"]:
             raise RuntimeError(f"{got['refused']} transactions are in blocks and were refused there")
+        return got, sampler
+
+    def load(self, number, chain):
+        got, sampler = self.handed(chain, 0, "-count", self.options.seconds * PER_SECOND_MOST // VALIDATORS)
         self.keep(round=number, kind=chain.kind, part="load", **got, **flow(got["blocks"], sampler))
+
+    def steady(self, number, chain):
+        got, sampler = self.handed(chain, 3, "-rate", STEADY, "-count",
+                                   self.options.seconds * STEADY // VALIDATORS)
+        full = [b["time_ns"] for b in got["blocks"] if b["txs"]]
+        taken = sampler.between(full[0], full[-1])
+        self.keep(round=number, kind=chain.kind, part="steady", counted=sum(b["txs"] for b in got["blocks"]),
+                  blocks=len(full), lost=got["lost"], taken=taken)
 
 
 def flow(blocks, sampler):
@@ -312,6 +328,10 @@ def rows(table, found, parts, trip):
     if "load" in parts:
         load_rows(table, found)
         memory_rows(table, found)
+    if "steady" in parts:
+        share_row(table, found, "steady", f"{STEADY:,} transactions a second")
+        table.note(f"many: of {STEADY:,} transactions a second the processors were idle for "
+                   f"{median(idle(f) for f in found.of('steady', 'assay')):.0%}.")
     if "delay" in parts:
         delay_rows(table, found, trip)
 

@@ -98,12 +98,18 @@ func (f *follower) until(ctx context.Context, count int64) error {
 type window struct {
 	follower *follower
 	size     int64
+	rate     int // transactions a second, evenly; 0: as many as size lets through
+	start    time.Time
 	end      time.Time
 	handed   atomic.Int64
 }
 
 func (w *window) take() error {
-	for mine := w.handed.Add(1); time.Now().Before(w.end); time.Sleep(time.Millisecond) {
+	mine := w.handed.Add(1)
+	if w.rate > 0 {
+		time.Sleep(time.Until(w.start.Add(time.Duration(mine) * time.Second / time.Duration(w.rate))))
+	}
+	for ; time.Now().Before(w.end); time.Sleep(time.Millisecond) {
 		if mine <= w.follower.committed.Load()+w.size {
 			return nil
 		}
@@ -269,6 +275,7 @@ type plan struct {
 	key       string
 	seconds   int
 	window    int
+	rate      int
 	size      int
 	accounts  int
 	count     int  // transactions of a lane
@@ -311,8 +318,9 @@ func load(ctx context.Context, p plan) (*Result, error) {
 	f.blocks = nil
 	f.committed.Store(0)
 	// The framework rests for a second first.
-	end := time.Now().Add(time.Duration(p.seconds+1) * time.Second)
-	w := &window{follower: f, size: int64(p.window), end: end}
+	start := time.Now().Add(time.Second)
+	end := start.Add(time.Duration(p.seconds) * time.Second)
+	w := &window{follower: f, size: int64(p.window), rate: p.rate, start: start, end: end}
 	lanes := make([]*lane, len(txs))
 	for i := range lanes {
 		lanes[i] = &lane{window: w, txs: txs[i]}

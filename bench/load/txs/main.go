@@ -91,6 +91,7 @@ func main() {
 	post := flags.String("http", "", "assayd's address")
 	flags.IntVar(&p.seconds, "seconds", 10, "how long to hand in")
 	flags.IntVar(&p.window, "window", 20000, "transactions under way, at most")
+	flags.IntVar(&p.rate, "rate", 0, "transactions a second; 0: as many as the window lets through")
 	flags.IntVar(&p.size, "size", 176, "bytes of a transaction")
 	flags.IntVar(&p.accounts, "accounts", 2000, "senders")
 	flags.IntVar(&p.count, "count", 50000, "transactions of one connection, at most")

@@ -148,7 +148,7 @@ const command_row commands[] = {
     {"net init", "--out DIR", "make a network of several validators on this machine, to rehearse with",
      "Does for all of them what `assay net join`, collect, sign and accept do for each on its own host. The engine is "
      "CometBFT: each validator is a process of ours and one of CometBFT's, and DIR/validatorN/cometbft an ordinary "
-     "CometBFT home.",
+     "CometBFT home. DIR/trust.json begins with the genesis: certificates of this network verify with it.",
      "assay net init --validators 4 --out net",
      BIT(OPTION_VALIDATORS) | BIT(OPTION_OUT) | BIT(OPTION_BASE_PORT) | BIT(OPTION_NETWORK) | BIT(OPTION_SIGNER) |
          BIT(OPTION_PARAM),
@@ -177,7 +177,7 @@ const command_row commands[] = {
      "are, their stake and their addresses is yours to judge.",
      "assay net sign network.json --data /var/lib/assay", BIT(OPTION_DATA) | BIT(OPTION_OUT), 1, 1, run_net_sign},
     {"net accept", "NETWORK-FILE WORD-FILE... --data DIR", "put an agreed beginning into a validator's directory",
-     "Everybody must have signed. Then assayd runs in DIR.",
+     "Everybody must have signed. Then assayd runs in DIR, and DIR/trust.json is what others verify with.",
      "assay net accept network.json words/*.json --data /var/lib/assay", BIT(OPTION_DATA), 2, WORDS_MAX - 1,
      run_net_accept},
     {"net follow", "NETWORK-FILE --data DIR --host HOST", "make a node that comes to a running network",

@@ -230,6 +230,11 @@ static assay_err agree(call *c, rehearsal *r) {
         err = assay_ceremony_accept(directory, &r->agreed, c->scratch);
         if (err != ASSAY_OK) return tell(c, err, directory);
     }
+    assay_bytes trust;
+    const char *path = net_path(c, r->directory, "trust.json");
+    ASSAY_TRY(assay_node_genesis_trust(&trust, &c->keep, r->agreed.genesis));
+    err = assay_os_replace(path, trust, 0644);
+    if (err != ASSAY_OK) return fail(c, err, "%s", path);
     return write_file(c, net_path(c, r->directory, "network.json"), &text, 0644);
 }
 
@@ -349,6 +354,11 @@ static assay_err sync_of(call *c, assay_ceremony_sync *out, const assay_ceremony
     if (!assay_base_hash_eq(trust.genesis_hash, n->hash))
         return fail(c, ASSAY_E_CHAIN, "%s is of another network", path);
     const assay_trust_checkpoint *newest = &trust.checkpoints[trust.checkpoints_count - 1];
+    if (newest->height == 0) {
+        c->try_this =
+            "the trust.json that a running node has written since, or no --trust: every block is executed then";
+        return fail(c, ASSAY_E_STATE, "%s knows no block yet", path);
+    }
     *out = (assay_ceremony_sync){newest->height, newest->header_hash};
     return ASSAY_OK;
 }

@@ -117,12 +117,18 @@ static assay_err open_side(witness *w, peer *s, const char *url) {
 
 /* The newest checkpoint that both can be asked about. */
 static assay_err choose_checkpoint(witness *w, uint64_t common) {
-    for (uint32_t i = 0; i < w->trust.checkpoints_count; i++)
-        if (w->trust.checkpoints[i].height <= common) w->at = &w->trust.checkpoints[i];
+    const assay_trust_checkpoint *list = w->trust.checkpoints;
+    uint32_t first = list[0].height == 0; /* the genesis is no block that one could ask for */
+    for (uint32_t i = first; i < w->trust.checkpoints_count; i++)
+        if (list[i].height <= common) w->at = &list[i];
     if (w->at) return ASSAY_OK;
+    if (first == w->trust.checkpoints_count) {
+        w->c->try_this = "the trust.json that a running node has written since";
+        return fail(w->c, ASSAY_E_STATE, "the trust file knows no block yet");
+    }
     const peer *behind = &w->sides[w->sides[1].newest < w->sides[0].newest];
     return fail(w->c, ASSAY_E_NOT_FOUND, "%s is at height %llu, and the trust file begins at %llu", behind->url,
-                (unsigned long long)behind->newest, (unsigned long long)w->trust.checkpoints[0].height);
+                (unsigned long long)behind->newest, (unsigned long long)list[first].height);
 }
 
 /* What the trust file holds only the hash of, from whoever has it. */

@@ -106,9 +106,9 @@ ASSAY_MUST_USE assay_err assay_ceremony_word_read(assay_ceremony_word *out, assa
 bool assay_ceremony_missing(uint32_t *index, const assay_ceremony_network *network, const assay_ceremony_word *words,
                             uint32_t count);
 
-/* assay_ceremony_accept - puts the network's genesis and CometBFT's configuration into the directory of a member. Who
- * calls it has seen every member's word, or made them all. ASSAY_E_NOT_FOUND: the directory is no member's;
- * ASSAY_E_EXISTS: it has another genesis; ASSAY_F_*. */
+/* assay_ceremony_accept - puts the network's genesis, CometBFT's configuration and, where none is, a trust file that
+ * begins with that genesis into the directory of a member. Who calls it has seen every member's word, or made them all.
+ * ASSAY_E_NOT_FOUND: the directory is no member's; ASSAY_E_EXISTS: it has another genesis; ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_ceremony_accept(const char *directory, const assay_ceremony_network *network,
                                                assay_arena scratch);
 

@@ -204,6 +204,16 @@ static assay_err write_genesis(const char *directory, assay_bytes genesis, assay
     return assay_os_replace(path, genesis, 0644);
 }
 
+/* By it a reader can begin before any block; a node that ran wrote a better one. */
+static assay_err write_trust(const char *directory, assay_bytes genesis, assay_arena scratch) {
+    const char *path;
+    assay_bytes text;
+    ASSAY_TRY(ceremony_path(&path, &scratch, directory, "trust.json"));
+    if (assay_os_exists(path)) return ASSAY_OK;
+    ASSAY_TRY(assay_node_genesis_trust(&text, &scratch, genesis));
+    return assay_os_replace(path, text, 0644);
+}
+
 /* The beginning of the chain, CometBFT's configuration and the peers, for a directory that joined; sync NULL: every
  * block is executed. */
 static assay_err install(const char *directory, const assay_ceremony_network *network, const assay_ceremony_member *own,
@@ -214,6 +224,7 @@ static assay_err install(const char *directory, const assay_ceremony_network *ne
     ASSAY_TRY(assay_node_settings_read(&settings, &scratch, directory));
     ASSAY_TRY(assay_codec_decode(&genesis, &scratch, &assay_genesis_message, network->genesis, ASSAY_CODEC_STRICT));
     ASSAY_TRY(write_genesis(directory, network->genesis, scratch)); /* before anything is written over */
+    ASSAY_TRY(write_trust(directory, network->genesis, scratch));
     ASSAY_TRY(peers_of(&p2p, &http, &settings.peers_count, &scratch, network, own));
     settings.peers = http;
     if (sync) ASSAY_TRY(servers_of(&servers, &scratch, http, settings.peers_count));

@@ -170,7 +170,8 @@ typedef struct assay_trust_validator {
     assay_public_key public_key;
     uint64_t power;
 } assay_trust_validator;
-/* A block that the reader takes as given, and who had power at it. */
+/* A block that the reader takes as given, and who had power at it. Height 0 is the genesis: its time, its hash in the
+ * place of a header's, and the set with which the chain begins. */
 typedef struct assay_trust_checkpoint {
     uint64_t height;
     assay_time time; /* the header's */
@@ -193,8 +194,8 @@ size_t assay_trust_size(const assay_trust *trust);
  *   ASSAY_E_TRUST_FILE  assay_trust_parse would refuse it      ASSAY_F_MEMORY  out is too small */
 ASSAY_MUST_USE assay_err assay_trust_write(assay_buf *out, const assay_trust *trust);
 /* assay_trust_parse - reads a trust file. Its writer is trusted, its form is not: chain id, at least one
- * checkpoint, heights strictly ascending and times with them, keys that verify signatures, powers in range, nobody
- * twice; the chain id ends in the genesis hash's first 12 digits.
+ * checkpoint, heights strictly ascending and times with them (0 with the genesis hash only), keys that verify
+ * signatures, powers in range, nobody twice; the chain id ends in the genesis hash's first 12 digits.
  *   ASSAY_E_TRUST_FILE  malformed           ASSAY_E_FORMAT  a schema of a newer program
  *   ASSAY_F_MEMORY      keep: 4 times the text and 64 KiB */
 ASSAY_MUST_USE assay_err assay_trust_parse(assay_trust *out, assay_arena *keep, assay_bytes text);

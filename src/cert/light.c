@@ -51,8 +51,10 @@ assay_err assay_cert_light_judge(assay_cert_anchor *out, const assay_cert_light_
     if (at->height == (uint64_t)header->height) {
         if (!assay_base_hash_eq(at->header_hash, block->commit->block_id.hash)) return ASSAY_E_BLOCK;
         out->pinned = true;
-    } else if (assay_base_time_cmp(header->time, at->time) <= 0) {
-        return ASSAY_E_BLOCK;
+    } else {
+        int order = assay_base_time_cmp(header->time, at->time);
+        /* CometBFT gives the first block the time of the genesis. */
+        if (order < 0 || (order == 0 && at->height > 0)) return ASSAY_E_BLOCK;
     }
     if (named && !assay_base_hash_eq(*at->next_validators, header->validators_hash)) return ASSAY_E_BLOCK;
     if (assay_base_time_cmp(rules->now, at->time) < 0) return ASSAY_E_CLOCK;

@@ -81,15 +81,23 @@ static bool chain_fits(const assay_trust *trust) {
     return end[-1] == '-' && memcmp(end, digits, CHAIN_HASH_DIGITS) == 0;
 }
 
+/* Height 0 is before every block: there the genesis stands for the header, and nothing but the genesis can. */
+static bool place_ok(const assay_trust *trust, uint32_t i) {
+    const assay_trust_checkpoint *at = &trust->checkpoints[i];
+    if (at->height == 0) return i == 0 && assay_base_hash_eq(at->header_hash, trust->genesis_hash);
+    if (at->height > INT64_MAX || assay_base_hash_is_zero(at->header_hash)) return false;
+    if (i == 0) return true;
+    int order = assay_base_time_cmp(at[-1].time, at->time);
+    /* The first block may be as old as the genesis. */
+    return at[-1].height < at->height && (at[-1].height == 0 ? order <= 0 : order < 0);
+}
+
 static bool form_ok(const assay_trust *trust) {
     bool ok = chain_fits(trust) && trust->trust_seconds > 0 && trust->trust_seconds <= INT32_MAX &&
               trust->checkpoints_count > 0 && trust->checkpoints_count <= ASSAY_TRUST_CHECKPOINTS_MAX;
     for (uint32_t i = 0; ok && i < trust->checkpoints_count; i++) {
         const assay_trust_checkpoint *at = &trust->checkpoints[i];
-        ok = at->height > 0 && at->height <= INT64_MAX && !assay_base_hash_is_zero(at->header_hash) &&
-             at->validators.count > 0 && at->validators.count <= ASSAY_VALIDATORS_MAX;
-        if (ok && i > 0)
-            ok = at[-1].height < at->height && assay_base_time_cmp(at[-1].time, at->time) < 0;
+        ok = place_ok(trust, i) && at->validators.count > 0 && at->validators.count <= ASSAY_VALIDATORS_MAX;
         for (uint32_t v = 0; ok && v < at->validators.count; v++) {
             const assay_validator *validator = &at->validators.validators[v];
             ok = validator->power > 0 && validator->power <= ASSAY_POWER_TOTAL_MAX &&
@@ -145,8 +153,7 @@ static assay_err parse_root(assay_trust *out, assay_arena *keep, const json_t *r
     out->checkpoints = ASSAY_NEW(keep, assay_trust_checkpoint, count);
     if (!out->checkpoints) return ASSAY_F_MEMORY;
     out->checkpoints_count = (uint32_t)count;
-    for (size_t i = 0; i < count; i++)
-        ASSAY_TRY(parse_checkpoint(&out->checkpoints[i], keep, json_array_get(rows, i)));
+    for (size_t i = 0; i < count; i++) ASSAY_TRY(parse_checkpoint(&out->checkpoints[i], keep, json_array_get(rows, i)));
     return form_ok(out) ? ASSAY_OK : ASSAY_E_TRUST_FILE;
 }
 

@@ -67,6 +67,12 @@ ASSAY_MUST_USE assay_err assay_node_key_load(assay_key_secret *out, const char *
 assay_params assay_node_rehearsal_params(void);
 assay_params assay_node_params(void);
 
+/* assay_node_genesis_trust - the trust file of a chain that has no block yet: one checkpoint of height 0, with whom the
+ * encoded genesis lets begin. What it carries ages from the genesis on: a node writes newer ones.
+ *   ASSAY_E_RANGE  no validator with a whole unit of power, or more validators than may vote
+ *   ASSAY_E_*      of the genesis' encoding      ASSAY_F_MEMORY  keep: four times the genesis and 64 KiB */
+ASSAY_MUST_USE assay_err assay_node_genesis_trust(assay_bytes *out, assay_arena *keep, assay_bytes genesis);
+
 typedef struct assay_node assay_node;
 
 /* assay_node_start - starts all validators and the HTTP server, and returns when the first block is final (or goes on

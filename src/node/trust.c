@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * trust - writes <data>/trust.json: what somebody needs who will verify certificates of this chain, kept fresh as
- * blocks pass.
+ * trust - writes <data>/trust.json: what somebody needs who will verify certificates of this chain, from the genesis
+ * on, and kept fresh as blocks pass.
  */
 #include "node_internal.h"
 
 #include "cert/cert.h"
+#include "ledger/staking/staking.h"
 
 /* The newest block, and the first block of each of the latest validator sets: a certificate of any age finds an anchor
  * with many of its signers. */
@@ -26,6 +27,15 @@ static assay_err set_began(validator *v, uint64_t *from, uint64_t height) {
     return err;
 }
 
+static assay_err write_text(assay_bytes *out, assay_arena *keep, const assay_trust *trust) {
+    size_t cap = assay_trust_size(trust);
+    assay_buf text = {ASSAY_NEW(keep, uint8_t, cap), 0, cap};
+    if (!text.ptr) return ASSAY_F_MEMORY;
+    ASSAY_TRY(assay_trust_write(&text, trust));
+    *out = (assay_bytes){text.ptr, text.len};
+    return ASSAY_OK;
+}
+
 assay_err trust_text(struct assay_node *node, validator *v, assay_bytes *out, assay_arena *keep) {
     assay_trust_checkpoint list[CHECKPOINTS_MAX];
     uint32_t count = 0;
@@ -42,19 +52,45 @@ assay_err trust_text(struct assay_node *node, validator *v, assay_bytes *out, as
         if (from == at && at == 1) break;
         at = from < at ? from : at - 1; /* the set before this one, at its last height; next its first */
     }
-    assay_trust trust = {
+    const assay_trust trust = {
         .chain_id = assay_base_bytes_str(node->chain_id),
         .genesis_hash = node->genesis_hash,
         .trust_seconds = node->trust_seconds,
         .checkpoints = &list[CHECKPOINTS_MAX - count],
         .checkpoints_count = count,
     };
-    size_t cap = assay_trust_size(&trust);
-    assay_buf text = {ASSAY_NEW(keep, uint8_t, cap), 0, cap};
-    if (!text.ptr) return ASSAY_F_MEMORY;
-    ASSAY_TRY(assay_trust_write(&text, &trust));
-    *out = (assay_bytes){text.ptr, text.len};
-    return ASSAY_OK;
+    return write_text(out, keep, &trust);
+}
+
+/* The ledger begins with all whose bond makes power, as long as they fit: staking/create.c. */
+static assay_err set_of_genesis(assay_validator_set *out, assay_arena *keep, const assay_genesis *genesis) {
+    uint32_t count = 0;
+    assay_validator *list = ASSAY_NEW(keep, assay_validator, genesis->validators_count);
+    if (!list) return ASSAY_F_MEMORY;
+    if (genesis->validators_count > genesis->params.validators_max) return ASSAY_E_RANGE;
+    for (uint32_t i = 0; i < genesis->validators_count; i++) {
+        const assay_genesis_validator *v = &genesis->validators[i];
+        uint64_t power = v->self_bond / ASSAY_STAKING_POWER_UNIT;
+        if (power) list[count++] = (assay_validator){.public_key = v->consensus_key, .power = power};
+    }
+    return assay_validators_new(out, keep, list, count);
+}
+
+assay_err assay_node_genesis_trust(assay_bytes *out, assay_arena *keep, assay_bytes encoded) {
+    assay_genesis genesis;
+    char chain_id[ASSAY_CHAIN_ID_LEN_MAX + 1];
+    ASSAY_TRY(assay_codec_decode(&genesis, keep, &assay_genesis_message, encoded, ASSAY_CODEC_STRICT));
+    assay_trust_checkpoint beginning = {.time = {genesis.time_seconds, 0}, .header_hash = assay_genesis_hash(encoded)};
+    ASSAY_TRY(set_of_genesis(&beginning.validators, keep, &genesis));
+    assay_genesis_chain_id(chain_id, genesis.name, beginning.header_hash);
+    const assay_trust trust = {
+        .chain_id = assay_base_bytes_str(chain_id),
+        .genesis_hash = beginning.header_hash,
+        .trust_seconds = genesis.params.unbonding_seconds * 2 / 3,
+        .checkpoints = &beginning,
+        .checkpoints_count = 1,
+    };
+    return write_text(out, keep, &trust);
 }
 
 assay_err trust_write(struct assay_node *node) {

@@ -5,6 +5,7 @@ processes are killed, paused, and started again."""
 import base64
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -33,15 +34,23 @@ def send(net, node, to, amount, account=0):
 
 def story(world):
     """Published through one node, fetched by the others, attested, verified; a validator is killed, then another."""
-    net = Rehearsal(world).start()
+    net = Rehearsal(world)
+    genesis = shutil.copy(os.path.join(net.directory, "trust.json"), world.path("genesis-trust.json"))
+    same("a trust file of the genesis, before any block", [p["height"] for p in read_json(genesis)["checkpoints"]], [0])
+    refused = world.assay("net", "follow", os.path.join(net.directory, "network.json"), "--data", world.path("early"),
+                          "--host", "127.0.0.1", "--trust", genesis, "--json")  # fmt: skip
+    same("which no state sync can begin at", refused.json["error"]["code"], "E46", refused)
+    net.start()
     total = net[0].total()
     model = sharded_model(world.path("model"), RANDOM)
     done = publish(net, net[0], model, "acme/ocr", "1.0")
     check("a version is attested", done.code == 0, done)
     checks = net[1].get("/models/acme/ocr/1.0")["checks"]
     check("by validators that fetched it themselves", len(checks) >= 3, checks)
-    until(20, lambda: os.path.exists(net.trust))
     check("and verifies offline", verified(net, model, "1.0").code == 0, verified(net, model, "1.0"))
+    from_genesis = world.assay("verify", model, "--cert", world.path("1.0.assay.json"), "--trust", genesis, "--json")
+    same("with the genesis alone, too", from_genesis.code, 0, from_genesis)
+    same("which is the anchor then", from_genesis.json["anchor"]["height"], 0, from_genesis)
     flip(os.path.join(model, "config.json"), 3)
     same("one changed byte is noticed", verified(net, model, "1.0").code, 1)
     net.agree()
@@ -213,7 +222,7 @@ def newcomer(world):
     done = publish(net, net[0], model, "acme/before", "1.0")
     check("something is attested before", done.code == 0, done)
     check("snapshots are there", until(60, lambda: all("snapshot of height" in v.log() for v in net.alive())))
-    until(20, lambda: os.path.exists(net.trust))
+    check("there is a trust file of a block", net.knows_a_block())
     began = time.monotonic()
     v, said = net.newcomer("--trust", net.trust)
     v.start().await_ready()
@@ -292,7 +301,9 @@ def foreground(world):
         same("addresses", (row["index"], row["url"], row["rpc"]),
              (2, f"http://127.0.0.1:{net.base + 20}", f"http://127.0.0.1:{net.base + 21}"))  # fmt: skip
         check("processes and heights", all(r["pid"] and r["cometbft_pid"] and r["height"] for r in status.json), status)
-        check("the network's trust file", until(10, lambda: os.path.exists(os.path.join(net.directory, "trust.json"))))
+        trust = os.path.join(net.directory, "trust.json")
+        fresh = until(10, lambda: read_json(trust)["checkpoints"][-1]["height"] > 0)
+        check("the network's trust file is kept fresh", fresh, read_json(trust))
         again = world.assay("net", "start", net.directory)
         same("it runs once", again.code, 6, again)
         stopped = world.assay("net", "stop", net.directory)

@@ -218,7 +218,6 @@ def hosts(world):
     )  # fmt: skip
     check("a model is attested by validators on other hosts", done.code == 0, done)
     trust = os.path.join(net[3].data, "trust.json")
-    until(20, lambda: os.path.exists(trust))
     done = world.assay("verify", model, "--cert", world.path("far.json"), "--trust", trust)
     check("and verifies", done.code == 0, done)
     total = {int(s["supply"]) + int(s["burned"]) for s in (h.get("/status") for h in net)}

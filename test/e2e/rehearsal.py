@@ -154,6 +154,10 @@ class Rehearsal:
     def accounts(self):
         return read_json(self.directory, "accounts.json")
 
+    def knows_a_block(self):
+        """Waits until a node has written a trust file with more in it than the genesis."""
+        return until(20, lambda: read_json(self.trust)["checkpoints"][-1]["height"] > 0)
+
     @property
     def trust(self):
         """The newest trust file of those that run."""

@@ -198,6 +198,36 @@ static void agreeing(void **state) {
     assert_int_not_equal(assay_ceremony_word_read(&words[1], (assay_bytes){out.ptr, out.len / 2}), ASSAY_OK);
 }
 
+/* Its trust file begins with the genesis: nothing else is needed to check this chain's certificates. */
+static void trusts_the_genesis(place *p, const char *directory) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/trust.json", directory);
+    json_t *trust = json_load_file(path, 0, NULL);
+    assert_non_null(trust);
+    assert_string_equal(json_string_value(json_object_get(trust, "chain_id")), p->agreed.chain_id);
+    json_t *points = json_object_get(trust, "checkpoints"), *point = json_array_get(points, 0);
+    assert_int_equal(json_array_size(points), 1);
+    assert_int_equal(json_integer_value(json_object_get(point, "height")), 0);
+    assert_string_equal(json_string_value(json_object_get(point, "header_hash")),
+                        json_string_value(json_object_get(trust, "genesis_hash")));
+    json_t *rows = json_object_get(point, "validators");
+    assert_int_equal(json_array_size(rows), COUNT);
+    /* The set's order is by power: the last that joined has the most. */
+    for (uint32_t i = 0; i < COUNT; i++)
+        assert_int_equal(json_integer_value(json_object_get(json_array_get(rows, i), "power")), COUNT - i);
+    json_decref(trust);
+}
+
+static void leaves_a_newer_trust_file(place *p, const char *directory) {
+    char path[300];
+    assay_bytes text;
+    snprintf(path, sizeof path, "%s/trust.json", directory);
+    OK(assay_os_replace(path, ASSAY_STR("newer"), 0644));
+    OK(assay_ceremony_accept(directory, &p->agreed, p->keep));
+    OK(assay_os_read_whole(&text, &p->keep, path, 100));
+    assert_true(assay_base_bytes_eq(text, ASSAY_STR("newer")));
+}
+
 static void accepting(void **state) {
     place *p = *state;
     assay_node_settings settings;
@@ -210,7 +240,9 @@ static void accepting(void **state) {
         assert_int_equal(settings.peers_count, COUNT - 1);
         assert_int_equal(settings.port, 30000 + 10 * i);
         assert_true((settings.signer != NULL) == (i % 2 == 0));
+        trusts_the_genesis(p, p->dirs[i]);
     }
+    leaves_a_newer_trust_file(p, p->dirs[0]);
     OK(assay_ceremony_collect(&other, &p->keep, "acme", 1, &params, p->members, COUNT, NULL, 0, 5000));
     assert_int_equal(assay_ceremony_accept(p->dirs[0], &other, p->keep), ASSAY_E_EXISTS);
     /* Who is not in it. */

@@ -40,8 +40,7 @@ static assay_err overlap_of(uint64_t known, uint64_t strangers, const assay_cert
     const chain_options options = {.validators = 1, .powers = one};
     make(&cert, &made, &keep, &options);
     assay_trust_checkpoint checkpoint = chain_checkpoint(&made, 10);
-    assay_validator list[2] = {{.public_key = made.set.validators[0].public_key, .power = known},
-                               {.power = strangers}};
+    assay_validator list[2] = {{.public_key = made.set.validators[0].public_key, .power = known}, {.power = strangers}};
     assay_key_secret stranger = chain_secret("stranger", 0);
     list[1].public_key = assay_crypto_ed25519_public(&stranger);
     assert_int_equal(assay_validators_new(&checkpoint.validators, &keep, list, 2), ASSAY_OK);
@@ -141,7 +140,7 @@ static void test_anchors(void **state) {
     const assay_trust trust = chain_trust(list, 3);
     assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &trust, &strict, at_second(9)), ASSAY_OK);
     assert_int_equal(anchor.height, CHAIN_HEIGHT - 20); /* the highest below, not the one above */
-    list[1].validators = other.set; /* does not suffice: the next lower one is tried */
+    list[1].validators = other.set;                     /* does not suffice: the next lower one is tried */
     assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &trust, &strict, at_second(9)), ASSAY_OK);
     assert_int_equal(anchor.height, CHAIN_HEIGHT - 30);
     list[0].validators = other.set;
@@ -179,11 +178,58 @@ static assay_err parse_trust(assay_bytes text) {
     return assay_trust_parse(&trust, &keep, text);
 }
 
+/* Written and read again; neither takes what the other does not. */
+static assay_err written(assay_arena *keep, const assay_trust *trust) {
+    assay_buf text;
+    assert_int_equal(assay_cert_buf_new(&text, keep, assay_trust_size(trust)), ASSAY_OK);
+    assay_err err = assay_trust_write(&text, trust);
+    if (err == ASSAY_OK) assert_int_equal(parse_trust((assay_bytes){text.ptr, text.len}), ASSAY_OK);
+    return err;
+}
+
+/* The genesis as the only thing that is known: the block after it may be as old as it, and none is older. */
+static void test_genesis(void **state) {
+    (void)state;
+    assay_arena keep = arena_of(keep_memory);
+    assay_cert cert;
+    assay_cert_anchor anchor;
+    const chain_options options = {0}, strangers = {.first_key = 50};
+    make(&cert, &made, &keep, &options);
+    assay_trust_checkpoint list[2] = {chain_checkpoint(&made, CHAIN_HEIGHT), chain_checkpoint(&made, 5)};
+    assay_trust trust = chain_trust(list, 1);
+    assert_int_equal(list[0].height, 0);
+    assert_int_equal(written(&keep, &trust), ASSAY_E_TRUST_FILE); /* with a header's hash */
+    list[0].header_hash = trust.genesis_hash;
+    assert_int_equal(written(&keep, &trust), ASSAY_OK);
+    assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &trust, &strict, at_second(9)), ASSAY_OK);
+    assert_int_equal(anchor.height, 0);
+    assert_false(anchor.pinned);
+    list[0].time = made.header.time;
+    assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &trust, &strict, at_second(9)), ASSAY_OK);
+    list[0].time.nanos++;
+    assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &trust, &strict, at_second(9)), ASSAY_E_BLOCK);
+    /* Before another checkpoint it may be as old as that one, not older; and it comes first, once. */
+    trust.checkpoints_count = 2;
+    list[0].time = list[1].time;
+    assert_int_equal(written(&keep, &trust), ASSAY_OK);
+    list[0].time.nanos++;
+    assert_int_equal(written(&keep, &trust), ASSAY_E_TRUST_FILE);
+    list[1] = list[0];
+    assert_int_equal(written(&keep, &trust), ASSAY_E_TRUST_FILE);
+    /* Whom the genesis does not name, it does not carry. */
+    trust.checkpoints_count = 1;
+    list[0] = chain_checkpoint(&made, CHAIN_HEIGHT);
+    list[0].header_hash = trust.genesis_hash;
+    chain_make(&other, &keep, &manifest, (assay_bytes){0}, &strangers, arena_of(scratch_memory));
+    list[0].validators = other.set;
+    assert_int_equal(assay_cert_anchor_find(&anchor, &cert, &trust, &strict, at_second(9)), ASSAY_E_ANCHOR);
+}
+
 static void test_trust_round_trip(void **state) {
     (void)state;
     assay_arena keep = arena_of(keep_memory);
     static const uint32_t sizes[] = {1, 4, 100};
-    static const assay_time times[] = {{-62135596800ll, 0},  {-1, 999999999},   {0, 1},
+    static const assay_time times[] = {{-62135596800ll, 0},    {-1, 999999999}, {0, 1},
                                        {951782400, 500000000}, {1795000000, 0}, {253402300799ll, 999999999}};
     for (size_t i = 0; i < 3; i++) {
         const chain_options options = {.validators = sizes[i]};
@@ -247,8 +293,8 @@ static void break_members(json_t *root, json_t *object, size_t *changes) {
         value = json_incref(json_object_get(object, names[i]));
         json_object_del(object, names[i]);
         break_tree(root, changes);
-        json_t *const bad[] = {json_null(), json_integer(-1), json_integer(0), json_real(3.5), json_string(""),
-                               json_string("xyz"), json_array(), json_object(), json_true()};
+        json_t *const bad[] = {json_null(),        json_integer(-1), json_integer(0), json_real(3.5), json_string(""),
+                               json_string("xyz"), json_array(),     json_object(),   json_true()};
         for (size_t b = 0; b < sizeof bad / sizeof *bad; b++) {
             json_object_set_new(object, names[i], bad[b]);
             break_tree(root, changes);
@@ -293,7 +339,7 @@ static assay_err trust_with(const char *checkpoints, const char *rest) {
 #define KEY_A "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c" /* RFC 8032, 7.1, test 2 */
 #define KEY_SMALL "0100000000000000000000000000000000000000000000000000000000000000"
 #define HASH_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define POINT(height, time, validators)                                                                               \
+#define POINT(height, time, validators)                                                                                \
     "{\"height\":" height ",\"time\":\"" time "\",\"header_hash\":\"" HASH_A "\",\"validators\":[" validators "]}"
 #define VALIDATOR(key, power) "{\"pub_key\":\"" key "\",\"power\":" power "}"
 
@@ -304,8 +350,7 @@ static void test_trust_form(void **state) {
     assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:00Z", VALIDATOR(KEY_A, "5")), ",\"schema\":\"x\""),
                      ASSAY_E_TRUST_FILE); /* twice */
     assert_int_equal(trust_with("", ""), ASSAY_E_TRUST_FILE);
-    assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:00Z", VALIDATOR(KEY_SMALL, "5")), ""),
-                     ASSAY_E_TRUST_FILE);
+    assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:00Z", VALIDATOR(KEY_SMALL, "5")), ""), ASSAY_E_TRUST_FILE);
     assert_int_equal(
         trust_with(POINT("1", "2026-11-25T00:00:00Z", VALIDATOR(KEY_A, "5") "," VALIDATOR(KEY_A, "6")), ""),
         ASSAY_E_TRUST_FILE);
@@ -332,12 +377,18 @@ static void test_trust_form(void **state) {
         assert_int_equal(trust_with(bad_times[i], ""), ASSAY_E_TRUST_FILE);
     assert_int_equal(trust_with(POINT("1", "2024-02-29T23:59:59.000000001Z", VALIDATOR(KEY_A, "5")), ""), ASSAY_OK);
     /* Heights and times ascend together. */
-    assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:00Z", VALIDATOR(KEY_A, "5")) ","
-                                POINT("2", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")), ""), ASSAY_OK);
-    assert_int_equal(trust_with(POINT("2", "2026-11-25T00:00:00Z", VALIDATOR(KEY_A, "5")) ","
-                                POINT("2", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")), ""), ASSAY_E_TRUST_FILE);
-    assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")) ","
-                                POINT("2", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")), ""), ASSAY_E_TRUST_FILE);
+    assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:00Z", VALIDATOR(KEY_A, "5")) "," POINT(
+                                    "2", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")),
+                                ""),
+                     ASSAY_OK);
+    assert_int_equal(trust_with(POINT("2", "2026-11-25T00:00:00Z", VALIDATOR(KEY_A, "5")) "," POINT(
+                                    "2", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")),
+                                ""),
+                     ASSAY_E_TRUST_FILE);
+    assert_int_equal(trust_with(POINT("1", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")) "," POINT(
+                                    "2", "2026-11-25T00:00:01Z", VALIDATOR(KEY_A, "5")),
+                                ""),
+                     ASSAY_E_TRUST_FILE);
     assert_int_equal(parse_trust(ASSAY_STR("{\"schema\":\"assay/trust/2\"}")), ASSAY_E_FORMAT);
     assert_int_equal(parse_trust(ASSAY_STR("")), ASSAY_E_TRUST_FILE);
     assert_int_equal(parse_trust(ASSAY_STR("[[[[[[[[[[[[[[[[[[[[[")), ASSAY_E_TRUST_FILE);
@@ -367,10 +418,15 @@ static void test_trust_write_refuses(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_overlap),         cmocka_unit_test(test_age),
-        cmocka_unit_test(test_pinned),          cmocka_unit_test(test_anchors),
-        cmocka_unit_test(test_trust_round_trip), cmocka_unit_test(test_trust_mutations),
-        cmocka_unit_test(test_trust_form),      cmocka_unit_test(test_trust_write_refuses),
+        cmocka_unit_test(test_overlap),
+        cmocka_unit_test(test_age),
+        cmocka_unit_test(test_pinned),
+        cmocka_unit_test(test_anchors),
+        cmocka_unit_test(test_genesis),
+        cmocka_unit_test(test_trust_round_trip),
+        cmocka_unit_test(test_trust_mutations),
+        cmocka_unit_test(test_trust_form),
+        cmocka_unit_test(test_trust_write_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

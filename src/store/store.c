@@ -12,9 +12,10 @@
 #define PERMISSIONS 0600
 #define DIR_PERMISSIONS 0700
 #define PATH_MEMORY 8192
-/* Rows written, after which memory is let go of. A batch counts as many as it holds, and some more: it reads too. */
+/* Rows written or read, after which memory is let go of. A batch counts as many as it holds, and some more, so that the
+ * map is small again a few blocks after a full one. */
 #define ROWS_PER_TRIM 16384u
-#define ROWS_OF_A_BATCH 256u
+#define ROWS_OF_A_BATCH 1024u
 /* LMDB orders its readers and its writer by means that the thread sanitizer does not see, and would be blamed for. */
 #ifdef __SANITIZE_THREAD__
 #define IN_PLACE 0
@@ -238,7 +239,9 @@ static assay_store_snapshot *slot_take(assay_store *store) {
             slot = &store->slots[store->slots_used++];
     }
     assay_os_mutex_unlock(&store->mutex);
-    if (slot) slot->store = store;
+    if (!slot) return NULL;
+    slot->store = store;
+    slot->rows_read = 0;
     return slot;
 }
 
@@ -263,10 +266,44 @@ assay_err assay_store_snapshot_begin(assay_store_snapshot **out, assay_store *st
     return err;
 }
 
-void assay_store_snapshot_end(assay_store_snapshot *snapshot) {
-    if (!snapshot) return;
+/* Ends it without looking at what it read. */
+static void snapshot_close(assay_store_snapshot *snapshot) {
     mdb_txn_reset(snapshot->txn);
     slot_give(snapshot);
+}
+
+/* Lets go of the map's pages that reads have made this process's own. They are the file's, and are mapped again where
+ * they are touched. */
+static void trim(assay_store *store) {
+    assay_store_snapshot *snapshot;
+    MDB_val k, v;
+    MDB_stat stat;
+    if (assay_store_snapshot_begin(&snapshot, store)) return;
+    int rc = mdb_cursor_get(snapshot->rows, &k, &v, MDB_FIRST);
+    if (!rc) rc = mdb_stat(snapshot->txn, store->rows, &stat);
+    if (!rc) {
+        union {
+            const uint8_t *in;
+            uint8_t *out;
+        } map = {assay_pages_map(k.mv_data, stat.ms_psize)};
+        assay_os_release_pages(&(assay_os_region){map.out, (size_t)store->map_bytes}, map.in);
+    }
+    snapshot_close(snapshot);
+}
+
+/* Somebody wrote or read so many rows, and is done. */
+static void used(assay_store *store, uint32_t rows) {
+    if (atomic_fetch_add(&store->untrimmed, rows) + rows < ROWS_PER_TRIM) return;
+    atomic_store(&store->untrimmed, 0);
+    trim(store);
+}
+
+void assay_store_snapshot_end(assay_store_snapshot *snapshot) {
+    if (!snapshot) return;
+    assay_store *store = snapshot->store;
+    uint32_t rows = snapshot->rows_read;
+    snapshot_close(snapshot);
+    if (rows) used(store, rows);
 }
 
 assay_err assay_store_look(assay_store_usage *out, assay_store *store) {
@@ -296,14 +333,17 @@ assay_err assay_store_look(assay_store_usage *out, assay_store *store) {
 static uint8_t space_tag(assay_space space) { return (uint8_t)(TAG_SPACE + (unsigned)space); }
 
 static assay_err snapshot_get(void *context, assay_space space, assay_bytes key, assay_bytes *value, bool *found) {
+    ((assay_store_snapshot *)context)->rows_read++;
     return assay_rows_get(context, space_tag(space), key, value, found);
 }
 static assay_err snapshot_next(void *context, assay_space space, assay_bytes from, bool after, assay_bytes *key,
                                assay_bytes *value, bool *found) {
+    ((assay_store_snapshot *)context)->rows_read++;
     return assay_rows_next(context, space_tag(space), from, after, key, value, found);
 }
 static assay_err snapshot_prev(void *context, assay_space space, assay_bytes before, assay_bytes *key,
                                assay_bytes *value, bool *found) {
+    ((assay_store_snapshot *)context)->rows_read++;
     return assay_rows_prev(context, space_tag(space), before, key, value, found);
 }
 
@@ -353,25 +393,6 @@ assay_state_writer assay_store_state_writer(assay_store_batch *batch) {
     return (assay_state_writer){batch, batch_set};
 }
 
-/* Lets go of the map's pages that reads have made this process's own. They are the file's, and are mapped again where
- * they are touched. */
-static void trim(assay_store *store) {
-    assay_store_snapshot *snapshot;
-    MDB_val k, v;
-    MDB_stat stat;
-    if (assay_store_snapshot_begin(&snapshot, store)) return;
-    int rc = mdb_cursor_get(snapshot->rows, &k, &v, MDB_FIRST);
-    if (!rc) rc = mdb_stat(snapshot->txn, store->rows, &stat);
-    if (!rc) {
-        union {
-            const uint8_t *in;
-            uint8_t *out;
-        } map = {assay_pages_map(k.mv_data, stat.ms_psize)};
-        assay_os_release_pages(&(assay_os_region){map.out, (size_t)store->map_bytes}, map.in);
-    }
-    assay_store_snapshot_end(snapshot);
-}
-
 /* ---- batches ------------------------------------------------------------------------------------------------- */
 
 assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context, assay_store_batch *batch),
@@ -388,9 +409,6 @@ assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context,
     }
     rc = mdb_txn_commit(batch.txn);
     if (rc) return assay_store_err(store, rc);
-    uint32_t rows = batch.puts + ROWS_OF_A_BATCH;
-    if (atomic_fetch_add(&store->untrimmed, rows) + rows < ROWS_PER_TRIM) return ASSAY_OK;
-    atomic_store(&store->untrimmed, 0);
-    trim(store);
+    used(store, batch.puts + ROWS_OF_A_BATCH);
     return ASSAY_OK;
 }

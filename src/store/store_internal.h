@@ -34,6 +34,7 @@ struct assay_store_snapshot {
     MDB_txn *txn;
     MDB_cursor *rows;
     MDB_cursor *blocks;
+    uint32_t rows_read; /* of the state; whoever holds it is one thread */
 };
 
 struct assay_store_batch {

@@ -6,7 +6,8 @@ join by state sync.
 usage: bench/keys.py [--keys N,N,...] [--joins N] [--port P] [--json FILE]
 
 Four validators, each a process of its own, on loopback. Signed transfers, each to an account that was not there, fill
-the state until it has as many keys as the first N, then the next. At each: resident memory of assayd, without CometBFT.
+the state until it has as many keys as the first N, then the next. At each: resident memory of assayd, without CometBFT,
+some blocks after the last full one, and the most that it had until then.
 At the last, a snapshot is awaited, and new nodes come one after the other, each with an empty directory and the
 network's trust file: measured is the time from the start of its process to the height that the network has. Stock
 CometBFT looks for snapshots for five seconds first, at least; nobody is faster than that.
@@ -32,6 +33,7 @@ from network import mib
 from table import Table, progress
 
 SNAPSHOT_BLOCKS = 40
+REST_BLOCKS = 20  # after a full one, a second each
 PATIENCE = 300
 median = statistics.median
 
@@ -54,6 +56,14 @@ class Full(Ours):
                            "-accounts", 2000, "-size", 176, "-count", -(-count // 4), "-strangers")
         if got["refused"] or got["lost"]:
             raise RuntimeError(f"{got['refused']} refused, {got['lost']} lost")
+
+    def rest(self):
+        """Until so many empty blocks have passed."""
+        until, deadline = self.height() + REST_BLOCKS, time.monotonic() + PATIENCE
+        while self.height() < until:
+            if time.monotonic() > deadline:
+                raise RuntimeError("no blocks come")
+            time.sleep(0.1)
 
     def said(self, what):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
@@ -118,7 +128,9 @@ def measure(counts, joins, port, keep=lambda found: None):
                 progress(f"{count:,} keys")
                 chain.fill(programs, key, count - there)
                 there = count
-                found["keys"].append({"keys": count, "memory": chain.memory()})
+                most = [machine.resident_most(p) for p in chain.applications()]
+                chain.rest()
+                found["keys"].append({"keys": count, "memory": chain.memory(), "most": most})
                 keep(found)
             found["snapshot"] = chain.snapshot(chain.height())
             for number in range(joins):
@@ -130,18 +142,19 @@ def measure(counts, joins, port, keep=lambda found: None):
 
 def rows(table, found):
     for row in found["keys"]:
-        most, own = (max(m[k] for m in row["memory"]) for k in (0, 1))
+        resident, own = (max(m[k] for m in row["memory"]) for k in (0, 1))
         small = row["keys"] <= 100000
-        table.hold(f"own memory of assayd at {row['keys']:,} keys", mib(own), own / (1 << 20), 128 if small else None,
-                   64 if small else None, " MiB")
-        table.add("the same with pages of its mapped store", mib(most))
+        table.hold(f"resident memory of assayd at {row['keys']:,} keys", mib(resident), resident / (1 << 20),
+                   128 if small else None, 64 if small else None, " MiB")
+        table.add("of that, its own, without pages of files", mib(own))
+        table.add("the most that was resident while they were made", mib(max(row["most"])))
     took = median(j["seconds"] for j in found["joins"])
     table.hold(f"join by state sync at {found['keys'][-1]['keys']:,} keys", f"{took:.1f} s", took, 30, 3, " s")
     table.add("of that, the snapshot taken in", f"{median(j['there'] - j['offered'] for j in found['joins']):.1f} s")
     height, chunks, ms = found["snapshot"]
-    table.note("Keys are accounts, made by signed transfers under load. Memory: the largest of four, right "
-               "after the last full block, resident. Mapped pages are the file's cache, which the system takes back when "
-               f"it wants to. A node that just joined has {mib(max(j['memory'][1] for j in found['joins']))} of its own. "
+    table.note("Keys are accounts, made by signed transfers under load. Memory: the largest of four, "
+               f"{REST_BLOCKS} empty blocks after the last full one; a full block maps pages of the store's file, which "
+               f"is the file's cache, and lets go of them. A node that just joined has {mib(max(j['memory'][1] for j in found['joins']))} of its own. "
                "The snapshot of "
                f"height {height:,} has {chunks} chunks and took {ms:,} ms to write. Joins: "
                + ", ".join(f"{j['seconds']:.1f} s ({j['offered']:.1f} until a snapshot was chosen)"

@@ -92,6 +92,12 @@ def filesystem(path):
     return max((m for m in mounts if path.startswith(m[0].rstrip("/") + "/")), key=lambda m: len(m[0]))[1]
 
 
+def resident_most(process):
+    """Bytes of real memory that a process had at once, the most since it began."""
+    with open(f"/proc/{process}/status", encoding="utf-8") as f:
+        return int(re.search(r"VmHWM:\s*(\d+) kB", f.read()).group(1)) * 1024
+
+
 def resident(process):
     """Bytes of real memory of a process: all; of that, what is its own; and what is shared memory."""
     with open(f"/proc/{process}/status", encoding="utf-8") as f:

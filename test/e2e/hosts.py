@@ -11,10 +11,12 @@ import json
 import os
 import random
 import signal
+import statistics
 import subprocess
 import sys
 import time
 
+import packets
 from world import ASSAY, ASSAYD, check, main, read_json, same, sharded_model, until
 
 COUNT = 4
@@ -225,6 +227,7 @@ def hosts(world):
 
     if net.bridge:
         divide(net)
+        lose(net, key)
     height = min(net.heights()) - 1
     blocks = {json.dumps(h.own(f"/blocks/{height}")["app_hash"]) for h in net}
     same("all with one state", len(blocks), 1, blocks)
@@ -249,6 +252,45 @@ def divide(net):
     check("one cut off, the others go on", until(60, lambda: min(h.height() for h in others) >= before + 3, 0.3))
     net[1].up(True)
     check("and it catches up", until(90, lambda: net[1].height() >= net[0].height() - 2, 0.3), net.heights())
+
+
+def retransmitted(net):
+    """TCP segments that hosts sent again."""
+    total = 0
+    for h in net:
+        done = net.world.run(*h.inside("cat", "/proc/net/snmp"))
+        names, values = [line.split() for line in done.out.splitlines() if line.startswith("Tcp:")]
+        total += int(values[names.index("RetransSegs")])
+    return total
+
+
+def lose(net, key):
+    """Packets are lost at every link, both ways: slower, and otherwise as ever."""
+    to = net.world.assay("key", "new", net.world.path("receiver.key"), "--json").json["address"]
+    for share, count in ((0.02, 10), (0.2, 5)):
+        try:
+            loss = packets.Loss([h.link for h in net], share)
+        except packets.Refused as error:
+            print(f"     this kernel loses no packets for us ({error.strerror})")
+            return
+        with loss:
+            again, began, taken = retransmitted(net), max(net.heights()), []
+            for i in range(count):
+                start = time.monotonic()
+                done = net.world.assay("send", to, i + 1, "--key", key, "--node", net[i % COUNT].url, "--json")
+                taken.append(time.monotonic() - start)
+                check(f"with {share:.0%} of packets lost a transaction is final", done.code == 0, done)
+            check("and blocks go on", net.goes_on(90))
+            check("packets were lost", retransmitted(net) > again, (again, retransmitted(net)))
+            print(
+                f"     {share:.0%} lost: final after {statistics.median(taken) * 1e3:.0f} ms in the middle, "
+                f"{max(taken) * 1e3:.0f} at most; {max(net.heights()) - began} blocks, "
+                f"{retransmitted(net) - again} segments sent again"
+            )
+    began = time.monotonic()
+    check("with none lost it goes on", net.goes_on(60))
+    done = net.world.assay("send", to, 99, "--key", key, "--node", net[3].url, "--json")
+    check("and is itself again", done.code == 0 and time.monotonic() - began < 60, done)
 
 
 def may():

@@ -6,7 +6,7 @@
 #   make demo     the whole story                   make bench       the figures
 #   make check    every test there is               make lint        the house rules
 #   make format   clang-format                      make coverage    gcov counters of the unit tests
-#   make soak     an hour of random faults under CometBFT, its figures on the screen
+#   make soak     an hour of random faults under CometBFT and ten minutes of them at full load; bench/RESULTS.md
 #   make cometbft the pinned engine for many machines, build/bin/cometbft (a minute; Go comes with tools/setup --check)
 #   make cometbft-next   the other one that is tested, v0.40.0, build/bin/cometbft-0.40
 #
@@ -42,7 +42,7 @@ cometbft-next:
 		-ldflags '-X github.com/cometbft/cometbft/version.TMGitCommitHash=v0.40.0' -o ../../build/bin/cometbft-0.40 \
 		github.com/cometbft/cometbft/cmd/cometbft && ../../build/bin/cometbft-0.40 version
 soak: build-release cometbft
-	@$(env) exec test/soak/run
+	@$(env) exec bench/run soak
 lint:
 	@exec tools/lint
 format:

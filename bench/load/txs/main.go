@@ -7,6 +7,8 @@
 //	txs finality -app assay -key FILE -rpc URL [-http URL] -samples N -rest MS
 //	txs finality -app kvstore         -rpc URL             -samples N -rest MS
 //
+//	txs storm    -key FILE -rpc URL,URL... -seconds N
+//
 // load is CometBFT's own framework, cometbft-load-test, with a client of ours: a connection to each node's WebSocket,
 // broadcast_tx_async. Ours sends transfers that were signed before the clock starts, by accounts of its own, which the
 // key's account paid for; kvstore gets as many bytes of key=value, unsigned. The framework sends at a fixed rate and
@@ -16,6 +18,12 @@
 //
 // finality hands in one after the other and waits for each: over broadcast_tx_commit, or, with -http, as
 // POST /transactions?wait=final. Prints nanoseconds: [n, ...].
+//
+// storm is for a network that is disturbed meanwhile: it hands in as much as the nodes take, goes to another one where
+// one is gone, begins again where a mempool was lost, and reads every block. It says "ready" on standard error; a line
+// on standard input ends it, and after one more, when all nodes are there again, every node is asked for every block
+// that was seen, and for the nonce of every account: {"acknowledged", "wrong": [...], ...}. Ends by itself after -seconds
+// and ten minutes.
 //
 // The key's account must never have signed before. Other addresses than loopback are refused.
 package main
@@ -81,7 +89,7 @@ func poster(ctx context.Context, to string) func([]byte) error {
 
 func main() {
 	if len(os.Args) < 2 {
-		log.Fatal("usage: txs load|finality ...; see the top of main.go")
+		log.Fatal("usage: txs load|finality|storm ...; see the top of main.go")
 	}
 	flags := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
 	var p plan
@@ -101,6 +109,9 @@ func main() {
 	_ = flags.Parse(os.Args[2:])
 	p.endpoints = strings.Split(*nodes, ",")
 	mustBeHere(p.endpoints)
+	if os.Args[1] == "storm" {
+		p.app = "assay" // it knows no other
+	}
 	if p.app != "assay" && p.app != "kvstore" {
 		log.Fatal("-app is assay or kvstore")
 	}
@@ -118,8 +129,10 @@ func main() {
 			hand = poster(ctx, *post)
 		}
 		out, err = oneByOne(ctx, p, *samples, time.Duration(*rest)*time.Millisecond, hand)
+	case "storm":
+		out, err = rage(ctx, p)
 	default:
-		err = fmt.Errorf("%s: load or finality", os.Args[1])
+		err = fmt.Errorf("%s: load, finality or storm", os.Args[1])
 	}
 	if err == nil {
 		err = json.NewEncoder(os.Stdout).Encode(out)

@@ -37,7 +37,7 @@ static assay_err account_ok(const assay_ledger *ledger, const ledger_tx *tx) {
 }
 
 assay_err assay_ledger_check_tx(assay_ledger *ledger, assay_ledger_admission *out, assay_bytes encoded,
-                                bool signature_known) {
+                                assay_ledger_signature signature) {
     assay_arena scratch = ledger->scratch;
     ledger_tx tx;
     *out = (assay_ledger_admission){0};
@@ -45,7 +45,9 @@ assay_err assay_ledger_check_tx(assay_ledger *ledger, assay_ledger_admission *ou
     ASSAY_TRY(assay_ledger_tx_decode(ledger, &tx, &scratch, encoded));
     *out = (assay_ledger_admission){tx.lane, tx.sender, tx.body.nonce, tx.body.fee, tx.body.expiry_height};
     ASSAY_TRY(assay_ledger_tx_admissible(ledger, &tx, assay_state_height(ledger->state) + 1));
-    if (!signature_known && !assay_tx_verify(&tx.tx, ledger->chain.chain_id, scratch)) return ASSAY_E_SIGNATURE;
+    bool valid = signature == ASSAY_LEDGER_SIGNATURE_TRUE;
+    if (signature == ASSAY_LEDGER_SIGNATURE_UNSEEN) valid = assay_tx_verify(&tx.tx, ledger->chain.chain_id, scratch);
+    if (!valid) return ASSAY_E_SIGNATURE;
     ASSAY_TRY(account_ok(ledger, &tx));
     return tx.lane == ASSAY_LANE_PAID ? ASSAY_OK : would_succeed(ledger, &tx, scratch);
 }

@@ -54,15 +54,21 @@ typedef struct assay_ledger_admission {
     uint64_t fee;
     uint64_t expiry_height;
 } assay_ledger_admission;
+/* What the caller has found of a signature already: assay_tx_verify_batch is cheaper than one by one. */
+typedef enum assay_ledger_signature {
+    ASSAY_LEDGER_SIGNATURE_UNSEEN = 0,
+    ASSAY_LEDGER_SIGNATURE_TRUE = 1,
+    ASSAY_LEDGER_SIGNATURE_FALSE = 2
+} assay_ledger_signature;
 /* assay_ledger_check_tx - may this transaction enter the mempool, against what is committed (the journal is empty, and
- * is again afterwards)? Form, size, chain, expiry, fee, signature (unless signature_known), that nonce >= the account's
- * next (the mempool orders nonces), and that the account holds the fee. Free ones (evidence, checks, openings) are
- * admitted only if they would succeed in the next block; draws that are still to come are ASSAY_E_WINDOW. Returns the
- * verdict; *out is filled whenever the form was right.
- *   ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_FORMAT, ASSAY_E_SIZE, ASSAY_E_CHAIN, ASSAY_E_EXPIRED, ASSAY_E_FEE,
- *   ASSAY_E_SIGNATURE, ASSAY_E_NONCE, ASSAY_E_FUNDS; of a free one, whatever its handler says; ASSAY_F_* */
+ * is again afterwards)? Form, size, chain, expiry, fee, signature (verified here if it is UNSEEN), that nonce >= the
+ * account's next (the mempool orders nonces), and that the account holds the fee. Free ones (evidence, checks,
+ * openings) are admitted only if they would succeed in the next block; draws that are still to come are ASSAY_E_WINDOW.
+ * Returns the verdict; *out is filled whenever the form was right. ASSAY_E_ENCODING, ASSAY_E_RANGE, ASSAY_E_FORMAT,
+ * ASSAY_E_SIZE, ASSAY_E_CHAIN, ASSAY_E_EXPIRED, ASSAY_E_FEE, ASSAY_E_SIGNATURE, ASSAY_E_NONCE, ASSAY_E_FUNDS; of a free
+ * one, whatever its handler says; ASSAY_F_* */
 ASSAY_MUST_USE assay_err assay_ledger_check_tx(assay_ledger *ledger, assay_ledger_admission *out, assay_bytes tx,
-                                               bool signature_known);
+                                               assay_ledger_signature signature);
 
 typedef struct assay_ledger_misbehavior {
     assay_address consensus_address;

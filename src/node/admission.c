@@ -2,7 +2,7 @@
  *
  * admission - CheckTx for CometBFT's mempool. CometBFT keeps what waits; here stands only what telling needs: the
  * committed state that is asked, how far each sender's nonces and fees have come since, and whose signatures were
- * verified.
+ * verified or found false.
  *
  * A second state over a snapshot of its own: CheckTx comes while the next block is being executed, and must see nothing
  * of it. After a commit all of it begins anew; CometBFT then asks again about what still waits, in order, before
@@ -18,6 +18,7 @@
 #define MIB ((size_t)1 << 20)
 #define SENDERS_MAX 65536u /* places; three quarters may be taken between two blocks */
 #define KNOWN_MAX 131072u  /* places of each of the two sets */
+#define FALSE_MAX 4096u    /* places for what was found false and will be asked about in a moment */
 
 /* What one sender has waiting. */
 typedef struct tally {
@@ -43,6 +44,7 @@ struct admission {
     assay_os_mutex known_lock;
     id_set known[2]; /* the newer one is filled; when it is full, the older one goes */
     uint32_t newer;
+    assay_hash *found_false; /* under known_lock; who comes later takes the place */
 };
 
 static uint32_t place_of(const uint8_t *bytes, uint32_t places) {
@@ -66,6 +68,21 @@ bool admission_known(validator *v, assay_hash id) {
         assay_base_hash_eq(*find_id(&a->known[0], id), id) || assay_base_hash_eq(*find_id(&a->known[1], id), id);
     assay_os_mutex_unlock(&a->known_lock);
     return known && !assay_base_hash_is_zero(id);
+}
+
+static assay_ledger_signature signature_of(validator *v, assay_hash id) {
+    struct admission *a = v->admission_view;
+    if (admission_known(v, id)) return ASSAY_LEDGER_SIGNATURE_TRUE;
+    assay_os_mutex_lock(&a->known_lock);
+    bool is_false = assay_base_hash_eq(a->found_false[place_of(id.b, FALSE_MAX)], id) && !assay_base_hash_is_zero(id);
+    assay_os_mutex_unlock(&a->known_lock);
+    return is_false ? ASSAY_LEDGER_SIGNATURE_FALSE : ASSAY_LEDGER_SIGNATURE_UNSEEN;
+}
+
+static void note_false(struct admission *a, assay_hash id) {
+    assay_os_mutex_lock(&a->known_lock);
+    a->found_false[place_of(id.b, FALSE_MAX)] = id;
+    assay_os_mutex_unlock(&a->known_lock);
 }
 
 static void note_id(struct admission *a, assay_hash id) {
@@ -116,14 +133,14 @@ static assay_err tally_of(struct admission *a, tally **out, assay_address sender
     return ASSAY_OK;
 }
 
-static assay_err check(struct admission *a, validator *v, assay_bytes tx, bool known) {
+static assay_err check(struct admission *a, validator *v, assay_bytes tx, assay_ledger_signature signature) {
     assay_ledger_admission admission;
     tally *t;
     assay_err opened = view_open(a, v);
     /* No snapshot to be had is no fault at which CometBFT should stop: whoever sent it tries again. */
     if (opened == ASSAY_F_BUSY) return ASSAY_E_FULL;
     ASSAY_TRY(opened);
-    ASSAY_TRY(assay_ledger_check_tx(a->ledger, &admission, tx, known));
+    ASSAY_TRY(assay_ledger_check_tx(a->ledger, &admission, tx, signature));
     ASSAY_TRY(tally_of(a, &t, admission.sender));
     if (admission.nonce != t->next) return ASSAY_E_NONCE;
     if (admission.fee > t->balance - t->fees) return ASSAY_E_FUNDS;
@@ -135,12 +152,12 @@ static assay_err check(struct admission *a, validator *v, assay_bytes tx, bool k
 assay_err admission_check(validator *v, assay_bytes tx) {
     struct admission *a = v->admission_view;
     assay_hash id = assay_tx_id(tx);
-    bool known = admission_known(v, id);
+    assay_ledger_signature signature = signature_of(v, id);
     if (atomic_load(&v->stopped)) return ASSAY_E_STATE;
     assay_os_mutex_lock(&a->lock);
-    assay_err err = check(a, v, tx, known);
+    assay_err err = check(a, v, tx, signature);
     assay_os_mutex_unlock(&a->lock);
-    if (err == ASSAY_OK && !known) note_id(a, id);
+    if (err == ASSAY_OK && signature == ASSAY_LEDGER_SIGNATURE_UNSEEN) note_id(a, id);
     return err;
 }
 
@@ -156,8 +173,12 @@ void admission_ahead(validator *v, const assay_bytes *txs, uint32_t count, assay
     assay_os_random(seed, sizeof seed);
     if (assay_tx_verify_batch(valid, txs, count, assay_base_bytes_str(v->node->chain_id), seed, scratch) != ASSAY_OK)
         return;
-    for (uint32_t i = 0; i < count; i++)
-        if (valid[i] && !known[i]) note_id(v->admission_view, ids[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!valid[i])
+            note_false(v->admission_view, ids[i]);
+        else if (!known[i])
+            note_id(v->admission_view, ids[i]);
+    }
 }
 
 void admission_block(validator *v) {
@@ -182,7 +203,8 @@ assay_err admission_open(validator *v) {
     a->senders = calloc(SENDERS_MAX, sizeof *a->senders);
     a->known[0].ids = calloc(KNOWN_MAX, sizeof(assay_hash));
     a->known[1].ids = calloc(KNOWN_MAX, sizeof(assay_hash));
-    return a->senders && a->known[0].ids && a->known[1].ids ? ASSAY_OK : ASSAY_F_MEMORY;
+    a->found_false = calloc(FALSE_MAX, sizeof(assay_hash));
+    return a->senders && a->known[0].ids && a->known[1].ids && a->found_false ? ASSAY_OK : ASSAY_F_MEMORY;
 }
 
 void admission_close(validator *v) {
@@ -193,6 +215,7 @@ void admission_close(validator *v) {
     free(a->senders);
     free(a->known[0].ids);
     free(a->known[1].ids);
+    free(a->found_false);
     assay_os_mutex_fini(&a->lock);
     assay_os_mutex_fini(&a->known_lock);
     free(a);

@@ -38,7 +38,7 @@ static assay_err app_init_chain(void *context, assay_engine_init_result *out, as
 
 static assay_err app_check_tx(void *context, assay_bytes tx) {
     validator *v = context;
-    return assay_ledger_check_tx(v->ledger, &v->admission, tx, v->admission_signed);
+    return assay_ledger_check_tx(v->ledger, &v->admission, tx, v->admission_signature);
 }
 
 static assay_err app_prepare(void *context, assay_bytes **txs, uint32_t *txs_count, assay_arena *keep,

@@ -311,8 +311,8 @@ static mempool_sender *expected_of(sweep *s, assay_address sender) {
 static assay_err free_fails(validator *v, const mempool_entry *entry) {
     assay_ledger_admission again;
     if (entry->admission.lane == ASSAY_LANE_PAID) return ASSAY_OK;
-    assay_err err =
-        assay_ledger_check_tx(v->ledger, &again, (assay_bytes){entry->packet->bytes, entry->packet->len}, true);
+    assay_err err = assay_ledger_check_tx(v->ledger, &again, (assay_bytes){entry->packet->bytes, entry->packet->len},
+                                          ASSAY_LEDGER_SIGNATURE_TRUE);
     return assay_base_err_is_fault(err) ? ASSAY_OK : err;
 }
 

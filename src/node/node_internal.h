@@ -269,8 +269,8 @@ typedef struct validator {
     uint32_t lock_turn;   /* which of the two lock files was written last, and its number */
     uint64_t lock_number;
     mempool pool;
-    assay_ledger_admission admission; /* of the latest check_tx */
-    bool admission_signed;            /* its signature is known to be right */
+    assay_ledger_admission admission;           /* of the latest check_tx */
+    assay_ledger_signature admission_signature; /* what is known of its signature */
     assay_os_mutex waiting_lock;
     submission *waiting;
     uint32_t waiting_count;

@@ -178,8 +178,8 @@ typedef struct arrival {
     packet *packet; /* a copy of its own: the mempool outlives the envelope */
     submission *submission;
     assay_hash id;
-    bool known; /* its signature was verified in the batch */
-    bool fresh; /* admitted now */
+    assay_ledger_signature signature; /* what the batch found */
+    bool fresh;                       /* admitted now */
 } arrival;
 
 static void refuse(arrival *a, assay_err err) {
@@ -187,8 +187,8 @@ static void refuse(arrival *a, assay_err err) {
     a->submission = NULL;
 }
 
-/* Signatures of many transactions at once cost about half of one by one. What is found false here, or has no form, the
- * check that follows tells apart. */
+/* Signatures of many transactions at once cost about half of one by one. What has no form is called false here, and the
+ * check that follows tells why. */
 static void verify_together(validator *v, arrival *arrivals, size_t count, assay_arena scratch) {
     assay_bytes *txs = ASSAY_NEW(&scratch, assay_bytes, count);
     bool *valid = ASSAY_NEW(&scratch, bool, count);
@@ -197,7 +197,8 @@ static void verify_together(validator *v, arrival *arrivals, size_t count, assay
     uint8_t seed[32];
     assay_os_random(seed, sizeof seed);
     if (assay_tx_verify_batch(valid, txs, (uint32_t)count, v->chain->chain_id, seed, scratch) != ASSAY_OK) return;
-    for (size_t i = 0; i < count; i++) arrivals[i].known = valid[i];
+    for (size_t i = 0; i < count; i++)
+        arrivals[i].signature = valid[i] ? ASSAY_LEDGER_SIGNATURE_TRUE : ASSAY_LEDGER_SIGNATURE_FALSE;
 }
 
 static assay_err admit(validator *v, arrival *a) {
@@ -205,7 +206,7 @@ static assay_err admit(validator *v, arrival *a) {
         refuse(a, ASSAY_E_STATE);
         return ASSAY_OK;
     }
-    v->admission_signed = a->known;
+    v->admission_signature = a->signature;
     assay_err err = v->app.check_tx(v->app.context, a->bytes);
     if (err != ASSAY_OK) {
         if (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY) return err;

@@ -115,7 +115,7 @@ int main(void) {
         double start = now();
         for (uint32_t i = 0; i < TXS; i++) {
             assay_ledger_admission admission;
-            REQUIRE(assay_ledger_check_tx(c->one.ledger, &admission, txs[i], true) == ASSAY_OK);
+            REQUIRE(assay_ledger_check_tx(c->one.ledger, &admission, txs[i], ASSAY_LEDGER_SIGNATURE_TRUE) == ASSAY_OK);
         }
         asked[block] = now() - start;
         start = now();

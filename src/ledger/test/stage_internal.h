@@ -93,7 +93,8 @@ static inline uint32_t stage_run(stage *s, const uint8_t *data, size_t size) {
     assay_bytes tx = stage_tx(s, data, size);
     bool known = data[0] != 0, chosen, ok;
     assay_ledger_admission admission;
-    assay_err asked = assay_ledger_check_tx(c->one.ledger, &admission, tx, known);
+    assay_err asked = assay_ledger_check_tx(c->one.ledger, &admission, tx,
+                                            known ? ASSAY_LEDGER_SIGNATURE_TRUE : ASSAY_LEDGER_SIGNATURE_UNSEEN);
     REQUIRE(!assay_base_err_is_fault(asked) && assay_state_mark(c->one.state).entries == 0);
     REQUIRE(assay_ledger_choose(c->one.ledger, &chosen, &tx, 1, chain_height(c) + 1, ASSAY_BLOCK_LEN_MAX) == ASSAY_OK);
     REQUIRE(assay_state_mark(c->one.state).entries == 0);

@@ -22,7 +22,7 @@ static assay_tx_body sends(chain *c, uint32_t to, uint64_t amount) {
 }
 
 /* check_tx of the first ledger: it must agree with the twin, whatever is known of the signature if it is right. */
-static assay_err asks(chain *c, assay_bytes tx, assay_ledger_admission *out, bool known) {
+static assay_err asks(chain *c, assay_bytes tx, assay_ledger_admission *out, assay_ledger_signature known) {
     assay_ledger_admission other;
     assay_err err = assay_ledger_check_tx(c->one.ledger, out, tx, known);
     assert_int_equal(assay_ledger_check_tx(c->twin.ledger, &other, tx, known), err);
@@ -34,7 +34,7 @@ static assay_err asks(chain *c, assay_bytes tx, assay_ledger_admission *out, boo
 static assay_err asked_and_done(chain *c, const signer *who, assay_tx_body body) {
     assay_ledger_admission admission;
     assay_bytes tx = chain_sign(c, who, body);
-    assay_err asked = asks(c, tx, &admission, false);
+    assay_err asked = asks(c, tx, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN);
     chain_add_bytes(c, tx);
     memory_drop(tx);
     assay_err done = (assay_err)chain_block_with(c, false)->results[0].code;
@@ -147,7 +147,7 @@ static void test_nonces(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         body.nonce = cases[i].nonce;
         assay_bytes tx = chain_sign(c, &c->accounts[0], body);
-        assert_int_equal(asks(c, tx, &admission, false), cases[i].err);
+        assert_int_equal(asks(c, tx, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), cases[i].err);
         assert_int_equal(admission.nonce, cases[i].nonce);
         assert_int_equal(admission.lane, ASSAY_LANE_PAID);
         assert_true(assay_base_address_eq(admission.sender, c->accounts[0].address));
@@ -184,20 +184,30 @@ static void test_forms(void **state) {
     memset(bytes, 0, ASSAY_TX_LEN_MAX + 1);
     /* Cut off, longer, empty, too long. */
     memcpy(bytes, tx.ptr, tx.len);
-    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, false), ASSAY_OK);
-    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len - 1}, &admission, false), ASSAY_E_ENCODING);
-    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len + 1}, &admission, false), ASSAY_E_ENCODING);
-    assert_int_equal(asks(c, (assay_bytes){NULL, 0}, &admission, false), ASSAY_E_ENCODING);
-    assert_int_equal(asks(c, (assay_bytes){bytes, ASSAY_TX_LEN_MAX + 1}, &admission, false), ASSAY_E_SIZE);
+    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), ASSAY_OK);
+    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len - 1}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                     ASSAY_E_ENCODING);
+    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len + 1}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                     ASSAY_E_ENCODING);
+    assert_int_equal(asks(c, (assay_bytes){NULL, 0}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), ASSAY_E_ENCODING);
+    assert_int_equal(asks(c, (assay_bytes){bytes, ASSAY_TX_LEN_MAX + 1}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                     ASSAY_E_SIZE);
     /* Any other signature, body or key. */
     for (size_t i = 0; i < tx.len; i += 7) {
         bytes[i] ^= 1;
-        assert_int_not_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, false), ASSAY_OK);
+        assert_int_not_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                             ASSAY_OK);
         bytes[i] ^= 1;
     }
     bytes[tx.len - 1] ^= 1;
-    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, false), ASSAY_E_SIGNATURE);
-    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, true), ASSAY_OK); /* it is not looked at again */
+    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                     ASSAY_E_SIGNATURE);
+    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len}, &admission, ASSAY_LEDGER_SIGNATURE_TRUE),
+                     ASSAY_OK); /* it is not looked at again */
+    /* What was found false is refused for that, after whatever else is wrong with it. */
+    assert_int_equal(asks(c, tx, &admission, ASSAY_LEDGER_SIGNATURE_FALSE), ASSAY_E_SIGNATURE);
+    assert_int_equal(asks(c, (assay_bytes){bytes, tx.len - 1}, &admission, ASSAY_LEDGER_SIGNATURE_FALSE),
+                     ASSAY_E_ENCODING);
     /* In a block each of them fails by itself, and nothing else does. */
     chain_add_bytes(c, (assay_bytes){bytes, tx.len});
     chain_add_bytes(c, (assay_bytes){bytes, tx.len - 1});
@@ -216,7 +226,7 @@ static void test_forms(void **state) {
     uint8_t memory[512];
     assay_buf out = {memory, 0, sizeof memory};
     assert_int_equal(assay_codec_encode(&out, &assay_tx_message, &made, ASSAY_CODEC_STRICT), ASSAY_OK);
-    assert_int_equal(asks(c, (assay_bytes){out.ptr, out.len}, &admission, true), ASSAY_E_FORMAT);
+    assert_int_equal(asks(c, (assay_bytes){out.ptr, out.len}, &admission, ASSAY_LEDGER_SIGNATURE_TRUE), ASSAY_E_FORMAT);
     chain_free(c);
 }
 
@@ -284,9 +294,9 @@ static void test_evidence_lane(void **state) {
 
     assay_bytes tx = chain_sign(c, &stranger, (assay_tx_body){.evidence = &m});
     assay_bytes second = chain_sign(c, &late, (assay_tx_body){.evidence = &m});
-    assert_int_equal(asks(c, tx, &admission, false), ASSAY_OK);
+    assert_int_equal(asks(c, tx, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), ASSAY_OK);
     assert_int_equal(admission.lane, ASSAY_LANE_EVIDENCE);
-    assert_int_equal(asks(c, second, &admission, false), ASSAY_OK); /* as yet */
+    assert_int_equal(asks(c, second, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), ASSAY_OK); /* as yet */
     assay_bytes both[] = {tx, second};
     bool chosen[2];
     assert_int_equal(assay_ledger_choose(c->one.ledger, chosen, both, 2, chain_height(c) + 1, 100000), ASSAY_OK);
@@ -304,7 +314,7 @@ static void test_evidence_lane(void **state) {
     assert_int_equal(result->powers[0].power, 0);
     assert_int_equal(chain_account(c, stranger.address).nonce, 1);
     assert_int_equal(chain_account(c, late.address).format, 0);
-    assert_int_equal(asks(c, second, &admission, false), ASSAY_E_DUPLICATE);
+    assert_int_equal(asks(c, second, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), ASSAY_E_DUPLICATE);
     memory_drop(tx);
     memory_drop(second);
     chain_free(c);
@@ -346,12 +356,13 @@ static void test_duty_lane(void **state) {
     assay_msg_register m = work_register(&w);
     assert_int_equal(chain_do(c, &c->accounts[0], (assay_tx_body){.register_version = &m}), ASSAY_OK);
     work_add_check(c, &w, 0, false);
-    assert_int_equal(asks(c, c->txs[0], &admission, false), ASSAY_OK);
+    assert_int_equal(asks(c, c->txs[0], &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN), ASSAY_OK);
     assert_int_equal(admission.lane, ASSAY_LANE_DUTY);
     assert_int_equal(chain_block(c)->results[0].code, ASSAY_OK);
     work_open(c, &w, 0, &opening);
     assay_bytes tx = chain_sign(c, &c->attestation[0], (assay_tx_body){.opening = &opening.message});
-    assert_int_equal(asks(c, tx, &admission, false), ASSAY_E_WINDOW); /* draws are still to come */
+    assert_int_equal(asks(c, tx, &admission, ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                     ASSAY_E_WINDOW); /* draws are still to come */
     memory_drop(tx);
     for (int i = 0; i < 6; i++) chain_block(c);
     work_open(c, &w, 0, &opening);

@@ -121,7 +121,8 @@ static void test_before_genesis(void **state) {
     assay_ledger_result result;
     assay_ledger_block block = {.height = 1};
     bool ok;
-    assert_int_equal(assay_ledger_check_tx(b->m.ledger, &admission, ASSAY_STR("x"), false), ASSAY_F_BUG);
+    assert_int_equal(assay_ledger_check_tx(b->m.ledger, &admission, ASSAY_STR("x"), ASSAY_LEDGER_SIGNATURE_UNSEEN),
+                     ASSAY_F_BUG);
     assert_int_equal(assay_ledger_finalize(b->m.ledger, &result, &b->m.keep, &block), ASSAY_F_BUG);
     assert_int_equal(assay_ledger_choose(b->m.ledger, NULL, NULL, 0, 1, 1), ASSAY_F_BUG);
     assert_int_equal(assay_ledger_proposal_ok(b->m.ledger, &ok, &block), ASSAY_F_BUG);
@@ -333,8 +334,9 @@ static void test_faults_of_questions(void **state) {
             bool chosen[2];
             c->one.storage.reads = 0;
             c->one.storage.fail_read = n;
-            err = which < 2 ? assay_ledger_check_tx(c->one.ledger, &admission, txs[which], false)
-                            : assay_ledger_choose(c->one.ledger, chosen, txs, 2, 1, 100000);
+            err = which < 2
+                      ? assay_ledger_check_tx(c->one.ledger, &admission, txs[which], ASSAY_LEDGER_SIGNATURE_UNSEEN)
+                      : assay_ledger_choose(c->one.ledger, chosen, txs, 2, 1, 100000);
             assert_int_equal(assay_state_mark(c->one.state).entries, 0);
             failed += err == ASSAY_F_STORAGE;
         }
@@ -364,11 +366,15 @@ static void test_memory(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_genesis),        cmocka_unit_test(test_before_genesis),
-        cmocka_unit_test(test_empty_blocks),   cmocka_unit_test(test_misbehavior),
+        cmocka_unit_test(test_genesis),
+        cmocka_unit_test(test_before_genesis),
+        cmocka_unit_test(test_empty_blocks),
+        cmocka_unit_test(test_misbehavior),
         cmocka_unit_test(test_the_chain_stops),
-        cmocka_unit_test(test_downtime),       cmocka_unit_test(test_reopened),
-        cmocka_unit_test(test_storage_faults), cmocka_unit_test(test_faults_of_questions),
+        cmocka_unit_test(test_downtime),
+        cmocka_unit_test(test_reopened),
+        cmocka_unit_test(test_storage_faults),
+        cmocka_unit_test(test_faults_of_questions),
         cmocka_unit_test(test_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,32 +6,9 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Containers in each other and values in all, without parsing: brackets and commas outside of strings. What is no
- * JSON is left to the parser. */
-static assay_err count_values(assay_bytes text, size_t values_max) {
-    size_t depth = 0, values = 1;
-    bool in_string = false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (in_string) {
-            if (c == '\\') i++;
-            if (c == '"') in_string = false;
-            continue;
-        }
-        if (c == '"') in_string = true;
-        if (c == '{' || c == '[') {
-            if (++depth > ASSAY_CERT_DEPTH_MAX) return ASSAY_E_LIMIT;
-        } else if ((c == '}' || c == ']') && depth > 0) {
-            depth--;
-        }
-        if ((c == ',' || c == '{' || c == '[') && ++values > values_max) return ASSAY_E_LIMIT;
-    }
-    return ASSAY_OK;
-}
-
 assay_err assay_cert_json_load(json_t **out, assay_bytes text, size_t values_max) {
     *out = NULL;
-    ASSAY_TRY(count_values(text, values_max));
+    ASSAY_TRY(assay_json_bound(text, ASSAY_CERT_DEPTH_MAX, values_max));
     json_error_t error;
     *out = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
     if (*out) return ASSAY_OK;

@@ -236,4 +236,9 @@ void assay_json_time(assay_json *json, const char *key, assay_time time);
  * ASSAY_E_RANGE: too deep, or no such date). Everything opened is closed by now. */
 ASSAY_MUST_USE assay_err assay_json_end(assay_json *json);
 
+/* assay_json_bound - for whoever is about to hand JSON of anybody's to a parser that recurses and allocates:
+ * ASSAY_E_LIMIT if it has more than depth_max containers in each other or could have more than values_max values. What
+ * is no JSON is left to the parser. One pass, about 1 GB/s. */
+ASSAY_MUST_USE assay_err assay_json_bound(assay_bytes text, size_t depth_max, size_t values_max);
+
 #endif

@@ -227,3 +227,24 @@ assay_err assay_json_end(assay_json *json) {
     ASSAY_ASSERT(json->err != ASSAY_OK || (json->depth == 0 && json->comma[0]));
     return json->err;
 }
+
+/* ---- before parsing -------------------------------------------------------------------------------------------- */
+
+/* Brackets and commas outside of strings: as many values as a parser could make of it, or more. */
+assay_err assay_json_bound(assay_bytes text, size_t depth_max, size_t values_max) {
+    size_t depth = 0, values = 1;
+    bool in_string = false;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t c = text.ptr[i];
+        if (in_string) {
+            if (c == '\\') i++;
+            if (c == '"') in_string = false;
+            continue;
+        }
+        if (c == '"') in_string = true;
+        if ((c == '}' || c == ']') && depth > 0) depth--;
+        if ((c == '{' || c == '[') && ++depth > depth_max) return ASSAY_E_LIMIT;
+        if ((c == ',' || c == '{' || c == '[') && ++values > values_max) return ASSAY_E_LIMIT;
+    }
+    return ASSAY_OK;
+}

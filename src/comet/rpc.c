@@ -148,23 +148,8 @@ static void read_commit(reader *r, assay_commit *out, const json_t *json) {
     out->sigs_count = (uint32_t)count;
 }
 
-/* Brackets and commas outside of strings: as many values as a parser could make of it, or more. */
 assay_err assay_comet_json_bound(assay_bytes text) {
-    size_t depth = 0, values = 1;
-    bool in_string = false;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t c = text.ptr[i];
-        if (in_string) {
-            if (c == '\\') i++;
-            if (c == '"') in_string = false;
-            continue;
-        }
-        if (c == '"') in_string = true;
-        if ((c == '}' || c == ']') && depth > 0) depth--;
-        if ((c == '{' || c == '[') && ++depth > ASSAY_COMET_DEPTH_MAX) return ASSAY_E_LIMIT;
-        if ((c == ',' || c == '{' || c == '[') && ++values > ASSAY_COMET_VALUES_MAX) return ASSAY_E_LIMIT;
-    }
-    return ASSAY_OK;
+    return assay_json_bound(text, ASSAY_COMET_DEPTH_MAX, ASSAY_COMET_VALUES_MAX);
 }
 
 static assay_err load(json_t **out, assay_bytes text) {

@@ -17,7 +17,9 @@
  *   invalid_signature                     ASSAY_E_SIGNATURE
  * A commit is judged before the anchor here and after it there, so one that is wrong itself is that whatever the
  * overlap. The other rows that differ stand in `exceptions`, each with its reason. */
-#include "vectors_internal.h"
+#include "cert/cert.h"
+
+#include "../../types/test/vectors_internal.h"
 
 #define BLOCKS_MAX 128
 #define PATH_MAX_BLOCKS 16

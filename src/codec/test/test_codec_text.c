@@ -436,21 +436,34 @@ static void json_is_read_by_others(void **state) {
     json_decref(read);
 }
 
+/* Counted is what a parser might make of it, whatever it is; strings hold no brackets. */
+static void json_is_bounded(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t depth, values;
+    } least[] = {{"", 0, 1},        {"1", 0, 1},           {"[]", 1, 2},         {"[[],{}]", 2, 5},
+                 {"[1,2,3]", 1, 4}, {"{\"a\":[1]}", 2, 3}, {"[\"[{,\"]", 1, 2},  {"[\"\\\"[{,\"]", 1, 2},
+                 {"]]]][", 1, 2},   {"\"\\", 0, 1},        {"[\"\\\\\",[", 2, 4}};
+    for (size_t i = 0; i < sizeof least / sizeof *least; i++) {
+        assay_bytes text = assay_base_bytes_str(least[i].text);
+        assert_int_equal(assay_json_bound(text, least[i].depth, least[i].values), ASSAY_OK);
+        if (least[i].depth)
+            assert_int_equal(assay_json_bound(text, least[i].depth - 1, least[i].values), ASSAY_E_LIMIT);
+        if (least[i].values > 1)
+            assert_int_equal(assay_json_bound(text, least[i].depth, least[i].values - 1), ASSAY_E_LIMIT);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bip350_vectors),
-        cmocka_unit_test(bip350_bytes),
-        cmocka_unit_test(bech32m_limits),
-        cmocka_unit_test(addresses),
-        cmocka_unit_test(rfc4648_vectors),
-        cmocka_unit_test(base64_has_one_text),
-        cmocka_unit_test(json_shapes),
-        cmocka_unit_test(json_escapes),
-        cmocka_unit_test(json_wants_utf8),
-        cmocka_unit_test(json_sticks),
-        cmocka_unit_test(json_times),
-        cmocka_unit_test(json_days),
-        cmocka_unit_test(json_is_read_by_others),
+        cmocka_unit_test(json_is_bounded),     cmocka_unit_test(bip350_vectors),
+        cmocka_unit_test(bip350_bytes),        cmocka_unit_test(bech32m_limits),
+        cmocka_unit_test(addresses),           cmocka_unit_test(rfc4648_vectors),
+        cmocka_unit_test(base64_has_one_text), cmocka_unit_test(json_shapes),
+        cmocka_unit_test(json_escapes),        cmocka_unit_test(json_wants_utf8),
+        cmocka_unit_test(json_sticks),         cmocka_unit_test(json_times),
+        cmocka_unit_test(json_days),           cmocka_unit_test(json_is_read_by_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,7 +36,9 @@ const char *absolute(call *c, const char *path) {
     bool known = pwd && pwd[0] == '/' && assay_os_info_get(&here, ".", true) == ASSAY_OK &&
                  assay_os_info_get(&told, pwd, true) == ASSAY_OK && here.device == told.device &&
                  here.inode == told.inode;
-    if (!known) pwd = keep_text(c, "/proc/%u/cwd", assay_os_process_id());
+    /* What is written into files has to outlive this process: its /proc/N/cwd only where the directory is gone. */
+    if (!known && assay_os_work_dir(&pwd, &c->keep) != ASSAY_OK)
+        pwd = keep_text(c, "/proc/%u/cwd", assay_os_process_id());
     while (path[0] == '.' && path[1] == '/') path += 2;
     return keep_text(c, "%s/%s", pwd, path);
 }

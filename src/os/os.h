@@ -293,6 +293,10 @@ ASSAY_MUST_USE assay_err assay_os_home_dir(const char **out, assay_arena *keep, 
  * beside it. ASSAY_F_STORAGE, ASSAY_F_MEMORY. */
 ASSAY_MUST_USE assay_err assay_os_program_dir(const char **out, assay_arena *keep);
 
+/* assay_os_work_dir - the directory that relative paths begin at, links followed, in keep. ASSAY_F_STORAGE if it is
+ * gone, ASSAY_F_MEMORY. */
+ASSAY_MUST_USE assay_err assay_os_work_dir(const char **out, assay_arena *keep);
+
 /* assay_os_process_id - this process's number. */
 uint32_t assay_os_process_id(void);
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -26,6 +27,15 @@ assay_err assay_os_program_dir(const char **out, assay_arena *keep) {
     while (len > 1 && path[len - 1] != '/') len--;
     path[len - 1] = 0;
     ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)path, (size_t)len}));
+    *out = (const char *)copy.ptr;
+    return ASSAY_OK;
+}
+
+assay_err assay_os_work_dir(const char **out, assay_arena *keep) {
+    char path[4096];
+    assay_bytes copy;
+    if (!getcwd(path, sizeof path) || path[0] != '/') return ASSAY_F_STORAGE;
+    ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)path, strlen(path) + 1}));
     *out = (const char *)copy.ptr;
     return ASSAY_OK;
 }

@@ -497,6 +497,11 @@ static void test_temp_and_homes(void **state) {
     unsetenv("HOME");
     assert_int_equal(assay_os_home_dir(&path, &arena, ASSAY_OS_DATA), ASSAY_E_NOT_FOUND);
     assert_string_equal(assay_os_env("XDG_CONFIG_HOME"), "/cfg");
+    assert_int_equal(setenv("PWD", "/", 1), 0); /* what a shell said long ago */
+    char here[4096];
+    assert_non_null(getcwd(here, sizeof here));
+    assert_int_equal(assay_os_work_dir(&path, &arena), ASSAY_OK);
+    assert_string_equal(path, here);
     assert_null(assay_os_env("ASSAY_NO_SUCH_VARIABLE"));
 }
 

@@ -222,7 +222,12 @@ static int run_with(options *o, assay_arena memory) {
         if (err == ASSAY_E_NOT_FOUND)
             return fail(o, ASSAY_E_USAGE,
                         "there is no node.json: `assay net init` or `assay net join` makes a validator");
-        if (err != ASSAY_OK) return fail(o, err, "node.json");
+        if (err != ASSAY_OK) {
+            char text[LINE_LEN_MAX];
+            assay_os_format(text, sizeof text, "node.json%s%s", err == ASSAY_F_CORRUPT ? ": " : "",
+                            err == ASSAY_F_CORRUPT ? settings.wrong : "");
+            return fail(o, err, text);
+        }
         if (!there) return fail(o, ASSAY_E_USAGE, "there is no genesis yet: `assay net accept` puts it there");
     } else if (there > 1) {
         return fail(o, ASSAY_E_USAGE, "the directory holds a network of several validators: assay devnet runs it");

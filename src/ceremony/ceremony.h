@@ -28,7 +28,7 @@ typedef struct assay_ceremony_place {
     const char *directory;
     const char *moniker;
     const char *host;   /* a name or number under which the others reach it; one of IPv6 in brackets */
-    const char *listen; /* "0.0.0.0", "127.0.0.1" */
+    const char *listen; /* "0.0.0.0", "127.0.0.1"; one of IPv6 without brackets, "::" */
     uint16_t port;      /* HTTP; CometBFT's RPC (on loopback only) at +1, its P2P at +2 */
     bool signer;        /* the consensus key is assay-signer's; else CometBFT keeps it in its home */
 } assay_ceremony_place;

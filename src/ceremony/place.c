@@ -5,6 +5,7 @@
 
 #include "comet/comet.h"
 #include "crypto/crypto.h"
+#include "http/http.h"
 #include "node/node.h"
 #include "os/os.h"
 #include "signer/signer.h"
@@ -126,7 +127,7 @@ static assay_err join_with(assay_ceremony_member *m, const assay_ceremony_place 
 
 /* What the others will check, before anything is made that would have to be removed again. */
 static bool place_plain(const assay_ceremony_place *place, const assay_ceremony_member *m) {
-    return ceremony_host_plain(place->host) && ceremony_host_plain(place->listen) && ceremony_member_plain(m);
+    return ceremony_host_plain(place->host) && assay_http_is_address(place->listen) && ceremony_member_plain(m);
 }
 
 assay_err assay_ceremony_join(assay_ceremony_member *out, assay_arena *keep, const assay_ceremony_place *place,
@@ -248,7 +249,8 @@ static assay_err install(const char *directory, const assay_ceremony_network *ne
         home.sync_seconds = genesis.params.unbonding_seconds * 2 / 3;
     }
     ASSAY_TRY(format(&home.rpc, &scratch, "tcp://%s:%u", "127.0.0.1", settings.port + 1u));
-    ASSAY_TRY(format(&home.p2p, &scratch, "tcp://%s:%u", settings.address, settings.port + 2u));
+    bool six = strchr(settings.address, ':') != NULL;
+    ASSAY_TRY(format(&home.p2p, &scratch, six ? "tcp://[%s]:%u" : "tcp://%s:%u", settings.address, settings.port + 2u));
     ASSAY_TRY(assay_comet_home_write(&home, scratch));
     return assay_node_settings_write(directory, &settings, scratch);
 }

@@ -65,6 +65,11 @@ bool http_address_parse(http_address *out, const char *text, uint16_t port) {
     return out->family != 0;
 }
 
+bool assay_http_is_address(const char *text) {
+    http_address address;
+    return http_address_parse(&address, text, 1);
+}
+
 uint64_t http_address_peer(const void *sockaddr) {
     http_address address;
     uint16_t family;

@@ -160,6 +160,10 @@ assay_json assay_http_json(const assay_http_request *request, assay_buf *buf, si
 /* assay_http_json_done - ends the writer and makes it the response's body; a problem response if it failed. */
 void assay_http_json_done(const assay_http_request *request, assay_http_response *response, assay_json *json);
 
+/* assay_http_is_address - true for what a server can listen at: an IPv4 address in four decimals, or an IPv6 address in
+ * hex, without brackets. */
+bool assay_http_is_address(const char *text);
+
 /* ---- client -------------------------------------------------------------------------------------------------------
  */
 

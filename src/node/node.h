@@ -34,6 +34,7 @@ typedef struct assay_node_settings {
     const char *const *peers; /* other validators' HTTP, "http://host:port": who may have a model's bytes */
     uint32_t peers_count;
     uint64_t snapshot_blocks; /* a snapshot of every height that this divides; 0: ASSAY_NODE_SNAPSHOT_BLOCKS */
+    const char *wrong;        /* after ASSAY_F_CORRUPT: what is wrong, in words */
 } assay_node_settings;
 #define ASSAY_NODE_SNAPSHOT_BLOCKS 2000
 /* assay_node_settings_read - from directory's node.json, into keep. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT, ASSAY_F_*. */

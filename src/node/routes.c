@@ -114,7 +114,7 @@ bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *
     assay_rule_chain chain;
     bool found;
     err = assay_rule_chain_load(out->view, &chain, &out->params, &found, request->arena);
-    if (err == ASSAY_OK && !found) err = ASSAY_F_BUSY;
+    if (err == ASSAY_OK && !found) return visit_fail(out, request, response, ASSAY_F_BUSY, "there is no block yet");
     return err == ASSAY_OK ? true : visit_fail(out, request, response, err, NULL);
 }
 

@@ -38,7 +38,7 @@ void get_status(void *context, const assay_http_request *request, assay_http_res
     if (err == ASSAY_OK) err = assay_staking_totals_read(at.view, &set);
     if (err != ASSAY_OK) {
         visit_end(&at);
-        assay_http_problem(request, response, err, NULL);
+        assay_http_problem(request, response, err, err == ASSAY_F_BUSY ? "there is no block yet" : NULL);
         return;
     }
     assay_hash log_root = assay_merkle_log_root(&head.log);

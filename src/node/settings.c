@@ -5,6 +5,7 @@
 #include "node/node.h"
 
 #include "codec/codec.h"
+#include "http/http.h"
 #include "os/os.h"
 
 #include <jansson.h>
@@ -50,6 +51,9 @@ assay_err assay_node_settings_write(const char *directory, const assay_node_sett
     return assay_os_replace(path, (assay_bytes){text.ptr, text.len}, 0644);
 }
 
+/* Says what is wrong with it; operators write this file, too. */
+static assay_err wrong(assay_node_settings *out, const char *what) { return out->wrong = what, ASSAY_F_CORRUPT; }
+
 static assay_err text_of(const char **out, assay_arena *keep, const json_t *value) {
     assay_bytes copy;
     const char *text = json_string_value(value);
@@ -58,6 +62,16 @@ static assay_err text_of(const char **out, assay_arena *keep, const json_t *valu
     *out = (const char *)copy.ptr;
     return ASSAY_OK;
 }
+
+/* A text that begins with one of two schemes, and has more than that. */
+static bool has_scheme(const char *text, const char *one, const char *other) {
+    size_t len = strncmp(text, one, strlen(one)) == 0 ? strlen(one) : strlen(other);
+    return (strncmp(text, one, len) == 0 || strncmp(text, other, len) == 0) && text[len];
+}
+
+static bool is_url(const char *text) { return has_scheme(text, "http://", "https://"); }
+
+static bool is_socket(const char *text) { return has_scheme(text, "unix://", "tcp://"); }
 
 static assay_err number_of(uint64_t *out, const json_t *value, uint64_t most) {
     json_int_t number = json_integer_value(value);
@@ -68,10 +82,15 @@ static assay_err number_of(uint64_t *out, const json_t *value, uint64_t most) {
 
 static assay_err read_peers(assay_node_settings *out, assay_arena *keep, const json_t *rows) {
     size_t count = json_array_size(rows);
-    if (!json_is_array(rows) || count > ASSAY_NODE_VALIDATORS_MAX) return ASSAY_F_CORRUPT;
+    if (!json_is_array(rows) || count > ASSAY_NODE_VALIDATORS_MAX) return wrong(out, "\"peers\" is no list of URLs");
     const char **peers = ASSAY_NEW(keep, const char *, count + 1);
     if (!peers) return ASSAY_F_MEMORY;
-    for (size_t i = 0; i < count; i++) ASSAY_TRY(text_of(&peers[i], keep, json_array_get(rows, i)));
+    for (size_t i = 0; i < count; i++) {
+        assay_err err = text_of(&peers[i], keep, json_array_get(rows, i));
+        if (err == ASSAY_F_CORRUPT || (err == ASSAY_OK && !is_url(peers[i])))
+            return wrong(out, "\"peers\": one of them is no http://HOST:PORT");
+        ASSAY_TRY(err);
+    }
     out->peers = peers;
     out->peers_count = (uint32_t)count;
     return ASSAY_OK;
@@ -82,28 +101,57 @@ static assay_err read_all(assay_node_settings *out, assay_arena *keep, const jso
     const char *key = json_string_value(json_object_get(json, "consensus_key"));
     const json_t *signer = json_object_get(json, "signer"), *blocks = json_object_get(json, "snapshot_blocks");
     uint64_t port;
-    *out = (assay_node_settings){.signer = NULL};
-    if (!schema || strcmp(schema, SCHEMA) != 0 || !key) return ASSAY_F_CORRUPT;
-    if (assay_base_unhex(out->consensus_key.b, sizeof out->consensus_key.b, assay_base_bytes_str(key)) != ASSAY_OK)
-        return ASSAY_F_CORRUPT;
-    ASSAY_TRY(text_of(&out->moniker, keep, json_object_get(json, "moniker")));
-    ASSAY_TRY(text_of(&out->address, keep, json_object_get(json, "address")));
-    ASSAY_TRY(text_of(&out->rpc, keep, json_object_get(json, "rpc")));
-    ASSAY_TRY(text_of(&out->abci, keep, json_object_get(json, "abci")));
-    if (signer) ASSAY_TRY(text_of(&out->signer, keep, signer));
-    if (blocks) ASSAY_TRY(number_of(&out->snapshot_blocks, blocks, INT64_MAX));
-    ASSAY_TRY(number_of(&port, json_object_get(json, "port"), UINT16_MAX));
+    if (!schema || strcmp(schema, SCHEMA) != 0) return wrong(out, "\"schema\" is not " SCHEMA);
+    if (!key ||
+        assay_base_unhex(out->consensus_key.b, sizeof out->consensus_key.b, assay_base_bytes_str(key)) != ASSAY_OK)
+        return wrong(out, "\"consensus_key\" is no key of 64 hex digits");
+    const struct {
+        const char *name;
+        const char **out;
+        bool (*ok)(const char *text);
+        const char *wrong;
+    } texts[] = {{"moniker", &out->moniker, NULL, "\"moniker\" is no text"},
+                 {"address", &out->address, assay_http_is_address, "\"address\" is no number of IPv4 or IPv6"},
+                 {"rpc", &out->rpc, is_url, "\"rpc\" is no http://HOST:PORT"},
+                 {"abci", &out->abci, is_socket, "\"abci\" is neither unix://PATH nor tcp://ADDRESS:PORT"}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        assay_err err = text_of(texts[i].out, keep, json_object_get(json, texts[i].name));
+        if (err == ASSAY_F_CORRUPT || (err == ASSAY_OK && texts[i].ok && !texts[i].ok(*texts[i].out)))
+            return wrong(out, texts[i].wrong);
+        ASSAY_TRY(err);
+    }
+    if (signer) {
+        assay_err err = text_of(&out->signer, keep, signer);
+        if (err == ASSAY_F_CORRUPT || (err == ASSAY_OK && !is_socket(out->signer)))
+            return wrong(out, "\"signer\" is no unix://PATH; without one it is not there at all");
+        ASSAY_TRY(err);
+    }
+    if (blocks && number_of(&out->snapshot_blocks, blocks, INT64_MAX) != ASSAY_OK)
+        return wrong(out, "\"snapshot_blocks\" is no number");
+    if (number_of(&port, json_object_get(json, "port"), UINT16_MAX) != ASSAY_OK)
+        return wrong(out, "\"port\" is no number from 0 to 65535");
     out->port = (uint16_t)port;
     return read_peers(out, keep, json_object_get(json, "peers"));
+}
+
+/* Where it is no JSON at all. */
+static assay_err no_json(assay_node_settings *out, assay_arena *keep, const json_error_t *error) {
+    assay_bytes copy;
+    char line[sizeof error->text + 64];
+    size_t len = assay_os_format(line, sizeof line, "line %d: %s", error->line, error->text);
+    ASSAY_TRY(assay_base_arena_copy(&copy, keep, (assay_bytes){(const uint8_t *)line, len + 1}));
+    return wrong(out, (const char *)copy.ptr);
 }
 
 assay_err assay_node_settings_read(assay_node_settings *out, assay_arena *keep, const char *directory) {
     const char *path;
     assay_bytes text;
+    json_error_t error;
+    *out = (assay_node_settings){.signer = NULL};
     ASSAY_TRY(file_path(&path, keep, directory));
     ASSAY_TRY(assay_os_read_whole(&text, keep, path, FILE_LEN_MAX));
-    json_t *json = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, NULL);
-    assay_err err = read_all(out, keep, json);
+    json_t *json = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES, &error);
+    assay_err err = json ? read_all(out, keep, json) : no_json(out, keep, &error);
     json_decref(json);
     return err;
 }

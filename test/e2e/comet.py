@@ -41,6 +41,8 @@ def story(world):
                           "--host", "127.0.0.1", "--trust", genesis, "--json")  # fmt: skip
     same("which no state sync can begin at", refused.json["error"]["code"], "E46", refused)
     net.start()
+    watched = world.assay("net", "witness", f"{net[0].url}/cometbft", f"{net[1].url}/cometbft", "--trust", genesis)
+    check("a witness decides nothing from it: exit 3", watched.code == 3 and "no block yet" in watched.err, watched)
     total = net[0].total()
     model = sharded_model(world.path("model"), RANDOM)
     done = publish(net, net[0], model, "acme/ocr", "1.0")
@@ -265,7 +267,8 @@ def alone(world):
     base, data = free_base(1), world.path("one")
     done = world.assay("net", "join", "--network", "one", "--data", data, "--host", "127.0.0.1", "--base-port", base)
     check("it joins", done.code == 0, done)
-    done = world.assay("net", "collect", os.path.join(data, "join.json"), "--out", world.path("network.json"))
+    done = world.assay("net", "collect", os.path.join(data, "join.json"), "--out", world.path("network.json"),
+                       "--allowance", "1_000_000")  # fmt: skip
     check("it collects itself", done.code == 0, done)
     nobody = world.assay("net", "sign", world.path("network.json"), "--data", world.path("nowhere"))
     check("nobody signs where nobody joined", nobody.code == 3 and "nobody has joined in" in nobody.err, nobody)

@@ -163,6 +163,8 @@ static void addresses_are_read_as_the_system_does(void **state) {
         assert_int_equal(sizeof got, sizeof want);
         assert_memory_equal(&got, &want, sizeof want);
     }
+    assert_true(assay_http_is_address("0.0.0.0") && assay_http_is_address("::"));
+    assert_false(assay_http_is_address("[::]") || assay_http_is_address("localhost"));
     static const char *const bad[] = {"",
                                       "1.2.3",
                                       "1.2.3.4.5",

@@ -304,6 +304,12 @@ const char *absolute(call *c, const char *path);
 #define FORK_LEN_MAX ((size_t)16 << 20)
 /* net_path (net.c) - directory/name, in keep. */
 const char *net_path(call *c, const char *directory, const char *name);
+/* settings_url (net_run.c) - where a validator's HTTP is asked on this machine. */
+const char *settings_url(call *c, const assay_node_settings *settings);
+/* settings_fail (net_run.c) - err, with what is wrong with the node.json of directory. */
+assay_err settings_fail(call *c, assay_err err, const assay_node_settings *settings, const char *directory);
+/* lock_held (net_run.c) - true if a process holds the lock file path. */
+bool lock_held(const char *path);
 
 /* ---- commands ------------------------------------------------------------------------------------------------ */
 

@@ -57,7 +57,8 @@ const option_row option_rows[OPTION_COUNT] = {
     [OPTION_ALLOWANCE] = {"--allowance", NULL, "AMOUNT", false, "units for each validator's owner without an account"},
     [OPTION_REHEARSAL] = {"--rehearsal", NULL, NULL, false, "a devnet's rules: short windows, a short time in jail"},
     [OPTION_FAULTS] = {"--faults", NULL, NULL, false, "let `assay devnet fault lazy-check 0` make them misbehave"},
-    [OPTION_ADDRESS] = {"--address", NULL, "ADDRESS", false, "the address to listen on (default 127.0.0.1)"},
+    [OPTION_ADDRESS] = {"--address", NULL, "ADDRESS", false,
+                        "the address to listen on (default 127.0.0.1; of a validator across hosts 0.0.0.0)"},
 };
 
 const command_row commands[] = {
@@ -161,14 +162,16 @@ const command_row commands[] = {
     {"net status", "DIR", "where each validator of a rehearsal stands, and its processes", NULL, "assay net status net",
      0, 1, 1, run_net_status},
     {"net join", "--network NAME --data DIR --host HOST", "make a validator that will begin a network with others",
-     "Makes keys, which never leave DIR, and DIR/join.json, which is public and signed: send it to whoever collects.",
+     "Makes keys, which never leave DIR, and DIR/join.json, which is public and signed: send it to whoever collects. "
+     "Run again it changes nothing; asked for something else than the first time, it refuses.",
      "assay net join --network acme --data /var/lib/assay --host validator1.example.org",
      BIT(OPTION_NETWORK) | BIT(OPTION_DATA) | BIT(OPTION_HOST) | BIT(OPTION_ADDRESS) | BIT(OPTION_BASE_PORT) |
          BIT(OPTION_BOND) | BIT(OPTION_MONIKER) | BIT(OPTION_KEY_IN_HOME),
      0, 0, run_net_join},
     {"net collect", "JOIN-FILE...", "make a network's beginning of everybody's public files",
-     "Anybody may do it: every operator checks the result and signs it before it counts.",
-     "assay net collect a.json b.json c.json d.json --out network.json",
+     "Anybody may do it: every operator checks the result and signs it before it counts. Bonds pay no fees: somebody "
+     "has to hold units besides, by --account or --allowance.",
+     "assay net collect a.json b.json c.json d.json --account ADDRESS=1_000_000_000_000 --out network.json",
      BIT(OPTION_OUT) | BIT(OPTION_NETWORK) | BIT(OPTION_ACCOUNT) | BIT(OPTION_ALLOWANCE) | BIT(OPTION_PARAM) |
          BIT(OPTION_REHEARSAL),
      1, WORDS_MAX - 1, run_net_collect},

@@ -303,20 +303,10 @@ static void check_siblings(doctor *d) {
     if (!twice) note(d, ROW_OK, "key twice", "no directory beside this one holds the key", NULL);
 }
 
-/* assayd holds the directory's lock as long as it runs. */
-static bool lock_held(doctor *d, const char *name) {
-    const char *path = path_in(d, name);
-    assay_os_file lock;
-    if (!assay_os_exists(path)) return false;
-    assay_err err = assay_os_lock(&lock, path);
-    if (err == ASSAY_OK) assay_os_file_close(&lock);
-    return err == ASSAY_F_BUSY;
-}
-
 /* The signer's lock is held by whoever signs with the key. */
 static void check_signer_lock(doctor *d) {
     if (!d->settings.signer || !assay_os_exists(path_in(d, "signer/consensus.lock"))) return;
-    bool held = lock_held(d, "signer/consensus.lock");
+    bool held = lock_held(path_in(d, "signer/consensus.lock"));
     if (held && !d->running)
         note(d, ROW_WARN, "signer", "an assay-signer holds the key, though no assayd runs here",
              "nothing, if you start it yourself; else end it before assayd starts one");
@@ -412,7 +402,7 @@ static void check_programs(doctor *d) {
 /* ---- this machine ------------------------------------------------------------------------------------------------ */
 
 /* The answer to a question, as JSON; NULL if there is none. */
-static json_t *ask(doctor *d, const char *url, const char *path, const char *body, const char **why) {
+static json_t *ask(doctor *d, const char *url, const char *path, const char *body, const char **why, bool *begins) {
     assay_arena scratch = d->c->scratch;
     assay_http_client *client;
     assay_http_reply reply;
@@ -424,6 +414,7 @@ static json_t *ask(doctor *d, const char *url, const char *path, const char *bod
     if (err == ASSAY_OK && reply.status == 200)
         json = json_loadb((const char *)reply.body.ptr, reply.body.len, 0, NULL);
     *why = err == ASSAY_OK ? keep_text(d->c, "HTTP %u", reply.status) : shown(d->c, assay_http_client_why(client));
+    if (begins) *begins = err == ASSAY_OK && reply.status == 503;
     assay_http_client_close(client);
     return json;
 }
@@ -431,9 +422,9 @@ static json_t *ask(doctor *d, const char *url, const char *path, const char *bod
 /* Does CometBFT's status, asked at url, tell our node's name? */
 static bool is_ours(doctor *d, const char *url, bool relayed) {
     const char *why;
-    json_t *json =
-        relayed ? ask(d, url, "/cometbft", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\",\"params\":{}}", &why)
-                : ask(d, url, "/status", NULL, &why);
+    json_t *json = relayed ? ask(d, url, "/cometbft",
+                                 "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"status\",\"params\":{}}", &why, NULL)
+                           : ask(d, url, "/status", NULL, &why, NULL);
     const char *id = member(json_object_get(json_object_get(json, "result"), "node_info"), "id");
     bool same = d->node_id[0] && strcmp(id, d->node_id) == 0;
     json_decref(json);
@@ -451,10 +442,9 @@ static int taken(const char *address) {
 static void check_ports(doctor *d) {
     const assay_node_settings *s = &d->settings;
     const char *rpc = strncmp(s->rpc, "http://", 7) == 0 ? s->rpc + 7 : s->rpc, *p2p = toml(d, "p2p", "laddr");
-    bool wild = strcmp(s->address, "0.0.0.0") == 0;
-    const char *own = keep_text(d->c, "http://%s:%u", wild ? "127.0.0.1" : s->address, s->port);
+    const char *own = settings_url(d->c, s);
     const char *rpc_address = keep_text(d->c, "tcp://%s", rpc);
-    d->running = lock_held(d, "lock");
+    d->running = lock_held(path_in(d, "lock")); /* as long as assayd runs */
     d->answers = is_ours(d, s->rpc, false);
     /* Where assayd runs, its port is its own: it would not have started. */
     bool http_ours = d->running || is_ours(d, own, true);
@@ -464,7 +454,9 @@ static void check_ports(doctor *d) {
     const struct {
         const char *name, *address;
         bool ours;
-    } rows[] = {{"HTTP", keep_text(d->c, "tcp://%s:%u", s->address, s->port), http_ours},
+    } rows[] = {{"HTTP",
+                 keep_text(d->c, strchr(s->address, ':') ? "tcp://[%s]:%u" : "tcp://%s:%u", s->address, s->port),
+                 http_ours},
                 {"RPC", rpc_address, d->answers},
                 {"P2P", p2p ? p2p : "", d->answers}};
     bool good = true;
@@ -540,16 +532,20 @@ static void check_limits(doctor *d) {
 /* ---- peers ------------------------------------------------------------------------------------------------------- */
 
 typedef struct census {
-    uint32_t answered, silent, foreign;
+    uint32_t answered, begin, foreign;
     bool timed;
     assay_time newest; /* block time that a peer knows */
 } census;
 
 static void ask_peer(doctor *d, census *all, const char *url) {
     const char *why, *peer = shown(d->c, url);
-    json_t *json = ask(d, url, "/status", NULL, &why);
+    bool begins = false;
+    json_t *json = ask(d, url, "/status", NULL, &why, &begins);
+    if (begins) { /* assayd answers so until the first block */
+        all->begin++;
+        return;
+    }
     if (!json) {
-        all->silent++;
         note(d, ROW_WARN, "peers", keep_text(d->c, "%s does not answer: %s", peer, why),
              "is it running, and does its firewall let HTTP through?");
         return;
@@ -576,7 +572,11 @@ static void check_peers(doctor *d, census *all) {
     uint32_t count = d->settings.peers_count, asked = 0;
     for (; asked < count && assay_os_monotonic_ns() < deadline && !assay_os_stop_requested(); asked++)
         ask_peer(d, all, d->settings.peers[asked]);
-    if (count && !all->answered && d->running)
+    if (all->begin)
+        note(d, ROW_WARN, "peers",
+             keep_text(d->c, "%u of %u run, and are at no block yet (HTTP 503)", all->begin, count),
+             "wait until validators with more than two thirds of the power run and reach each other's P2P");
+    if (count && !all->answered && !all->begin && d->running)
         note(d, ROW_WRONG, "peers", "this validator runs, and no peer answers",
              "the network's name service and firewall; `peers` in node.json");
     else if (all->answered > all->foreign || !count)
@@ -668,11 +668,17 @@ assay_err run_doctor(call *c) {
     ASSAY_TRY(assay_os_program_dir(&d->programs, &c->keep));
     assay_err err = assay_node_settings_read(&d->settings, &c->keep, d->directory);
     if (err == ASSAY_E_NOT_FOUND) {
-        c->try_this = "assay doctor DIR, where `assay net join` or `assay net init` made DIR";
+        c->try_this = assay_os_exists(path_in(d, "validator0/node.json"))
+                          ? "one of the network's: assay doctor DIR/validator0"
+                          : "assay doctor DIR, where `assay net join` made DIR, or `assay net init` DIR/validator0";
         return fail(c, ASSAY_F_NO_PATH, "%s is no validator's directory: it has no node.json", d->directory);
     }
-    if (err != ASSAY_OK) return fail(c, err, "%s", path_in(d, "node.json"));
-    examine(d);
+    if (err == ASSAY_F_CORRUPT)
+        note(d, ROW_WRONG, "node.json", shown(c, d->settings.wrong), "correct it, or put it back from a copy");
+    else if (err != ASSAY_OK)
+        return fail(c, err, "%s", path_in(d, "node.json"));
+    else
+        examine(d);
     ASSAY_TRY(print_rows(d));
     c->reported = true;
     return d->wrong ? ASSAY_E_STATE : ASSAY_OK;

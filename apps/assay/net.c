@@ -20,9 +20,26 @@ const char *net_path(call *c, const char *directory, const char *name) {
     return keep_text(c, "%s/%s", directory, name);
 }
 
+/* A path as a shell takes it. */
+static const char *pasted(call *c, const char *path) {
+    size_t len = strlen(path), at = 0;
+    char *text = ASSAY_NEW(&c->keep, char, 4 * len + 3);
+    if (!text) return "";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
+    if (len && strspn(path, plain) == len) return path;
+    text[at++] = '\'';
+    for (const char *p = path; *p; p++) {
+        if (*p == '\'') memcpy(text + at, "'\\'", 3), at += 3;
+        text[at++] = *p;
+    }
+    text[at++] = '\'';
+    text[at] = 0;
+    return visible(c, (assay_bytes){(const uint8_t *)text, at});
+}
+
 static assay_err write_file(call *c, const char *path, const assay_buf *text, uint32_t permissions) {
     assay_err err = assay_os_replace(path, (assay_bytes){text->ptr, text->len}, permissions);
-    return err == ASSAY_OK ? ASSAY_OK : fail(c, err, "%s", path);
+    return err == ASSAY_OK ? ASSAY_OK : fail(c, err == ASSAY_E_NOT_FOUND ? ASSAY_F_NO_PATH : err, "%s", path);
 }
 
 static assay_err read_file(call *c, assay_bytes *out, const char *path) {
@@ -100,18 +117,28 @@ static assay_err network_name(call *c, const char **out, const char *otherwise) 
 static assay_err tell(call *c, assay_err err, const char *about) {
     switch ((int)err) {
     case ASSAY_E_SIGNATURE: return fail(c, err, "%s: not what its owner signed", about);
-    case ASSAY_E_CHAIN: return fail(c, err, "%s: it joined another network", about);
-    case ASSAY_E_DUPLICATE: return fail(c, err, "%s: a key or an address stands there twice", about);
-    case ASSAY_E_EXISTS: return fail(c, err, "%s is of another network already", about);
+    case ASSAY_E_DUPLICATE:
+        c->try_this = "each validator's own join.json, once; a copied directory has its twin's keys";
+        return fail(c, err, "%s: a key or an address stands there twice", about);
+    case ASSAY_E_EXISTS:
+        c->try_this = "another --data DIR, or the network that this one is of";
+        return fail(c, err, "%s is of another network already", about);
     case ASSAY_E_PROOF:
         return fail(c, err, "%s: it lists other validators, or another hash, than its genesis has", about);
     case ASSAY_E_NAME:
-        c->try_this = "a moniker of letters, digits, - _ . and spaces; a host of letters, digits, - and .";
+        c->try_this = "a moniker of letters, digits, - _ . and spaces; a host of letters, digits, - _ and ., or [IPV6]";
         return fail(c, err, "%s: a name or an address in it is not plain", about);
     case ASSAY_E_RANGE:
         return fail(c, err, "%s: a rule, a stake or a port is out of its range (spec/limits.md)", about);
     default: return fail(c, err, "%s", about);
     }
+}
+
+/* As tell, for a file that some command of the ceremony writes: the wrong one is easily named. */
+static assay_err tell_file(call *c, assay_err err, const char *path, const char *command) {
+    if (err != ASSAY_E_ENCODING) return tell(c, err, path);
+    c->try_this = keep_text(c, "the file that `assay net %s` wrote, as it was sent", command);
+    return fail(c, err, "%s is not what `assay net %s` writes", path, command);
 }
 
 /* ---- a rehearsal on this machine --------------------------------------------------------------------------------- */
@@ -258,7 +285,7 @@ static assay_err print_init(call *c, const rehearsal *r) {
     table_print(&t);
     if (!quiet(c)) {
         out(c, "\n");
-        field(c, "start", "assay net start %s", r->directory);
+        field(c, "start", "assay net start %s", pasted(c, r->directory));
     }
     return ASSAY_OK;
 }
@@ -297,7 +324,7 @@ static assay_err network_of(call *c, assay_ceremony_network *out, const char *pa
     assay_bytes text;
     ASSAY_TRY(read_file(c, &text, path));
     assay_err err = assay_ceremony_network_read(out, &c->keep, text);
-    return err == ASSAY_OK ? ASSAY_OK : tell(c, err, path);
+    return err == ASSAY_OK ? ASSAY_OK : tell_file(c, err, path, "collect");
 }
 
 /* Where this validator will run, as its options say. */
@@ -307,6 +334,11 @@ static assay_err place_of(call *c, assay_ceremony_place *out) {
     if (!directory || !*directory) return usage(c, "--data DIR is needed: where the validator's keys will be");
     if (!host || !*host) return usage(c, "--host HOST is needed: the name or number under which the others reach you");
     ASSAY_TRY(value_u64(c, OPTION_BASE_PORT, &port, 1, 65533));
+    if (has(c, OPTION_ADDRESS) && !assay_http_is_address(value(c, OPTION_ADDRESS)))
+        return usage(c, "--address takes a number of IPv4 or IPv6, as 0.0.0.0 or ::, not %s",
+                     shown(c, value(c, OPTION_ADDRESS)));
+    if (host[0] == '[' && !has(c, OPTION_MONIKER))
+        return usage(c, "--moniker NAME is needed: %s is no name", shown(c, host));
     *out = (assay_ceremony_place){
         .directory = directory,
         .moniker = has(c, OPTION_MONIKER) ? value(c, OPTION_MONIKER) : host,
@@ -318,17 +350,58 @@ static assay_err place_of(call *c, assay_ceremony_place *out) {
     return ASSAY_OK;
 }
 
+/* What the ceremony says of a place that it does not take. */
+static assay_err tell_place(call *c, assay_err err, const assay_ceremony_place *place, const char *network,
+                            const char *before) {
+    if (err == ASSAY_E_EXISTS && before && strcmp(before, network) != 0) {
+        c->try_this = keep_text(c, "another --data DIR, or --network %s", before);
+        return fail(c, err, "%s has joined %s before", place->directory, before);
+    }
+    if (err != ASSAY_E_NAME) return tell(c, err, place->directory);
+    c->try_this =
+        "--host NAME, NUMBER or [IPV6], without scheme and port; --moniker of letters, digits, - _ . and spaces";
+    return fail(c, err, "--host %s or --moniker %s is not plain", shown(c, place->host), shown(c, place->moniker));
+}
+
+/* Whoever joined before stays who he is: what was asked for this time, and is not so, is not passed over. bond 0: it
+ * was not asked for. */
+static assay_err as_asked(call *c, const assay_ceremony_place *place, const assay_ceremony_member *m, uint64_t bond) {
+    assay_node_settings s;
+    assay_err err = assay_node_settings_read(&s, &c->keep, place->directory);
+    if (err != ASSAY_OK) return settings_fail(c, err, &s, place->directory);
+    unsigned port = has(c, OPTION_BASE_PORT) ? place->port : s.port;
+    const char *p2p = keep_text(c, "%s:%u", place->host, port + 2u), *is = NULL;
+    char amount[32];
+    if (strcmp(m->p2p, p2p) != 0)
+        is = keep_text(c, "peers dial %s, not %s", m->p2p, p2p);
+    else if (has(c, OPTION_MONIKER) && strcmp(m->moniker, place->moniker) != 0)
+        is = keep_text(c, "its moniker is %s, not %s", m->moniker, shown(c, place->moniker));
+    else if (bond && bond != m->validator.self_bond)
+        is = keep_text(c, "its bond is %s, not %llu", amount_text(amount, m->validator.self_bond),
+                       (unsigned long long)bond);
+    else if (has(c, OPTION_ADDRESS) && strcmp(s.address, place->listen) != 0)
+        is = keep_text(c, "it listens on %s, not %s", s.address, place->listen);
+    else if (has(c, OPTION_KEY_IN_HOME) && s.signer)
+        is = "its consensus key is assay-signer's";
+    if (!is) return ASSAY_OK;
+    c->try_this =
+        "another --data DIR; or, while nobody has collected, remove join.json in it (with --key-in-home all of "
+        "it) and join again";
+    return fail(c, ASSAY_E_EXISTS, "%s has joined before: %s", place->directory, is);
+}
+
 assay_err run_net_join(call *c) {
     uint64_t bond = BOND;
     const char *network;
     assay_ceremony_place place;
-    assay_ceremony_member member;
+    assay_ceremony_member member = {0};
     ASSAY_TRY(place_of(c, &place));
     if (!has(c, OPTION_NETWORK)) return usage(c, "--network NAME is needed: which network to join");
     ASSAY_TRY(network_name(c, &network, ""));
     if (has(c, OPTION_BOND)) ASSAY_TRY(amount_of(c, &bond, value(c, OPTION_BOND)));
     assay_err err = assay_ceremony_join(&member, &c->keep, &place, network, bond);
-    if (err != ASSAY_OK) return tell(c, err, place.directory);
+    if (err != ASSAY_OK) return tell_place(c, err, &place, network, member.network);
+    ASSAY_TRY(as_asked(c, &place, &member, has(c, OPTION_BOND) ? bond : 0));
     const char *file = net_path(c, place.directory, "join.json");
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:s}", "file", file, "moniker", member.moniker, "node_id",
@@ -366,13 +439,14 @@ static assay_err sync_of(call *c, assay_ceremony_sync *out, const assay_ceremony
 assay_err run_net_follow(call *c) {
     assay_ceremony_place place;
     assay_ceremony_network n;
-    assay_ceremony_member member;
+    assay_ceremony_member member = {0};
     assay_ceremony_sync sync;
     ASSAY_TRY(place_of(c, &place));
     ASSAY_TRY(network_of(c, &n, c->words[0]));
     if (has(c, OPTION_TRUST)) ASSAY_TRY(sync_of(c, &sync, &n));
     assay_err err = assay_ceremony_follow(&member, &c->keep, &place, &n, has(c, OPTION_TRUST) ? &sync : NULL);
-    if (err != ASSAY_OK) return tell(c, err, place.directory);
+    if (err != ASSAY_OK) return tell_place(c, err, &place, n.members[0].network, member.network);
+    ASSAY_TRY(as_asked(c, &place, &member, 0));
     const char *owner = address_text(c, assay_crypto_address(member.validator.owner));
     const char *key = net_path(c, place.directory, place.signer ? "signer/consensus.key" : "cometbft");
     if (json_wanted(c))
@@ -382,13 +456,14 @@ assay_err run_net_follow(call *c) {
         field(c, "owner", "%s", owner);
         field(c, "state", has(c, OPTION_TRUST) ? "comes as a snapshot, verified from height %llu on" : "by every block",
               has(c, OPTION_TRUST) ? (unsigned long long)sync.height : 0);
-        field(c, "start", "assayd --data %s", place.directory);
+        const char *own = pasted(c, place.directory);
+        field(c, "start", "assayd --data %s", own);
         field(c, "then", "send the owner units, and register the validator:");
         if (place.signer)
             field(c, "",
                   "assay validator create AMOUNT --key %s/owner.key --consensus-key %s --attestation-key "
                   "%s/attestation.key",
-                  place.directory, key, place.directory);
+                  own, pasted(c, key), own);
         out(c, "\n");
     }
     out(c, "%s\n", n.chain_id);
@@ -427,6 +502,23 @@ static assay_err network_json(call *c, const assay_ceremony_network *n, const ch
                                  "file", file));
 }
 
+/* Names the file that does not belong to the others, or that is there twice. */
+static assay_err of_one_network(call *c, const assay_ceremony_member *list, uint32_t count, const char *network) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (strcmp(list[i].network, network) != 0) {
+            c->try_this = "the files of one network; --network says which";
+            return fail(c, ASSAY_E_CHAIN, "%s joined %s, not %s", c->words[i], list[i].network, network);
+        }
+        for (uint32_t k = 0; k < i; k++) {
+            if (memcmp(&list[i].validator.owner, &list[k].validator.owner, sizeof list[i].validator.owner) != 0)
+                continue;
+            c->try_this = "each validator's own join.json, once";
+            return fail(c, ASSAY_E_DUPLICATE, "%s and %s are of one owner", c->words[k], c->words[i]);
+        }
+    }
+    return ASSAY_OK;
+}
+
 assay_err run_net_collect(call *c) {
     const char *network, *file = has(c, OPTION_OUT) ? value(c, OPTION_OUT) : "network.json";
     uint32_t count = (uint32_t)c->words_count, accounts_count = 0;
@@ -440,13 +532,17 @@ assay_err run_net_collect(call *c) {
         assay_bytes bytes;
         ASSAY_TRY(read_file(c, &bytes, c->words[i]));
         assay_err err = assay_ceremony_member_read(&members[i], &c->keep, bytes);
-        if (err != ASSAY_OK) return tell(c, err, c->words[i]);
+        if (err != ASSAY_OK) return tell_file(c, err, c->words[i], "join");
     }
     ASSAY_TRY(network_name(c, &network, members[0].network));
+    ASSAY_TRY(of_one_network(c, members, count, network));
     ASSAY_TRY(accounts_of(c, accounts, &accounts_count));
     if (has(c, OPTION_ALLOWANCE)) ASSAY_TRY(amount_of(c, &allowance, value(c, OPTION_ALLOWANCE)));
     assay_params params = has(c, OPTION_REHEARSAL) ? assay_node_rehearsal_params() : assay_node_params();
     ASSAY_TRY(params_of(c, &params));
+    if (!accounts_count && !allowance && (params.fee_base || params.fee_per_byte))
+        return usage(c, "nobody would hold a unit that is not bonded, and no fee could ever be paid: --account "
+                        "ADDRESS=AMOUNT, or --allowance AMOUNT for each validator's owner");
     assay_err err = assay_ceremony_collect(&agreed, &c->keep, network, assay_os_now().seconds, &params, members, count,
                                            accounts, accounts_count, allowance);
     if (err != ASSAY_OK) return tell(c, err, "the members' files");
@@ -505,17 +601,22 @@ assay_err run_net_accept(call *c) {
         assay_bytes text;
         ASSAY_TRY(read_file(c, &text, c->words[1 + i]));
         assay_err err = assay_ceremony_word_read(&words[i], text);
-        if (err != ASSAY_OK) return tell(c, err, c->words[1 + i]);
+        if (err != ASSAY_OK) return tell_file(c, err, c->words[1 + i], "sign");
     }
     if (assay_ceremony_missing(&missing, &n, words, count)) {
         c->try_this = "ask its operator for the file that `assay net sign` wrote";
         return fail(c, ASSAY_E_SIGNATURE, "%s has not signed this network", n.members[missing].moniker);
     }
     assay_err err = assay_ceremony_accept(directory, &n, c->scratch);
+    if (err == ASSAY_E_NOT_FOUND && assay_os_exists(net_path(c, directory, "join.json")) &&
+        !assay_os_exists(net_path(c, directory, "node.json"))) {
+        c->try_this = "put node.json back from a copy: docs/operate.md 5";
+        return fail(c, ASSAY_F_NO_PATH, "%s", net_path(c, directory, "node.json"));
+    }
     if (err == ASSAY_E_NOT_FOUND) return not_listed(c, directory);
     if (err != ASSAY_OK) return tell(c, err, directory);
     if (json_wanted(c)) return network_json(c, &n, directory);
-    if (!quiet(c)) field(c, "start", "assayd --data %s", directory);
+    if (!quiet(c)) field(c, "start", "assayd --data %s", pasted(c, directory));
     out(c, "%s\n", n.chain_id);
     return ASSAY_OK;
 }

@@ -90,10 +90,17 @@ static void end_all(call *c, running *r) {
         if (r->list[i].child.id) assay_os_child_signal(&r->list[i].child, ASSAY_OS_KILL);
 }
 
+const char *settings_url(call *c, const assay_node_settings *s) {
+    const char *at = strcmp(s->address, "0.0.0.0") == 0 ? "127.0.0.1"
+                     : strcmp(s->address, "::") == 0    ? "::1"
+                                                        : s->address;
+    return keep_text(c, strchr(at, ':') ? "http://[%s]:%u" : "http://%s:%u", at, s->port);
+}
+
 static const char *url_of(call *c, const char *directory, uint32_t i) {
     assay_node_settings settings;
     assay_err err = assay_node_settings_read(&settings, &c->keep, keep_text(c, "%s/validator%u", directory, i));
-    return err == ASSAY_OK ? keep_text(c, "http://%s:%u", settings.address, settings.port) : NULL;
+    return err == ASSAY_OK ? settings_url(c, &settings) : NULL;
 }
 
 /* Each validator writes its own; the network's is the newest of them. */
@@ -137,7 +144,10 @@ static assay_err serve(call *c, running *r) {
     int64_t newest = 0;
     while (!assay_os_stop_wait(assay_os_monotonic_ns() + LOOK_NS)) {
         uint32_t alive = mind(c, r);
-        if (alive == 0) return fail(c, ASSAY_F_NETWORK, "no validator is running any more");
+        if (alive == 0) {
+            c->try_this = "each said why; assay doctor DIR/validator0 looks for the usual mistakes";
+            return fail(c, ASSAY_F_NETWORK, "no validator is running any more");
+        }
         copy_trust(c, r, &newest);
         for (uint32_t i = 0; !ready && i < r->count; i++) {
             if (!r->list[i].child.id || height_of(c, url_of(c, r->directory, i)) == 0) continue;
@@ -155,7 +165,11 @@ assay_err run_net_start(call *c) {
     if (!r) return ASSAY_F_MEMORY;
     ASSAY_TRY(find_network(c, &r->directory, &r->count));
     assay_err err = assay_os_lock(&r->lock, keep_text(c, "%s/lock", r->directory));
-    if (err != ASSAY_OK) return fail(c, err, "%s: it is running already", r->directory);
+    if (err == ASSAY_F_BUSY) {
+        c->try_this = "assay net status DIR says where it stands; assay net stop DIR ends it";
+        return fail(c, err, "%s is running already", r->directory);
+    }
+    if (err != ASSAY_OK) return fail(c, err, "%s", r->directory);
     const char *pid_path = keep_text(c, "%s/pid", r->directory), *pid = keep_text(c, "%u\n", assay_os_process_id());
     err = assay_os_replace(pid_path, assay_base_bytes_str(pid), 0644);
     for (uint32_t i = 0; err == ASSAY_OK && i < r->count; i++) err = start_one(c, r, i);
@@ -182,6 +196,7 @@ assay_err run_net_stop(call *c) {
     /* Whoever holds the lock is the process that wrote the number. */
     if (!known || assay_os_lock(&lock, lock_path) != ASSAY_F_BUSY) {
         if (known) assay_os_file_close(&lock);
+        c->try_this = "assay net start DIR starts it; assay net status DIR says what of it runs";
         return fail(c, ASSAY_E_STATE, "%s is not running", directory);
     }
     assay_os_child_signal(&(assay_os_child){.id = (int)pid}, ASSAY_OS_TERMINATE);
@@ -196,7 +211,16 @@ assay_err run_net_stop(call *c) {
 
 /* ---- where it stands --------------------------------------------------------------------------------------------- */
 
-/* What a validator wrote of its processes; 0: it does not run. */
+bool lock_held(const char *path) {
+    assay_os_file lock;
+    if (!assay_os_exists(path)) return false;
+    assay_err err = assay_os_lock(&lock, path);
+    if (err == ASSAY_OK) assay_os_file_close(&lock);
+    return err == ASSAY_F_BUSY;
+}
+
+/* What a validator wrote of its processes; 0: it does not run. After a power failure the numbers are somebody else's:
+ * assayd holds its directory's lock as long as it runs. */
 static void processes_of(call *c, const char *directory, uint32_t i, uint64_t *pid, uint64_t *engine) {
     assay_bytes text;
     *pid = *engine = 0;
@@ -205,11 +229,19 @@ static void processes_of(call *c, const char *directory, uint32_t i, uint64_t *p
     json_t *json = json_loadb((const char *)text.ptr, text.len, 0, NULL);
     uint64_t a = number(json, "assayd"), b = number(json, "cometbft");
     json_decref(json);
-    if (a && assay_os_exists(keep_text(c, "/proc/%llu", (unsigned long long)a))) *pid = a;
+    const char *lock = keep_text(c, "%s/validator%u/lock", directory, i);
+    if (a && assay_os_exists(keep_text(c, "/proc/%llu", (unsigned long long)a)) && lock_held(lock)) *pid = a;
     if (*pid && b && assay_os_exists(keep_text(c, "/proc/%llu", (unsigned long long)b))) *engine = b;
 }
 
 static json_t *number_or_null(uint64_t value) { return value ? json_integer((json_int_t)value) : json_null(); }
+
+assay_err settings_fail(call *c, assay_err err, const assay_node_settings *s, const char *directory) {
+    const char *path = net_path(c, directory, "node.json");
+    if (err != ASSAY_F_CORRUPT) return fail(c, err, "%s", path);
+    c->try_this = "correct it, or put it back from a copy";
+    return fail(c, err, "%s: %s", path, s->wrong);
+}
 
 assay_err run_net_status(call *c) {
     const char *directory;
@@ -221,9 +253,10 @@ assay_err run_net_status(call *c) {
         uint64_t pid, engine;
         assay_node_settings settings;
         processes_of(c, directory, i, &pid, &engine);
-        const char *own = keep_text(c, "%s/validator%u", directory, i), *url = url_of(c, directory, i);
+        const char *own = keep_text(c, "%s/validator%u", directory, i);
         assay_err err = assay_node_settings_read(&settings, &c->keep, own);
-        if (err != ASSAY_OK) return json_decref(rows), fail(c, err, "%s/node.json", own);
+        if (err != ASSAY_OK) return json_decref(rows), settings_fail(c, err, &settings, own);
+        const char *url = settings_url(c, &settings);
         uint64_t height = pid ? height_of(c, url) : 0;
         (void)json_array_append_new(rows, json_pack("{s:I, s:I, s:s, s:s, s:o, s:o}", "index", (json_int_t)i, "height",
                                                     (json_int_t)height, "url", url, "rpc", settings.rpc, "pid",

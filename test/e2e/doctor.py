@@ -409,4 +409,19 @@ def outside(world):
     finds(world, "awaited and at home", v.data, "key", "wrong", "awaits a signer")
 
 
-main(stopped, running, outside)
+def begins(world):
+    """Those who wait for the others before the first block are not told as silent."""
+    net = Rehearsal(world)
+    for v in net.validators[:2]:
+        v.start().await_ready()
+    check("two of four wait", until(20, lambda: not rows(look(world, net[0].data)[1], "engine", "wrong")))
+    done, checks = look(world, net[0].data)
+    waits = rows(checks, "peers", "warn")
+    check("nothing is wrong", done.code == 0 and done.json["running"], done)
+    check("one of three is at no block yet, two are silent", len(waits) == 3 and "1 of 3 run, and are at no block" in waits[-1]["text"], waits)
+    status = net[0].assay("status")
+    check("status: the chain has not begun", status.code == 6 and "no block" in status.err, status)
+    net.stop()
+
+
+main(stopped, running, outside, begins)

@@ -124,7 +124,7 @@ static assay_err choose_checkpoint(witness *w, uint64_t common) {
     if (w->at) return ASSAY_OK;
     if (first == w->trust.checkpoints_count) {
         w->c->try_this = "the trust.json that a running node has written since";
-        return fail(w->c, ASSAY_E_STATE, "the trust file knows no block yet");
+        return fail(w->c, ASSAY_E_NOT_FOUND, "the trust file knows no block yet"); /* no verdict: exit 1 is a fork */
     }
     const peer *behind = &w->sides[w->sides[1].newest < w->sides[0].newest];
     return fail(w->c, ASSAY_E_NOT_FOUND, "%s is at height %llu, and the trust file begins at %llu", behind->url,

@@ -141,6 +141,33 @@ static assay_err tell_file(call *c, assay_err err, const char *path, const char 
     return fail(c, err, "%s is not what `assay net %s` writes", path, command);
 }
 
+/* Whoever joined before stays who he is: what was asked for this time, and is not so, is not passed over. */
+static assay_err as_asked(call *c, const assay_ceremony_place *place, const assay_ceremony_member *m, uint64_t bond) {
+    assay_node_settings s;
+    assay_err err = assay_node_settings_read(&s, &c->keep, place->directory);
+    if (err != ASSAY_OK) return settings_fail(c, err, &s, place->directory);
+    bool rehearsal = !has(c, OPTION_DATA);
+    unsigned port = rehearsal || has(c, OPTION_BASE_PORT) ? place->port : s.port;
+    const char *p2p = keep_text(c, "%s:%u", place->host, port + 2u), *is = NULL;
+    char amount[32];
+    if (strcmp(m->p2p, p2p) != 0)
+        is = keep_text(c, "peers dial %s, not %s", m->p2p, p2p);
+    else if (has(c, OPTION_MONIKER) && strcmp(m->moniker, place->moniker) != 0)
+        is = keep_text(c, "its moniker is %s, not %s", m->moniker, shown(c, place->moniker));
+    else if (has(c, OPTION_BOND) && bond != m->validator.self_bond)
+        is = keep_text(c, "its bond is %s, not %llu", amount_text(amount, m->validator.self_bond),
+                       (unsigned long long)bond);
+    else if (has(c, OPTION_ADDRESS) && strcmp(s.address, place->listen) != 0)
+        is = keep_text(c, "it listens on %s, not %s", s.address, place->listen);
+    else if (rehearsal ? !s.signer != !place->signer : has(c, OPTION_KEY_IN_HOME) && s.signer)
+        is = s.signer ? "its consensus key is assay-signer's" : "its consensus key is in CometBFT's home";
+    if (!is) return ASSAY_OK;
+    c->try_this =
+        "another --data DIR; or, while nobody has collected, remove join.json in it (with --key-in-home all of "
+        "it) and join again";
+    return fail(c, ASSAY_E_EXISTS, "%s has joined before: %s", place->directory, is);
+}
+
 /* ---- a rehearsal on this machine --------------------------------------------------------------------------------- */
 
 typedef struct rehearsal {
@@ -227,6 +254,14 @@ static assay_err make_owners(call *c, const rehearsal *r) {
     return err == ASSAY_OK ? ASSAY_OK : fail(c, err, "%s", r->directory);
 }
 
+/* An earlier `net init` was interrupted there, and began another network than this one. */
+static const char begin_again[] = "remove what is there, if it is of no use, or another --out";
+
+static assay_err half_made(call *c, const char *directory) {
+    c->try_this = begin_again;
+    return fail(c, ASSAY_E_EXISTS, "%s is of another network already", directory);
+}
+
 static assay_err join_all(call *c, rehearsal *r) {
     ASSAY_TRY(make_owners(c, r));
     for (uint32_t i = 0; i < r->count; i++) {
@@ -237,7 +272,11 @@ static assay_err join_all(call *c, rehearsal *r) {
                                       .port = (uint16_t)(r->base_port + i * PORTS_EACH),
                                       .signer = has(c, OPTION_SIGNER)};
         assay_err err = assay_ceremony_join(&r->members[i], &c->keep, &place, r->network, BOND);
+        if (err == ASSAY_E_EXISTS) return half_made(c, place.directory);
         if (err != ASSAY_OK) return tell(c, err, place.directory);
+        err = as_asked(c, &place, &r->members[i], BOND);
+        if (err == ASSAY_E_EXISTS) c->try_this = begin_again;
+        ASSAY_TRY(err);
     }
     return ASSAY_OK;
 }
@@ -255,6 +294,7 @@ static assay_err agree(call *c, rehearsal *r) {
     for (uint32_t i = 0; i < r->count; i++) {
         const char *directory = keep_text(c, "%s/validator%u", r->directory, i);
         err = assay_ceremony_accept(directory, &r->agreed, c->scratch);
+        if (err == ASSAY_E_EXISTS) return half_made(c, directory);
         if (err != ASSAY_OK) return tell(c, err, directory);
     }
     assay_bytes trust;
@@ -304,7 +344,7 @@ assay_err run_net_init(call *c) {
     r.count = (uint32_t)count;
     r.base_port = (uint16_t)port;
     if (assay_os_exists(net_path(c, r.directory, "network.json"))) {
-        c->try_this = "assay net start, or another --out";
+        c->try_this = keep_text(c, "assay net start %s, or another --out", pasted(c, r.directory));
         return fail(c, ASSAY_E_EXISTS, "%s is a network already", r.directory);
     }
     r.members = ASSAY_NEW(&c->keep, assay_ceremony_member, count);
@@ -363,33 +403,6 @@ static assay_err tell_place(call *c, assay_err err, const assay_ceremony_place *
     return fail(c, err, "--host %s or --moniker %s is not plain", shown(c, place->host), shown(c, place->moniker));
 }
 
-/* Whoever joined before stays who he is: what was asked for this time, and is not so, is not passed over. bond 0: it
- * was not asked for. */
-static assay_err as_asked(call *c, const assay_ceremony_place *place, const assay_ceremony_member *m, uint64_t bond) {
-    assay_node_settings s;
-    assay_err err = assay_node_settings_read(&s, &c->keep, place->directory);
-    if (err != ASSAY_OK) return settings_fail(c, err, &s, place->directory);
-    unsigned port = has(c, OPTION_BASE_PORT) ? place->port : s.port;
-    const char *p2p = keep_text(c, "%s:%u", place->host, port + 2u), *is = NULL;
-    char amount[32];
-    if (strcmp(m->p2p, p2p) != 0)
-        is = keep_text(c, "peers dial %s, not %s", m->p2p, p2p);
-    else if (has(c, OPTION_MONIKER) && strcmp(m->moniker, place->moniker) != 0)
-        is = keep_text(c, "its moniker is %s, not %s", m->moniker, shown(c, place->moniker));
-    else if (bond && bond != m->validator.self_bond)
-        is = keep_text(c, "its bond is %s, not %llu", amount_text(amount, m->validator.self_bond),
-                       (unsigned long long)bond);
-    else if (has(c, OPTION_ADDRESS) && strcmp(s.address, place->listen) != 0)
-        is = keep_text(c, "it listens on %s, not %s", s.address, place->listen);
-    else if (has(c, OPTION_KEY_IN_HOME) && s.signer)
-        is = "its consensus key is assay-signer's";
-    if (!is) return ASSAY_OK;
-    c->try_this =
-        "another --data DIR; or, while nobody has collected, remove join.json in it (with --key-in-home all of "
-        "it) and join again";
-    return fail(c, ASSAY_E_EXISTS, "%s has joined before: %s", place->directory, is);
-}
-
 assay_err run_net_join(call *c) {
     uint64_t bond = BOND;
     const char *network;
@@ -401,7 +414,7 @@ assay_err run_net_join(call *c) {
     if (has(c, OPTION_BOND)) ASSAY_TRY(amount_of(c, &bond, value(c, OPTION_BOND)));
     assay_err err = assay_ceremony_join(&member, &c->keep, &place, network, bond);
     if (err != ASSAY_OK) return tell_place(c, err, &place, network, member.network);
-    ASSAY_TRY(as_asked(c, &place, &member, has(c, OPTION_BOND) ? bond : 0));
+    ASSAY_TRY(as_asked(c, &place, &member, bond));
     const char *file = net_path(c, place.directory, "join.json");
     if (json_wanted(c))
         return out_json(c, json_pack("{s:s, s:s, s:s, s:s, s:s}", "file", file, "moniker", member.moniker, "node_id",

@@ -229,7 +229,7 @@ static int run_with(options *o, assay_arena memory) {
             return fail(o, err, text);
         }
         if (!there) return fail(o, ASSAY_E_USAGE, "there is no genesis yet: `assay net accept` puts it there");
-    } else if (there > 1) {
+    } else if (there > 1 && !assay_node_settings_exist(o->data, memory)) { /* else it is told that, too */
         return fail(o, ASSAY_E_USAGE, "the directory holds a network of several validators: assay devnet runs it");
     }
     config.faults = comet && o->faults;

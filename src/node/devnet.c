@@ -373,11 +373,32 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
     return ASSAY_OK;
 }
 
+/* What a chain of its own would write over: the directory of a validator under CometBFT, or of a network of them. NULL:
+ * neither. */
+static const char *whose(const char *data) {
+    static const struct {
+        const char *file, *what;
+    } rows[] = {{"node.json", "is a validator's under CometBFT: assayd --data DIR runs it, with that engine"},
+                {"network.json", "holds a network under CometBFT: assay net start DIR runs it"},
+                {"validator0/node.json", "holds a network under CometBFT: assay net start DIR runs it"}};
+    char path[600];
+    for (size_t i = 0; data && i < sizeof rows / sizeof *rows; i++) {
+        assay_os_format(path, sizeof path, "%s/%s", data, rows[i].file);
+        if (assay_os_exists(path)) return rows[i].what;
+    }
+    return NULL;
+}
+
 assay_err assay_node_start(assay_node **out, const assay_node_config *config, char *why, size_t why_cap) {
     if (config->validators < 1 || config->validators > ASSAY_NODE_VALIDATORS_MAX) {
         assay_os_format(why, why_cap, "%u validators: 1 to %u are possible", config->validators,
                         ASSAY_NODE_VALIDATORS_MAX);
         return ASSAY_E_RANGE;
+    }
+    const char *other = config->settings ? NULL : whose(config->data);
+    if (other) {
+        assay_os_format(why, why_cap, "%s %s", config->data, other);
+        return ASSAY_E_USAGE;
     }
     struct assay_node *node = calloc(1, sizeof *node);
     if (!node) return ASSAY_F_MEMORY;

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 
-from world import ASSAYD, check, error_is, write
+from world import ASSAY, ASSAYD, check, error_is, write
 
 
 def join(world, data, *words, host="127.0.0.1"):
@@ -122,6 +122,20 @@ def test_rehearsal(world):
     data = world.path("my net")
     done = world.assay("net", "init", "--validators", "2", "--out", "my net", "--base-port", "18200")
     check("net init: a path with a space can be pasted", done.code == 0 and f"assay net start '{data}'" in done.out, done)
+    again = world.assay("net", "init", "--out", data)
+    error_is("net init over it", again, 1, "E44", "a network already")
+    check("and what to do can be pasted", f"assay net start '{data}'" in again.err, again)
+
+    def content():
+        return {os.path.join(at, f): open(os.path.join(at, f), "rb").read() for at, _, names in os.walk(data) for f in names}
+    before = content()
+    for what, words in (("assayd", (ASSAYD, "--port", "0")), ("devnet", (ASSAY, "devnet", "--port", "0"))):
+        for where, said in ((data, "assay net start"), (os.path.join(data, "validator0"), "assayd --data")):
+            if (what, where) == ("assayd", os.path.join(data, "validator0")):
+                words += ("--engine", "embedded")
+            done = world.run(*words, "--data", where, timeout=20)
+            check(f"{what} begins no chain of its own in {where}", done.code == 2 and "E8" in done.err and said in done.err, done)
+    check("and changes nothing there", content() == before, content().keys() ^ before.keys())
     stopped = world.assay("net", "stop", data)
     error_is("net stop of what does not run", stopped, 1, "E46", "not running")
     check("what to try is about networks", "assay net s" in stopped.err and "NAME@VERSION" not in stopped.err, stopped)
@@ -136,3 +150,14 @@ def test_rehearsal(world):
     change(node, port="x")
     error_is("net status of a node.json that is none", world.assay("net", "status", data), 6, "F131", '"port"')
     shutil.rmtree(data)
+    # It was interrupted, with other words than now: what is there is not passed over.
+    part = world.path("part")
+    world.assay("net", "init", "--validators", "2", "--out", part, "--base-port", "18200")
+    os.unlink(os.path.join(part, "network.json"))
+    for i in range(2):
+        os.unlink(os.path.join(part, f"validator{i}", "genesis"))
+    error_is("net init over half of another", world.assay("net", "init", "--validators", "2", "--out", part, "--base-port", "18300"), 1, "E44", "18202")
+    half = world.assay("net", "init", "--validators", "2", "--out", part, "--base-port", "18200", "--signer")
+    error_is("or with keys elsewhere", half, 1, "E44", "key")
+    check("and says what to do", "remove" in half.err and "--out" in half.err, half)
+    check("with the same words it goes on", world.assay("net", "init", "--validators", "2", "--out", part, "--base-port", "18200").code == 0)

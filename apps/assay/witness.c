@@ -51,7 +51,7 @@ typedef struct witness {
     assay_cert_light_block anchor;
     assay_cert_policy policy;
     assay_cert_light_rules rules;
-    uint64_t deadline;
+    uint64_t seconds, deadline;
 } witness;
 
 /* ---- asking ------------------------------------------------------------------------------------------------------ */
@@ -85,7 +85,7 @@ static assay_err fetch(witness *w, peer *s, assay_cert_light_block *out, uint64_
     if (!header || !commit || !set) return ASSAY_F_MEMORY;
     if (assay_os_stop_requested()) return ASSAY_F_INTERRUPTED;
     if (assay_os_monotonic_ns() >= w->deadline)
-        return fail(c, ASSAY_F_TIMEOUT, "%s: %u seconds were not enough", s->url, FOLLOW_SECONDS);
+        return fail(c, ASSAY_F_TIMEOUT, "%s: %llu seconds were not enough", s->url, (unsigned long long)w->seconds);
     assay_err err = assay_comet_commit(s->rpc, header, commit, &c->keep, height);
     if (err == ASSAY_OK) err = assay_comet_validators(s->rpc, set, &c->keep, (uint64_t)header->height);
     if (err != ASSAY_OK) return no_block(w, s, err, height);
@@ -103,7 +103,7 @@ static assay_err open_side(witness *w, peer *s, const char *url) {
     call *c = w->c;
     assay_cert_light_block newest;
     s->url = shown(c, url);
-    assay_err err = assay_comet_open(&s->rpc, url, ANSWER_SECONDS);
+    assay_err err = assay_comet_open(&s->rpc, url, w->seconds < ANSWER_SECONDS ? (uint32_t)w->seconds : ANSWER_SECONDS);
     if (err == ASSAY_E_USAGE)
         return usage(c, "%s is no URL of a node: http://HOST:PORT, or assayd's with /cometbft", s->url);
     ASSAY_TRY(err);
@@ -497,7 +497,9 @@ static assay_err walk(witness *w, finding *f) {
     ASSAY_TRY(assay_trust_find(&path, &c->keep, value(c, OPTION_TRUST)));
     assay_err err = assay_trust_read(&w->trust, &c->keep, path, c->scratch);
     if (err != ASSAY_OK) return fail(c, err, "%s", path);
-    ASSAY_TRY(deadline_of(c, &w->deadline, FOLLOW_SECONDS));
+    w->seconds = FOLLOW_SECONDS;
+    ASSAY_TRY(value_u64(c, OPTION_TIMEOUT, &w->seconds, 1, 86400));
+    ASSAY_TRY(deadline_of(c, &w->deadline, w->seconds));
     w->rules = (assay_cert_light_rules){w->trust.trust_seconds, &w->policy, assay_os_now()};
     for (int i = 0; i < 2; i++) ASSAY_TRY(open_side(w, &w->sides[i], c->words[i]));
     return compare(w, f);

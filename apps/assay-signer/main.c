@@ -53,11 +53,27 @@ typedef struct options {
 
 /* ---- words ------------------------------------------------------------------------------------------------------- */
 
-static int fail(assay_err err, const char *because) {
+static int fail_with(assay_err err, const char *because, const char *hint) {
     assay_os_printf(ASSAY_OS_STDERR, "error: %s\nbecause: %s\ntry: %s\ncode %s\n", assay_base_err_text(err), because,
-                    assay_base_err_exit(err) == 2 ? "assay-signer --help" : assay_base_err_hint(err),
-                    assay_base_err_code(err));
+                    hint, assay_base_err_code(err));
     return assay_base_err_exit(err);
+}
+
+static int fail(assay_err err, const char *because) {
+    return fail_with(err, because, assay_base_err_exit(err) == 2 ? "assay-signer --help" : assay_base_err_hint(err));
+}
+
+/* The usual advice, to put a copy back, would make the key sign twice. */
+static int fail_open(assay_err err, const char *data) {
+    char text[TEXT_MAX];
+    if (err != ASSAY_F_CORRUPT) return fail(err, data);
+    assay_os_format(
+        text, sizeof text,
+        "%s: consensus.key or consensus.watermark is damaged, gone, or of another key; what was signed last is "
+        "not known",
+        data);
+    return fail_with(err, text,
+                     "never an older watermark, which signs twice; register a new validator: docs/operate.md 5");
 }
 
 /* NULL, or what is wrong. */
@@ -215,10 +231,10 @@ static int run(const options *o) {
         /* A key that is there is left alone. */
         assay_err there = assay_signer_open(&signer, &keep, o->data, false, true);
         if (there == ASSAY_OK) assay_signer_close(signer);
-        if (there != ASSAY_E_NOT_FOUND) return fail(there == ASSAY_OK ? ASSAY_E_EXISTS : there, o->data);
+        if (there != ASSAY_E_NOT_FOUND) return fail_open(there == ASSAY_OK ? ASSAY_E_EXISTS : there, o->data);
     }
     assay_err err = assay_signer_open(&signer, &keep, o->data, o->make, true);
-    if (err != ASSAY_OK) return fail(err, o->data);
+    if (err != ASSAY_OK) return fail_open(err, o->data);
     int code = o->make || o->show ? show(o, signer) : serve(o, signer);
     assay_signer_close(signer);
     return code;

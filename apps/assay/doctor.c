@@ -23,6 +23,7 @@
 #define PEERS_NS (20 * SECOND) /* for all of them together */
 #define SIBLINGS_MAX 1024
 #define SIGNER_WORD "assay/1/consensus-secret "
+#define WATERMARK_LEN 512 /* spec/signer.md */
 #define SPACE_WRONG ((uint64_t)1 << 30)
 #define SPACE_WARN ((uint64_t)10 << 30)
 #define SYNC_TRIES 5
@@ -263,6 +264,16 @@ static void check_key(doctor *d) {
         return;
     }
     bool there = d->settings.signer ? signer : home;
+    assay_os_info mark;
+    const char *mark_path = path_in(d, "signer/consensus.watermark");
+    if (d->settings.signer && signer &&
+        (assay_os_info_get(&mark, mark_path, true) != ASSAY_OK || mark.size != WATERMARK_LEN)) {
+        note(d, ROW_WRONG, "key",
+             "signer/consensus.watermark is gone or damaged: what the key signed last is not known, and it signs no "
+             "more",
+             "never put an older one back, which signs twice; register a new validator");
+        return;
+    }
     if (d->settings.signer && !there && !assay_os_exists(path_in(d, where)))
         note(d, ROW_WARN, "key", "signer/consensus.key is not here: nothing signs, unless assay-signer runs elsewhere",
              "look after the one that runs elsewhere; else the key is lost");

@@ -397,6 +397,11 @@ static assay_err tell_place(call *c, assay_err err, const assay_ceremony_place *
         c->try_this = keep_text(c, "another --data DIR, or --network %s", before);
         return fail(c, err, "%s has joined %s before", place->directory, before);
     }
+    if (err == ASSAY_F_CORRUPT) {
+        c->try_this = "look at both; never put an older watermark back, which signs twice: docs/operate.md 5";
+        return fail(c, err, "%s: join.json, or signer/ with its consensus.key and consensus.watermark",
+                    place->directory);
+    }
     if (err != ASSAY_E_NAME) return tell(c, err, place->directory);
     c->try_this =
         "--host NAME, NUMBER or [IPV6], without scheme and port; --moniker of letters, digits, - _ . and spaces";

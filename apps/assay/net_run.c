@@ -86,8 +86,12 @@ static void end_all(call *c, running *r) {
     for (uint32_t i = 0; i < r->count; i++)
         if (r->list[i].child.id) assay_os_child_signal(&r->list[i].child, ASSAY_OS_TERMINATE);
     while (mind(c, r) && assay_os_monotonic_ns() < deadline) assay_os_sleep_ns(LOOK_NS / 10);
-    for (uint32_t i = 0; i < r->count; i++)
-        if (r->list[i].child.id) assay_os_child_signal(&r->list[i].child, ASSAY_OS_KILL);
+    for (uint32_t i = 0; i < r->count; i++) {
+        if (!r->list[i].child.id) continue;
+        say(c, "validator%u did not end when asked, and is killed", i);
+        assay_os_child_signal(&r->list[i].child, ASSAY_OS_KILL);
+    }
+    for (deadline += STOP_NS; mind(c, r) && assay_os_monotonic_ns() < deadline;) assay_os_sleep_ns(LOOK_NS / 10);
 }
 
 const char *settings_url(call *c, const assay_node_settings *s) {

@@ -214,7 +214,11 @@ static int run_with(options *o, assay_arena memory) {
     assay_node_settings settings;
     assay_node_config config = {.validators = 1, .data = o->data, .name = o->name, .log = log_line, .log_context = o};
     assay_err err = validators_in(&there, o->data, memory);
-    if (err != ASSAY_OK) return fail(o, err, o->data);
+    if (err != ASSAY_OK) {
+        char text[LINE_LEN_MAX];
+        assay_os_format(text, sizeof text, "%s/genesis", o->data);
+        return fail(o, err, text);
+    }
     bool comet = assay_node_settings_exist(o->data, memory);
     if (o->engine) comet = strcmp(o->engine, "cometbft") == 0;
     if (comet) {

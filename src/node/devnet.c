@@ -354,7 +354,10 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
         return err;
     }
     for (uint32_t i = 0; i < node->count; i++) {
-        assay_os_format(why, why_cap, "validator %u", i);
+        if (node->config.settings)
+            assay_os_format(why, why_cap, "its store or keys in %s", node->data);
+        else
+            assay_os_format(why, why_cap, "validator %u", i);
         ASSAY_TRY(validator_open(&node->validators[i]));
     }
     /* Everybody can be written to before anybody speaks. */

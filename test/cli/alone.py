@@ -280,7 +280,13 @@ def test_signer(world):
     _, err = process.communicate(timeout=10)
     check("nobody listens: it waits, and stops when asked", process.returncode == 0 and "nobody listens" in err, err)
     os.truncate(os.path.join(data, "consensus.watermark"), 100)
-    error_is("a watermark that was cut", world.run(SIGNER, *sign), 6, "F131", data)
+    cut = world.run(SIGNER, *sign)
+    error_is("a watermark that was cut", cut, 6, "F131", data)
+    os.unlink(os.path.join(data, "consensus.watermark"))
+    gone = world.run(SIGNER, *sign)
+    error_is("a watermark that is gone", gone, 6, "F131", "consensus.watermark")
+    # Whoever put an older one back would sign twice.
+    check("neither is to be restored", all("restore" not in run.err and "never" in run.err for run in (cut, gone)), (cut, gone))
 
 
 def test_streams(world):

@@ -4,6 +4,8 @@ is started here."""
 import json
 import os
 import shutil
+import socket
+import time
 
 from world import ASSAY, ASSAYD, check, error_is, write
 
@@ -110,6 +112,27 @@ def test_settings(world):
         rows = [r for r in looked.json["checks"] if r["state"] == "wrong"] if looked.json and "checks" in looked.json else []
         check("doctor says so, in a line", looked.code == 1 and [r["check"] for r in rows] == ["node.json"] and f'"{name}"' in rows[0]["text"], looked)
         write(node, json.dumps(before))
+    mark = os.path.join(data, "signer", "consensus.watermark")
+    os.rename(mark, mark + ".away")
+    for what, size in (("gone", 0), ("cut", 100)):
+        if size:
+            write(mark, "x" * size)
+        looked = world.assay("doctor", data, "--json")
+        rows = [r for r in looked.json["checks"] if r["state"] == "wrong"]
+        check(f"a watermark that is {what}: doctor", looked.code == 1 and len(rows) == 1 and "watermark" in rows[0]["text"] and "never" in rows[0]["do"], looked)
+        os.rename(os.path.join(data, "join.json"), world.path("join.away"))
+        os.rename(os.path.join(data, "genesis"), world.path("genesis.away"))
+        again = join(world, data)
+        error_is(f"a watermark that is {what}: join", again, 6, "F131", "watermark")
+        check("it is not to be restored", "restore" not in again.err and "never" in again.err, again)
+        os.rename(world.path("join.away"), os.path.join(data, "join.json"))
+        os.rename(world.path("genesis.away"), os.path.join(data, "genesis"))
+    os.rename(mark + ".away", mark)
+    os.rename(os.path.join(data, "genesis"), world.path("genesis.away"))
+    write(os.path.join(data, "genesis"), "x")
+    started = world.run(ASSAYD, "--data", data, timeout=20)
+    check("a damaged genesis is named", started.code == 6 and "F131" in started.err and f"{data}/genesis" in started.err, started)
+    os.rename(world.path("genesis.away"), os.path.join(data, "genesis"))
     write(node, "{\n  \"schema\": \"assay/node/1\",\n  oops\n}\n")
     started = world.run(ASSAYD, "--data", data, timeout=20)
     check("no JSON: the line", started.code == 6 and "line 3" in started.err, started)
@@ -146,6 +169,14 @@ def test_rehearsal(world):
     write(os.path.join(data, "validator0", "lock"), "")
     rows = world.assay("net", "status", data, "--json").json
     check("net status names no process of somebody else", [(r["pid"], r["cometbft_pid"]) for r in rows] == [(None, None)] * 2, rows)
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        began = time.monotonic()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        late = world.assay("net", "witness", url, url + "/cometbft", "--trust", os.path.join(data, "trust.json"), "--timeout", "2")
+        error_is("net witness of who never answers", late, 6, "F135", url)
+        check("--timeout is the most that it waits", time.monotonic() - began < 5, time.monotonic() - began)
     node = os.path.join(data, "validator1", "node.json")
     change(node, port="x")
     error_is("net status of a node.json that is none", world.assay("net", "status", data), 6, "F131", '"port"')

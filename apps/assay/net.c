@@ -175,6 +175,7 @@ typedef struct rehearsal {
     uint32_t count;
     uint16_t base_port;
     const char *network;
+    assay_params params;
     assay_ceremony_member *members;
     assay_ceremony_network agreed;
     assay_genesis_account accounts[ACCOUNTS];
@@ -283,9 +284,7 @@ static assay_err join_all(call *c, rehearsal *r) {
 
 /* All operators are one here: everybody's word is given. */
 static assay_err agree(call *c, rehearsal *r) {
-    assay_params params = assay_node_rehearsal_params();
-    ASSAY_TRY(params_of(c, &params));
-    assay_err err = assay_ceremony_collect(&r->agreed, &c->keep, r->network, assay_os_now().seconds, &params,
+    assay_err err = assay_ceremony_collect(&r->agreed, &c->keep, r->network, assay_os_now().seconds, &r->params,
                                            r->members, r->count, r->accounts, ACCOUNTS, ALLOWANCE);
     if (err != ASSAY_OK) return tell(c, err, "the genesis");
     assay_buf text;
@@ -326,6 +325,9 @@ static assay_err print_init(call *c, const rehearsal *r) {
     if (!quiet(c)) {
         out(c, "\n");
         field(c, "start", "assay net start %s", pasted(c, r->directory));
+        field(c, "key", "%s holds units, and three more beside it",
+              pasted(c, net_path(c, r->directory, "keys/account0.key")));
+        field(c, "trust file", "%s", pasted(c, net_path(c, r->directory, "trust.json")));
     }
     return ASSAY_OK;
 }
@@ -340,6 +342,8 @@ assay_err run_net_init(call *c) {
         return usage(c, "--base-port %llu leaves no ports for %llu validators", (unsigned long long)port,
                      (unsigned long long)count);
     ASSAY_TRY(network_name(c, &r.network, "rehearsal"));
+    r.params = assay_node_rehearsal_params();
+    ASSAY_TRY(params_of(c, &r.params));
     r.directory = absolute(c, r.directory);
     r.count = (uint32_t)count;
     r.base_port = (uint16_t)port;

@@ -37,6 +37,10 @@ static assay_err find_network(call *c, const char **directory, uint32_t *count) 
     *directory = absolute(c, c->words[0]);
     *count = count_validators(c, *directory);
     if (*count) return ASSAY_OK;
+    if (assay_os_exists(net_path(c, *directory, "network.json"))) {
+        c->try_this = "run as the user who made it: a validator's directory is its owner's alone";
+        return fail(c, ASSAY_F_STORAGE, "%s/validator0/node.json is gone, or not for this user", *directory);
+    }
     c->try_this = "assay net init --out DIR";
     return fail(c, ASSAY_F_NO_PATH, "%s is no network", c->words[0]);
 }

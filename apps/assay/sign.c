@@ -37,7 +37,8 @@ static uint32_t loopback_port(const char *url) {
 }
 
 static assay_err no_key(call *c, const char *why) {
-    c->try_this = "--key FILE or ASSAY_KEY; assay key new FILE makes a key, and assay devnet comes with some";
+    c->try_this =
+        "--key FILE or ASSAY_KEY; assay key new FILE makes a key; assay devnet and assay net init come with some";
     return usage(c, "there is no key to sign with: %s", why);
 }
 

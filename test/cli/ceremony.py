@@ -143,8 +143,17 @@ def test_settings(world):
 def test_rehearsal(world):
     """Of a network on this machine, what needs none of its processes."""
     data = world.path("my net")
+    for param in ("foo", "foo=1", "epoch_blocks=x"):
+        error_is(f"net init --param {param}", world.assay("net", "init", "--out", "my net", "--param", param), 2, "E8", param)
+        check("makes nothing", not os.path.exists(data))
     done = world.assay("net", "init", "--validators", "2", "--out", "my net", "--base-port", "18200")
     check("net init: a path with a space can be pasted", done.code == 0 and f"assay net start '{data}'" in done.out, done)
+    check("it says where keys that hold units are, and the trust file", all(os.path.join(data, f) in done.out for f in ("keys/account0.key", "trust.json")), done)
+    os.rename(os.path.join(data, "validator0"), os.path.join(data, "away"))
+    hidden = world.assay("net", "status", data)
+    error_is("a network whose validators cannot be looked at", hidden, 6, "F129", "validator0")
+    check("is not to be made anew", "net init" not in hidden.err, hidden)
+    os.rename(os.path.join(data, "away"), os.path.join(data, "validator0"))
     again = world.assay("net", "init", "--out", data)
     error_is("net init over it", again, 1, "E44", "a network already")
     check("and what to do can be pasted", f"assay net start '{data}'" in again.err, again)

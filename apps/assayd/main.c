@@ -81,6 +81,8 @@ static void log_line(void *context, const char *line) {
     if (!o->quiet) log_write(o, "info", line);
 }
 
+static void log_fault(void *context, const char *line) { log_write(context, "error", line); }
+
 static int fail(const options *o, assay_err err, const char *because) {
     char text[LINE_LEN_MAX];
     if (assay_base_err_exit(err) == 2) {
@@ -212,7 +214,8 @@ static assay_err comet_config(options *o, assay_node_config *config, assay_node_
 static int run_with(options *o, assay_arena memory) {
     uint32_t there = 0;
     assay_node_settings settings;
-    assay_node_config config = {.validators = 1, .data = o->data, .name = o->name, .log = log_line, .log_context = o};
+    assay_node_config config = {
+        .validators = 1, .data = o->data, .name = o->name, .log = log_line, .fault = log_fault, .log_context = o};
     assay_err err = validators_in(&there, o->data, memory);
     if (err != ASSAY_OK) {
         char text[LINE_LEN_MAX];

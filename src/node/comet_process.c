@@ -38,14 +38,21 @@ static bool is_halted(const char *written) {
     return text && strncmp(text + 2, HALTED, sizeof HALTED - 1) == 0;
 }
 
+/* A line of CometBFT's own log, "E[2026-11-25|13:07:39.346] Stopping peer for error …". Whatever else is said is why it
+ * does not start, or the panic that ended it; and assay-signer, asked to be quiet, has only that to say. */
+static bool is_logged(const char *written) { return written[0] == '{' || (written[0] && written[1] == '['); }
+
 static void say(struct comet *c, said *s, const uint8_t *bytes, size_t len) {
     for (size_t i = 0; i < len; i++) {
         bool end = bytes[i] == '\n';
         if (!end && bytes[i] >= 0x20 && s->len < sizeof s->line - 1) s->line[s->len++] = (char)bytes[i];
         if (!end || s->len == 0) continue;
         s->line[s->len] = 0;
-        node_log(c->owner->node, "%s: %s", s->name, s->line);
         s->halted = s->halted || is_halted(s->line);
+        if (is_logged(s->line) && !is_halted(s->line))
+            node_log(c->owner->node, "%s: %s", s->name, s->line);
+        else
+            node_fault(c->owner->node, "%s: %s", s->name, s->line);
         s->len = 0;
     }
 }
@@ -144,11 +151,11 @@ static void mind_signer(struct comet *c, said *s) {
         (void)hear(c, &c->signer, s, 0);
         if (!assay_os_child_wait(&c->signer, &code, 0)) return;
         atomic_store(&c->signer_id, 0);
-        node_log(c->owner->node, "assay-signer ended with %d; it is started again", code);
+        node_fault(c->owner->node, "assay-signer ended with %d; it is started again", code);
         c->signer_wait_ns = longer(c->signer_wait_ns, now - c->signer_began_ns);
         c->signer_again_ns = now + c->signer_wait_ns;
     } else if (now >= c->signer_again_ns && start_signer(c) != ASSAY_OK) {
-        node_log(c->owner->node, "assay-signer cannot be started from %s", c->owner->node->config.programs);
+        node_fault(c->owner->node, "assay-signer cannot be started from %s", c->owner->node->config.programs);
         c->signer_again_ns = now + AGAIN_LAST_NS;
     }
 }
@@ -160,7 +167,7 @@ static void end_child(assay_os_child *child, atomic_int *id, uint64_t patience_n
     uint64_t deadline = assay_os_monotonic_ns() + patience_ns;
     while (assay_os_monotonic_ns() < deadline && hear(c, child, s, LOOK_NS / 10)) {}
     if (!assay_os_child_wait(child, &code, deadline)) {
-        node_log(c->owner->node, "%s did not end when asked, and is killed", s->name);
+        node_fault(c->owner->node, "%s did not end when asked, and is killed", s->name);
         assay_os_child_signal(child, ASSAY_OS_KILL);
         (void)assay_os_child_wait(child, &code, assay_os_monotonic_ns() + END_NS);
     }
@@ -174,14 +181,14 @@ static void run_once(struct comet *c, said *engine, said *signer) {
     engine->halted = false;
     assay_err err = start_engine(c);
     if (err != ASSAY_OK) {
-        node_log(c->owner->node, "CometBFT cannot be started from %s: %s", c->owner->node->config.programs,
-                 assay_base_err_text(err));
+        node_fault(c->owner->node, "CometBFT cannot be started from %s: %s", c->owner->node->config.programs,
+                   assay_base_err_text(err));
         return;
     }
     while (!atomic_load(&c->closing) && !engine->halted && hear(c, &c->engine, engine, LOOK_NS)) mind_signer(c, signer);
     if (atomic_load(&c->closing)) return;
     if (engine->halted) {
-        node_log(c->owner->node, "CometBFT runs and decides nothing any more: it is ended, for the next may");
+        node_fault(c->owner->node, "CometBFT runs and decides nothing any more: it is ended, for the next may");
         end_child(&c->engine, &c->engine_id, END_NS, c, engine);
         code = 0;
     } else if (!assay_os_child_wait(&c->engine, &code, assay_os_monotonic_ns() + END_NS)) {
@@ -190,7 +197,7 @@ static void run_once(struct comet *c, said *engine, said *signer) {
     }
     atomic_store(&c->engine_id, 0);
     note_processes(c);
-    node_log(c->owner->node, "CometBFT ended with %d; it is started again", code);
+    node_fault(c->owner->node, "CometBFT ended with %d; it is started again", code);
     lines_end(c); /* what it had asked is answered to nobody */
 }
 

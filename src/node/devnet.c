@@ -28,6 +28,17 @@ void node_log(const struct assay_node *node, const char *format, ...) {
     node->config.log(node->config.log_context, line);
 }
 
+void node_fault(const struct assay_node *node, const char *format, ...) {
+    void (*told)(void *context, const char *line) = node->config.fault ? node->config.fault : node->config.log;
+    if (!told) return;
+    char line[512];
+    va_list arguments;
+    va_start(arguments, format);
+    assay_os_format_list(line, sizeof line, format, arguments);
+    va_end(arguments);
+    told(node->config.log_context, line);
+}
+
 void node_final(validator *v) {
     struct assay_node *node = v->node;
     assay_os_mutex_lock(&node->final_lock);

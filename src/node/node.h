@@ -55,7 +55,8 @@ typedef struct assay_node_config {
                                             whose genesis data holds; address and port above come first. Outlives it */
     const char *programs;                /* directory of cometbft and assay-signer */
     bool faults;                         /* let POST /faults make validators misbehave: a devnet only */
-    void (*log)(void *context, const char *line); /* what happens, a line each, from any thread; NULL: nothing */
+    void (*log)(void *context, const char *line);   /* what happens, a line each, from any thread; NULL: nothing */
+    void (*fault)(void *context, const char *line); /* what an operator has to look after; NULL: as log */
     void *log_context;
 } assay_node_config;
 

@@ -348,6 +348,8 @@ struct assay_node {
 
 /* node_log - a line for people, if they asked for lines. */
 __attribute__((format(printf, 2, 3))) void node_log(const struct assay_node *node, const char *format, ...);
+/* node_fault - the same for what an operator has to look after. */
+__attribute__((format(printf, 2, 3))) void node_fault(const struct assay_node *node, const char *format, ...);
 /* node_front - the validator that answers HTTP requests which name none: the first that is alive, else the first. */
 validator *node_front(struct assay_node *node);
 

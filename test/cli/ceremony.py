@@ -4,7 +4,9 @@ is started here."""
 import json
 import os
 import shutil
+import signal
 import socket
+import subprocess
 import time
 
 from world import ASSAY, ASSAYD, check, error_is, write
@@ -138,6 +140,21 @@ def test_settings(world):
     check("no JSON: the line", started.code == 6 and "line 3" in started.err, started)
     looked = world.assay("doctor", data)
     check("doctor: the line", looked.code == 1 and looked.out.startswith("wrong  node.json") and "line 3" in looked.out, looked)
+
+
+def test_children(world):
+    """What keeps CometBFT and the signer from running is an error in the log, for those who read nothing else, too."""
+    data, programs = test_collect(world), world.path("programs")
+    for name, text in (("cometbft", "ERROR: failed to start node: because"), ("assay-signer", "error: so it is")):
+        program = write(os.path.join(programs, name), f"#!/bin/sh\necho 'E[2026-11-25|15:00:00.000] Stopping peer for error'\necho '{text}'\nexit 1\n")
+        os.chmod(program, 0o755)
+    process = world.start(ASSAYD, "--data", data, "--programs", programs, "--port", "0", "-q", stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    time.sleep(1.5)
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=30)
+    for said in ("failed to start node: because", "error: so it is", "CometBFT ended with 1", "assay-signer ended with 1"):
+        check(f"assayd -q says: {said}", any("level=error" in line and said in line for line in err.split("\n")), err)
+    check("but not what CometBFT says of its peers", "cometbft: E[" not in err, err)
 
 
 def test_rehearsal(world):

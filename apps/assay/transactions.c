@@ -73,7 +73,9 @@ assay_err run_unjail(call *c) {
     ASSAY_TRY(key_load(c, &secret));
     assay_msg_unjail message = {assay_crypto_address(assay_crypto_ed25519_public(&secret))};
     assay_crypto_wipe(&secret, sizeof secret);
-    return send_body(c, &(assay_tx_body){.unjail = &message}, "out of jail");
+    assay_err err = send_body(c, &(assay_tx_body){.unjail = &message}, "out of jail");
+    if (err == ASSAY_E_STATE) c->try_this = "assay validators shows who is in jail";
+    return err;
 }
 
 static assay_err status_message(call *c, assay_msg_status *out) {

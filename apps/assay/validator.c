@@ -44,6 +44,9 @@ assay_err run_validator_create(call *c) {
                          "consensus-key", chain, owner));
     ASSAY_TRY(possession(c, &message.attestation_key, &message.attestation_proof, attestation, "", "attestation-key",
                          chain, owner));
-    return send_body(c, &(assay_tx_body){.validator_create = &message},
-                     keep_text(c, "%s is a validator's owner", address_text(c, owner)));
+    assay_err err = send_body(c, &(assay_tx_body){.validator_create = &message},
+                              keep_text(c, "%s is a validator's owner", address_text(c, owner)));
+    if (err == ASSAY_E_EXISTS || err == ASSAY_E_DUPLICATE)
+        c->try_this = "assay validators: the owner, or one of the keys, is a validator's already";
+    return err;
 }

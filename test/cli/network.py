@@ -265,7 +265,7 @@ def test_transactions(world, net, accounts):
     check("and what to try is a whole command", f"try: assay show {address}\n" in empty.err, empty)
     error_is("unjail who is no validator", net.assay("unjail"), 3, "E9")
     owner = accounts[4]["key_file"]
-    error_is("unjail who is not in jail", net.assay("unjail", "--key", owner), 1, "E46")
+    error_is("unjail who is not in jail", net.assay("unjail", "--key", owner), 1, "E46", "assay validators")
 
 
 def test_validator_create(world, net, accounts):
@@ -284,7 +284,7 @@ def test_validator_create(world, net, accounts):
     check("validator create", done.code == 0 and re.fullmatch("[0-9a-f]{64}", done.last), done)
     fifth = net.assay("validators", "--json").json[4]
     check("it is there", (fifth["moniker"], fifth["address"], fifth["stake"]) == ("fifth", accounts[3]["address"], "1000000"), fifth)
-    error_is("validator create twice", net.assay("validator", "create", "1_000_000", *words), 1, "E44")
+    error_is("validator create twice", net.assay("validator", "create", "1_000_000", *words), 1, "E44", "assay validators")
 
 
 def test_maintainers(world, net, accounts):

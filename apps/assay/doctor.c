@@ -450,6 +450,48 @@ static int taken(const char *address) {
     return err == ASSAY_OK ? 0 : err == ASSAY_F_BUSY ? 1 : -1;
 }
 
+/* A small file of the kernel's, whose length it does not tell; "" if there is none. */
+static const char *kernel_says(doctor *d, const char *path) {
+    assay_os_file file;
+    size_t len = 0;
+    char *text = ASSAY_NEW(&d->c->keep, char, SMALL_FILE_MAX);
+    if (!text || assay_os_file_open(&file, path, ASSAY_OS_READ, 0) != ASSAY_OK) return "";
+    if (assay_os_file_read(&len, &file, text, SMALL_FILE_MAX - 1, 0) != ASSAY_OK) len = 0;
+    assay_os_file_close(&file);
+    text[len] = 0;
+    return text;
+}
+
+/* "A B", "A-B,C": does one of the ranges hold a port of from..to? A number is at most five digits. */
+static bool in_ranges(const char *text, unsigned from, unsigned to) {
+    while (*text) {
+        unsigned ends[2], count = 0;
+        for (; count < 2; count++) {
+            ends[count] = 0;
+            if (*text < '0' || *text > '9') break;
+            for (; *text >= '0' && *text <= '9'; text++)
+                ends[count] = (10 * ends[count] + (unsigned)(*text - '0')) % 1000000;
+            if (count == 0 && (*text == '-' || *text == '\t' || *text == ' ')) text += strspn(text, "-\t ");
+        }
+        if (count == 1) ends[1] = ends[0];
+        if (count && from <= ends[1] && ends[0] <= to) return true;
+        if (*text) text++;
+    }
+    return false;
+}
+
+/* Whoever dials is given a port of that range: one of ours, now and then, and then we cannot listen there. */
+static void check_range(doctor *d, unsigned port) {
+    const char *range = kernel_says(d, "/proc/sys/net/ipv4/ip_local_port_range");
+    const char *kept = kernel_says(d, "/proc/sys/net/ipv4/ip_local_reserved_ports");
+    if (!in_ranges(range, port, port + 2) || in_ranges(kept, port, port + 2)) return;
+    note(d, ROW_WARN, "ports",
+         keep_text(d->c, "%u to %u lie where this machine takes ports for outgoing connections: one may be in the way",
+                   port, port + 2),
+         keep_text(d->c, "ports below those of net.ipv4.ip_local_port_range, or net.ipv4.ip_local_reserved_ports=%u-%u",
+                   port, port + 2));
+}
+
 static void check_ports(doctor *d) {
     const assay_node_settings *s = &d->settings;
     const char *rpc = strncmp(s->rpc, "http://", 7) == 0 ? s->rpc + 7 : s->rpc, *p2p = toml(d, "p2p", "laddr");
@@ -486,6 +528,7 @@ static void check_ports(doctor *d) {
                  keep_text(d->c, "%s %s: no address of this machine", rows[i].name, shown(d->c, at)),
                  "an address of this machine in node.json and config.toml, or 0.0.0.0");
     }
+    check_range(d, s->port);
     if (good)
         note(d, ROW_OK, "ports",
              keep_text(d->c, "HTTP %u, RPC and P2P are %s", s->port, d->running ? "this validator's" : "free"), NULL);

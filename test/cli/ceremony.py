@@ -101,6 +101,27 @@ def test_collect(world):
     return spaced
 
 
+def test_ports(world):
+    """Ports that this machine gives to outgoing connections: any of those keeps a validator from starting, and is nobody's
+    that one could find."""
+    try:
+        least, most = map(int, open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii").read().split())
+        kept = open("/proc/sys/net/ipv4/ip_local_reserved_ports", encoding="ascii").read().strip()
+    except OSError:
+        return  # no such kernel
+
+    def warned(port):
+        data = world.path(str(port))
+        world.assay("net", "init", "--validators", "1", "--out", data, "--base-port", str(port))
+        rows = world.assay("doctor", os.path.join(data, "validator0"), "--json").json["checks"]
+        return [r for r in rows if r["check"] == "ports" and r["state"] == "warn" and "outgoing" in r["text"] and r["do"]]
+    if least > 2000 and most < 65000 and not kept:
+        check("below it nothing is said", not warned(least - 3))
+        check("a P2P port in it", len(warned(least - 2)) == 1)
+        check("the last one", len(warned(most)) == 1)
+        check("above it nothing is said", not warned(most + 1))
+
+
 def test_settings(world):
     """What is wrong in a node.json is named by every program that reads it."""
     data = test_collect(world)

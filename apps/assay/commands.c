@@ -155,8 +155,8 @@ const command_row commands[] = {
          BIT(OPTION_PARAM),
      0, 0, run_net_init},
     {"net start", "DIR", "run all validators of a rehearsal",
-     "Stays in the foreground until `assay net stop` or Ctrl-C; prints `ready URL` when the first block is final, and "
-     "keeps DIR/trust.json fresh. A validator that ends stays down.",
+     "Stays in the foreground until `assay net stop` or Ctrl-C; prints `ready URL` when the first block is final (with "
+     "--json an object), and keeps DIR/trust.json fresh. A validator that ends stays down.",
      "assay net start net", BIT(OPTION_FAULTS), 1, 1, run_net_start},
     {"net stop", "DIR", "end a rehearsal that runs, in order", NULL, "assay net stop net", 0, 1, 1, run_net_stop},
     {"net status", "DIR", "where each validator of a rehearsal stands, and its processes", NULL, "assay net status net",

@@ -146,8 +146,18 @@ static uint64_t height_of(call *c, const char *url) {
     return height;
 }
 
+static assay_err print_ready(call *c, const running *r, const char *url) {
+    assay_err err = ASSAY_OK;
+    if (json_wanted(c))
+        err = out_json(c, json_pack("{s:s, s:s, s:s, s:I}", "url", url, "data", r->directory, "trust",
+                                    net_path(c, r->directory, "trust.json"), "validators", (json_int_t)r->count));
+    else
+        out(c, "ready %s\n", url);
+    out_flush(c);
+    return err;
+}
+
 static assay_err serve(call *c, running *r) {
-    const char *url = url_of(c, r->directory, 0);
     bool ready = false;
     int64_t newest = 0;
     while (!assay_os_stop_wait(assay_os_monotonic_ns() + LOOK_NS)) {
@@ -158,11 +168,13 @@ static assay_err serve(call *c, running *r) {
         }
         copy_trust(c, r, &newest);
         for (uint32_t i = 0; !ready && i < r->count; i++) {
-            if (!r->list[i].child.id || height_of(c, url_of(c, r->directory, i)) == 0) continue;
+            const char *url = url_of(c, r->directory, i);
+            if (!r->list[i].child.id || height_of(c, url) == 0) continue;
             ready = true;
             copy_trust(c, r, &newest);
-            out(c, "ready %s\n", url);
-            out_flush(c);
+            /* The first one's, as scripts expect, if that is there at all. */
+            const char *first = r->list[0].child.id ? url_of(c, r->directory, 0) : NULL;
+            ASSAY_TRY(print_ready(c, r, first ? first : url));
         }
     }
     return ASSAY_OK;
@@ -213,6 +225,7 @@ assay_err run_net_stop(call *c) {
         ASSAY_TRY(pause_ns(LOOK_NS / 4));
     if (err != ASSAY_OK) return fail(c, err == ASSAY_F_BUSY ? ASSAY_F_TIMEOUT : err, "%s is still running", directory);
     assay_os_file_close(&lock);
+    if (json_wanted(c)) return out_json(c, json_pack("{s:s}", "stopped", directory));
     say(c, "stopped");
     return ASSAY_OK;
 }

@@ -3,6 +3,7 @@
 processes are killed, paused, and started again."""
 
 import base64
+import json
 import os
 import random
 import shutil
@@ -314,6 +315,33 @@ def foreground(world):
         status = world.assay("net", "status", net.directory, "--json")
         check("and nothing is left", all(r["pid"] is None for r in status.json), status)
         same("stopping it again says so", world.assay("net", "stop", net.directory).code, 1)
+    finally:
+        runs.kill()
+        runs.wait()
+    # The first of them does not come up: the others are where to ask.
+    node = os.path.join(net[0].data, "node.json")
+    settings = read_json(node)
+    with open(node, "w", encoding="utf-8") as f:
+        json.dump({**settings, "port": "none"}, f)
+    runs = world.start(os.path.join(BIN, "assay"), "net", "start", net.directory, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        ready = runs.stdout.readline().strip()
+        check("it says where somebody answers", ready in [f"ready {v.url}" for v in net.validators[1:]], ready)
+        same("stopped", world.assay("net", "stop", net.directory).code, 0)
+    finally:
+        runs.kill()
+        runs.wait()
+    with open(node, "w", encoding="utf-8") as f:
+        json.dump(settings, f)
+    # For programs.
+    runs = world.start(os.path.join(BIN, "assay"), "net", "start", net.directory, "--json", stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        line = runs.stdout.readline()
+        said = json.loads(line) if line.startswith("{") else {}
+        same("where it is, as JSON", (said.get("url"), said.get("trust")), (f"http://127.0.0.1:{net.base}", trust), line)
+        stopped = world.assay("net", "stop", net.directory, "--json")
+        same("that it has ended, too", stopped.json, {"stopped": net.directory}, stopped)
+        same("it has", runs.wait(timeout=60), 0)
     finally:
         runs.kill()
         runs.wait()

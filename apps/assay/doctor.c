@@ -23,7 +23,9 @@
 #define PEERS_NS (20 * SECOND) /* for all of them together */
 #define SIBLINGS_MAX 1024
 #define SIGNER_WORD "assay/1/consensus-secret "
-#define WATERMARK_LEN 512 /* spec/signer.md */
+#define WATERMARK_LEN 512 /* spec/signer.md 1.3 */
+#define WATERMARK_HEIGHT 8
+#define PEERS_ASKED 3
 #define SPACE_WRONG ((uint64_t)1 << 30)
 #define SPACE_WARN ((uint64_t)10 << 30)
 #define SYNC_TRIES 5
@@ -638,6 +640,62 @@ static void check_peers(doctor *d, census *all) {
              keep_text(d->c, "%u of %u answer and are of this chain", all->answered - all->foreign, count), NULL);
 }
 
+/* The height that the key here has signed last, by its own record; false if there is none to be read. */
+static bool last_signed(doctor *d, uint64_t *out) {
+    *out = 0;
+    if (d->settings.signer) {
+        assay_bytes mark = read_in(d, path_in(d, "signer/consensus.watermark"), WATERMARK_LEN);
+        if (mark.len != WATERMARK_LEN) return false;
+        for (int i = 7; i >= 0; i--) *out = *out << 8 | mark.ptr[WATERMARK_HEIGHT + i];
+        return true;
+    }
+    json_t *state = json_in(d, path_in(d, "cometbft/data/priv_validator_state.json"), SMALL_FILE_MAX);
+    *out = number(state, "height");
+    json_decref(state);
+    return state != NULL;
+}
+
+/* The height of the commit that a peer has of one (0: of its newest), if this validator's key has signed for it; 0: it
+ * has not, or nobody knows. */
+static uint64_t signed_there(doctor *d, const char *url, uint64_t height) {
+    const char *of = height ? keep_text(d->c, "\"height\":\"%llu\"", (unsigned long long)height) : "", *why;
+    const char *question = keep_text(d->c, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"commit\",\"params\":{%s}}", of);
+    assay_address own = assay_crypto_address(d->settings.consensus_key);
+    json_t *json = ask(d, url, "/cometbft", question, &why, NULL);
+    const json_t *commit = json_object_get(json_object_get(json_object_get(json, "result"), "signed_header"), "commit");
+    const json_t *vote;
+    uint64_t out = 0;
+    size_t i;
+    json_array_foreach(json_object_get(commit, "signatures"), i, vote) {
+        assay_address signer;
+        assay_bytes text = assay_base_bytes_str(member(vote, "validator_address"));
+        if (number(vote, "block_id_flag") > 1 && assay_base_unhex(signer.b, sizeof signer.b, text) == ASSAY_OK &&
+            assay_base_address_eq(signer, own))
+            out = number(commit, "height");
+    }
+    json_decref(json);
+    return out;
+}
+
+/* Whoever signs with our key elsewhere is seen on the chain: now, or at the height after the last that the record here
+ * knows of, when that was put back. The record is read again after the chain: a signer that runs here has written it
+ * before its signature was anywhere. */
+static void check_elsewhere(doctor *d, const census *all) {
+    uint64_t there = 0, here;
+    if (d->outside || !all->answered || !last_signed(d, &here)) return;
+    for (uint32_t i = 0; i < d->settings.peers_count && i < PEERS_ASKED && !there; i++) {
+        there = signed_there(d, d->settings.peers[i], 0);
+        if (!there) there = signed_there(d, d->settings.peers[i], here + 1);
+    }
+    if (!there || !last_signed(d, &here) || here >= there) return;
+    note(d, ROW_WRONG, "key twice",
+         keep_text(d->c,
+                   "the chain's block %llu is signed with this key, and the record here ends at %llu: another copy "
+                   "signs, or this is an old one",
+                   (unsigned long long)there, (unsigned long long)here),
+         "do not start this one, or stop it: two that sign are slashed; register a new validator (docs/operate.md 5)");
+}
+
 static void check_clock(doctor *d, const census *all) {
     assay_time now = assay_os_now();
     int64_t ahead = all->timed ? all->newest.seconds - now.seconds : 0;
@@ -711,6 +769,7 @@ static void examine(doctor *d) {
     check_disk(d);
     check_limits(d);
     check_peers(d, &all);
+    check_elsewhere(d, &all);
     check_clock(d, &all);
 }
 

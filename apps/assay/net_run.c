@@ -168,8 +168,12 @@ static assay_err serve(call *c, running *r) {
         }
         copy_trust(c, r, &newest);
         for (uint32_t i = 0; !ready && i < r->count; i++) {
+            assay_arena before = c->keep; /* it may be asked for days */
             const char *url = url_of(c, r->directory, i);
-            if (!r->list[i].child.id || height_of(c, url) == 0) continue;
+            if (!r->list[i].child.id || height_of(c, url) == 0) {
+                c->keep = before;
+                continue;
+            }
             ready = true;
             copy_trust(c, r, &newest);
             /* The first one's, as scripts expect, if that is there at all. */

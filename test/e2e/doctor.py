@@ -424,4 +424,30 @@ def begins(world):
     net.stop()
 
 
-main(stopped, running, outside, begins)
+def twins(world):
+    """A copy that lies anywhere, and an old state of what was signed: the chain has a signature that this directory does
+    not know of."""
+    for name, words, record in (
+        ("signer", ["--signer"], ["signer", "consensus.watermark"]),
+        ("home", [], ["cometbft", "data", "priv_validator_state.json"]),
+    ):
+        net = Rehearsal(world, *words, name=name).start()
+        copy = world.path("elsewhere", name)
+        shutil.copytree(net[1].data, copy, ignore=shutil.ignore_patterns("*.sock"))
+        check("the chain goes on", net.goes_on())
+        # Its ports are the running one's; what counts is the key.
+        done, checks = look(world, copy)
+        found = [r for r in rows(checks, "key twice", "wrong") if "signed" in r["text"] and r["do"]]
+        check(f"a copy whose key signs elsewhere ({name})", found and done.code == 1, done)
+        done, checks = look(world, net[1].data)
+        check("which is right where it signs", done.code == 0 and not rows(checks, "key twice", "wrong"), done)
+        net[1].stop()
+        done, checks = look(world, net[1].data)
+        check("and when it has stopped", done.code == 0 and not rows(checks, "key twice", "wrong"), done)
+        shutil.copy(os.path.join(copy, *record), os.path.join(net[1].data, *record))
+        done, checks = look(world, net[1].data)
+        check("an old record put back", done.code == 1 and rows(checks, "key twice", "wrong"), done)
+        net.stop()
+
+
+main(stopped, running, outside, begins, twins)

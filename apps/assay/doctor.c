@@ -26,6 +26,7 @@
 #define WATERMARK_LEN 512 /* spec/signer.md 1.3 */
 #define WATERMARK_HEIGHT 8
 #define PEERS_ASKED 3
+#define HEIGHTS_ASKED 4
 #define SPACE_WRONG ((uint64_t)1 << 30)
 #define SPACE_WARN ((uint64_t)10 << 30)
 #define SYNC_TRIES 5
@@ -677,15 +678,18 @@ static uint64_t signed_there(doctor *d, const char *url, uint64_t height) {
     return out;
 }
 
-/* Whoever signs with our key elsewhere is seen on the chain: now, or at the height after the last that the record here
- * knows of, when that was put back. The record is read again after the chain: a signer that runs here has written it
- * before its signature was anywhere. */
+/* Whoever signs with our key elsewhere is seen on the chain: now, or at the heights after the last that the record here
+ * knows of, when that was put back; a vote that was late is in no commit, so several are asked for. The record is read
+ * again after the chain: a signer that runs here has written it before its signature was anywhere. */
 static void check_elsewhere(doctor *d, const census *all) {
     uint64_t there = 0, here;
     if (d->outside || !all->answered || !last_signed(d, &here)) return;
+    uint64_t deadline = assay_os_monotonic_ns() + PEERS_NS / 2; /* who is silent costs two seconds a question */
     for (uint32_t i = 0; i < d->settings.peers_count && i < PEERS_ASKED && !there; i++) {
+        if (assay_os_monotonic_ns() >= deadline || assay_os_stop_requested()) return;
         there = signed_there(d, d->settings.peers[i], 0);
-        if (!there) there = signed_there(d, d->settings.peers[i], here + 1);
+        for (uint64_t k = 1; !there && k <= HEIGHTS_ASKED && assay_os_monotonic_ns() < deadline; k++)
+            there = signed_there(d, d->settings.peers[i], here + k);
     }
     if (!there || !last_signed(d, &here) || here >= there) return;
     note(d, ROW_WRONG, "key twice",

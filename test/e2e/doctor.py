@@ -434,7 +434,7 @@ def twins(world):
         net = Rehearsal(world, *words, name=name).start()
         copy = world.path("elsewhere", name)
         shutil.copytree(net[1].data, copy, ignore=shutil.ignore_patterns("*.sock"))
-        check("the chain goes on", net.goes_on())
+        check("the chain goes on", net.goes_on(blocks=6))
         # Its ports are the running one's; what counts is the key.
         done, checks = look(world, copy)
         found = [r for r in rows(checks, "key twice", "wrong") if "signed" in r["text"] and r["do"]]

@@ -234,6 +234,7 @@ typedef struct shelf_entry {
 typedef struct validator {
     struct assay_node *node;
     uint32_t index;
+    char name[80]; /* in the log */
     char dir[512];
     assay_os_thread thread;
     bool thread_running;

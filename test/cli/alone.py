@@ -246,7 +246,7 @@ def test_signer(world):
         ("half an option", ["--data"], "--data: a value is missing"),
         ("no chain", ["--data", data, "--connect", "unix:///s"], "--chain-id"),
         ("no socket", ["--data", data, "--chain-id", "c"], "--connect"),
-        ("TCP", ["--data", data, "--chain-id", "c", "--connect", "tcp://127.0.0.1:1"], "TCP would take"),
+        ("another transport", ["--data", data, "--chain-id", "c", "--connect", "udp://127.0.0.1:1"], "unix://SOCKET or tcp://"),
         ("a chain id that is too long", ["--data", data, "--chain-id", "c" * 65, "--connect", "unix:///s"], "--chain-id"),
         ("two tasks", ["--data", data, "--new", "--show"], "not both"),
         ("a task and a socket", ["--data", data, "--show", "--connect", "unix:///s"], "sign nothing"),

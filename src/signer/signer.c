@@ -79,7 +79,10 @@ static assay_err open_locked(assay_signer *signer, const paths *at, bool create)
         ASSAY_TRY(make_files(at));
     }
     ASSAY_TRY(read_key(signer, at->key));
-    return read_watermark(signer, at->watermark);
+    ASSAY_TRY(read_watermark(signer, at->watermark));
+    /* Whoever was killed between writing and waiting left a watermark that is in the system's memory alone: its repeat
+     * would be signed, and forgotten with a power cut. */
+    return signer->durable ? signer_advance(signer, &signer->mark) : ASSAY_OK;
 }
 
 assay_err assay_signer_open(assay_signer **out, assay_arena *keep, const char *dir, bool create, bool durable) {

@@ -394,6 +394,9 @@ assay_err store_header_at(validator *v, assay_header *out, assay_arena *keep, ui
 assay_err store_anchor_at(validator *v, assay_hash *hash, assay_time *time, assay_arena scratch, uint64_t height);
 /* archive_told - what the store keeps of a block that CometBFT decided; archive_block - the block of a row: whole, or
  * of CometBFT's that much: height, time, proposer, next_validators_hash and transactions. */
+/* archive_whole - ASSAY_E_STATE: there is no chain here yet, and what there is of a state is the part of a snapshot
+ * that has come, which nothing proves so far. ASSAY_F_*. */
+assay_err archive_whole(assay_store_snapshot *snapshot);
 /* archive_restored - what is stored beside a state that came as a snapshot. */
 assay_err archive_restored(assay_store_batch *batch, const assay_bft_chain *chain, assay_arena scratch);
 assay_err archive_told(assay_bytes *out, assay_arena *keep, const assay_block *block);

@@ -274,10 +274,23 @@ static assay_err renew(struct comet *c) {
     validator *v = c->owner;
     atomic_store(&v->alive, false);
     validator_close_gate(v);
+    checker_stop(v); /* no visitor; the first block starts it again */
+    c->checker_started = false;
     admission_block(v);
     assay_err err = validator_store_renew(v);
     atomic_store(&v->alive, err == ASSAY_OK);
     return err;
+}
+
+/* Of a state that came as a snapshot the last block is not here until the next one is. */
+static assay_err has_executed(bool *out, validator *v) {
+    assay_arena scratch = v->app_arena;
+    assay_bytes block;
+    *out = false;
+    if (!v->chain || v->chain->height == 0) return ASSAY_OK;
+    assay_err err = store_block_at(v, &block, NULL, &scratch, (uint64_t)v->chain->height);
+    *out = err == ASSAY_OK;
+    return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
 }
 
 static assay_err offer(struct comet *c, assay_abci_offer *out, const assay_abci_snapshot *s, assay_hash app_hash) {
@@ -288,8 +301,11 @@ static assay_err offer(struct comet *c, assay_abci_offer *out, const assay_abci_
     bool fits = s->chunks > 0 && s->chunks <= CHUNKS_MAX && s->metadata.len == (size_t)s->chunks * ASSAY_HASH_LEN &&
                 s->height > 0 && s->height <= INT64_MAX && assay_base_bytes_eq(s->hash, assay_base_hash_bytes(&hash));
     if (!fits) return ASSAY_OK;
-    /* A node that has blocks executes the rest. */
-    if (v->chain && v->chain->height > 0 && !c->restoring) return *out = ASSAY_ABCI_OFFER_ABORT, ASSAY_OK;
+    /* A node that executed blocks executes the rest. One that only took a state in is offered one again by a CometBFT
+     * that was killed before it had noted that: it stood there for ever if that were refused. */
+    bool executed;
+    ASSAY_TRY(has_executed(&executed, v));
+    if (executed) return *out = ASSAY_ABCI_OFFER_ABORT, ASSAY_OK;
     restoring_forget(c);
     ASSAY_TRY(renew(c));
     struct restoring *r = calloc(1, sizeof *r);

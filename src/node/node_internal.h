@@ -243,6 +243,8 @@ typedef struct validator {
     inbox inbox;
     assay_os_region regions[REGION_COUNT];
     assay_arena keep;
+    assay_arena state_memory; /* of keep: where state and ledger lie, however often they are opened anew */
+    assay_arena state_keep;   /* what is left of it */
     assay_arena block_arena;  /* one block's work; used by value */
     assay_arena app_arena;    /* the application's own, while block_arena is in use */
     assay_arena intake_arena; /* one turn's messages */

@@ -159,6 +159,26 @@ static void drop_old(struct comet *c, assay_arena scratch) {
     }
 }
 
+/* What processes that were killed left: as large as a state each, and of no use. */
+static void drop_parts(struct comet *c, assay_arena scratch) {
+    static const char part[] = ".part";
+    char path[PATH_MAX_LEN], left[PATH_MAX_LEN + 256];
+    assay_os_file dir;
+    assay_os_entry *entries;
+    uint32_t count = 0;
+    assay_os_format(path, sizeof path, "%s/snapshots", c->owner->dir);
+    if (assay_os_dir_open(&dir, path) != ASSAY_OK) return;
+    if (assay_os_dir_list(&entries, &count, &scratch, &dir, 1000) != ASSAY_OK) count = 0;
+    assay_os_file_close(&dir);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = (const char *)entries[i].name.ptr;
+        size_t len = entries[i].name.len, end = sizeof part - 1;
+        if (len <= end || strcmp(name + len - end, part) != 0) continue;
+        assay_os_format(left, sizeof left, "%s/%s", path, name);
+        (void)!assay_os_remove_tree(left);
+    }
+}
+
 static void run_maker(void *context) {
     maker *m = context;
     struct comet *c = m->c;
@@ -169,6 +189,7 @@ static void run_maker(void *context) {
         assay_arena memory = assay_os_region_arena(&region);
         m->chunk = (assay_buf){ASSAY_NEW(&memory, uint8_t, CHUNK_LEN_MAX), 0, CHUNK_LEN_MAX};
         m->list = (assay_buf){ASSAY_NEW(&memory, uint8_t, CHUNKS_MAX * ASSAY_HASH_LEN), 0, CHUNKS_MAX * ASSAY_HASH_LEN};
+        drop_parts(c, memory);
         err = m->chunk.ptr && m->list.ptr ? make_all(m) : ASSAY_F_MEMORY;
         if (err == ASSAY_OK) drop_old(c, memory);
         assay_os_unreserve(&region);

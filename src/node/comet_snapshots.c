@@ -15,6 +15,7 @@
 #include "comet_internal.h"
 
 #include "codec/codec.h"
+#include "ledger/staking/staking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define ROW_SIDE 2u
 #define ROW_LOG 3u
 #define ROW_CHAIN 4u
+#define ROWS_AT_ONCE 32768u /* taken in: REGION_JOURNAL holds as many, whatever is in them */
 #define PATH_MAX_LEN 640
 
 /* ---- paths --------------------------------------------------------------------------------------------------- */
@@ -379,18 +381,6 @@ static assay_err take_part(assay_bytes *out, assay_bytes *rest) {
     return ASSAY_OK;
 }
 
-static assay_err take_rows(struct comet *c, assay_bytes rest) {
-    while (rest.len) {
-        uint64_t kind;
-        assay_bytes key, value;
-        ASSAY_TRY(assay_codec_get_varint(&kind, &rest, ASSAY_CODEC_STRICT));
-        ASSAY_TRY(take_part(&key, &rest));
-        ASSAY_TRY(take_part(&value, &rest));
-        ASSAY_TRY(take_row(c, kind, key, value));
-    }
-    return ASSAY_OK;
-}
-
 /* What every chunk writes, and the last one more: the height, the chain, and its sets. */
 static assay_err fill(void *context, assay_store_batch *batch) {
     struct comet *c = context;
@@ -401,18 +391,65 @@ static assay_err fill(void *context, assay_store_batch *batch) {
     return archive_restored(batch, &r->decoded, v->app_arena);
 }
 
-/* The chain that came along has to be that of this height and of the state that was rebuilt. */
+static assay_err put_away(struct comet *c) {
+    ASSAY_TRY(assay_store_write(c->owner->store, fill, c));
+    assay_state_committed(c->owner->state);
+    return ASSAY_OK;
+}
+
+/* A chunk may be of rows as small as its sender likes. */
+static assay_err take_rows(struct comet *c, assay_bytes rest) {
+    for (uint32_t rows = 1; rest.len; rows++) {
+        uint64_t kind;
+        assay_bytes key, value;
+        ASSAY_TRY(assay_codec_get_varint(&kind, &rest, ASSAY_CODEC_STRICT));
+        ASSAY_TRY(take_part(&key, &rest));
+        ASSAY_TRY(take_part(&value, &rest));
+        ASSAY_TRY(take_row(c, kind, key, value));
+        if (rows % ROWS_AT_ONCE != 0) continue;
+        assay_hash root, log_root;
+        uint64_t log_size;
+        ASSAY_TRY(assay_state_prepare(c->owner->state, &root, &log_size, &log_root));
+        ASSAY_TRY(put_away(c));
+    }
+    return ASSAY_OK;
+}
+
+/* Exactly those with power at that height, as the state says that was proven. */
+static assay_err set_fits(const validator *v, const assay_validator_set *set, uint64_t height) {
+    assay_rule_view view = assay_rule_view_state(v->state);
+    assay_staking_counted counted = {0};
+    for (uint32_t i = 0; i < set->count; i++) {
+        const assay_validator *one = &set->validators[i];
+        assay_staking_validator who;
+        bool found;
+        ASSAY_TRY(assay_staking_by_consensus(view, &who, &found, one->address));
+        if (!found || memcmp(who.consensus_key.b, one->public_key.b, sizeof one->public_key.b) != 0)
+            return ASSAY_E_PROOF;
+        ASSAY_TRY(assay_staking_counted_at(view, &counted, who.owner, height));
+        if (counted.power != one->power) return ASSAY_E_PROOF;
+    }
+    return set->total_power == counted.total_power ? ASSAY_OK : ASSAY_E_PROOF;
+}
+
+/* The chain that came along has to be that of this height and of the state that was rebuilt; and so do its validators,
+ * for of them trust.json is made. */
 static assay_err chain_of(struct comet *c) {
     struct restoring *r = c->restoring;
     validator *v = c->owner;
     assay_arena memory = v->chain_arenas[0];
     assay_bytes copy;
     if (!r->chain) return ASSAY_E_ENCODING;
-    ASSAY_TRY(assay_base_arena_copy(&copy, &memory, (assay_bytes){r->chain, r->chain_len}));
-    ASSAY_TRY(assay_bft_chain_decode(&r->decoded, &memory, copy));
+    assay_err err = assay_base_arena_copy(&copy, &memory, (assay_bytes){r->chain, r->chain_len});
+    if (err == ASSAY_OK) err = assay_bft_chain_decode(&r->decoded, &memory, copy);
+    if (err == ASSAY_F_MEMORY) return ASSAY_E_LIMIT; /* there is room for every chain that can be */
+    ASSAY_TRY(err);
     bool same = (uint64_t)r->decoded.height == r->height && assay_base_hash_eq(r->decoded.app_hash, r->app_hash) &&
                 assay_base_bytes_eq(r->decoded.chain_id, assay_base_bytes_str(v->node->chain_id));
-    return same ? ASSAY_OK : ASSAY_E_PROOF;
+    if (!same) return ASSAY_E_PROOF;
+    ASSAY_TRY(set_fits(v, &r->decoded.last_validators, r->height));
+    ASSAY_TRY(set_fits(v, &r->decoded.validators, r->height + 1));
+    return set_fits(v, &r->decoded.next_validators, r->height + 2);
 }
 
 static assay_err take_chunk(struct comet *c, assay_bytes chunk) {
@@ -427,9 +464,7 @@ static assay_err take_chunk(struct comet *c, assay_bytes chunk) {
         if (!assay_base_hash_eq(assay_app_hash(root, log_size, log_root), r->app_hash)) return ASSAY_E_PROOF;
         ASSAY_TRY(chain_of(c));
     }
-    ASSAY_TRY(assay_store_write(v->store, fill, c));
-    assay_state_committed(v->state);
-    return ASSAY_OK;
+    return put_away(c);
 }
 
 static assay_err finish(struct comet *c) {

@@ -20,8 +20,11 @@
 #define ADDRESS_LEN_MAX 640
 #define CONFIG_LEN_MAX ((size_t)256 << 10) /* CometBFT writes 25 KiB */
 
-/* What CometBFT writes when it cannot go on deciding, and does not end: a disk that is full, say. */
-#define HALTED "CONSENSUS FAILURE!!!"
+/* What CometBFT writes when it cannot go on, and does not end: a disk that is full, say; or a state sync whose peers
+ * were not to be reached for a moment, which it tries once. */
+static const char *const last_words[] = {"CONSENSUS FAILURE!!!", "State sync failed",
+                                         "Failed to bootstrap node with new state", "Failed to store last seen commit",
+                                         "Failed to switch to block sync"};
 
 /* What a child has written of its last line. */
 typedef struct said {
@@ -35,7 +38,9 @@ typedef struct said {
  */
 static bool is_halted(const char *written) {
     const char *text = strncmp(written, "E[", 2) == 0 ? strstr(written, "] ") : NULL;
-    return text && strncmp(text + 2, HALTED, sizeof HALTED - 1) == 0;
+    for (size_t i = 0; text && i < sizeof last_words / sizeof *last_words; i++)
+        if (strncmp(text + 2, last_words[i], strlen(last_words[i])) == 0) return true;
+    return false;
 }
 
 static void say(struct comet *c, said *s, const uint8_t *bytes, size_t len) {

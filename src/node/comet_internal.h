@@ -46,7 +46,8 @@ struct comet {
     assay_engine_monitor monitor;
     assay_abci_app consensus, mempool, query, any;
     finalized_block finalized;
-    atomic_bool spoken; /* it asked where we stand */
+    atomic_bool spoken; /* it asked where we stand, or is there and need not ask */
+    bool had_chain;     /* when we started */
     bool checker_started;
     /* In PrepareProposal, ProcessProposal, FinalizeBlock and Commit, for /metrics: as the clock goes, and of a
      * processor. */

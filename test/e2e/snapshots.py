@@ -4,6 +4,7 @@ itself is that CometBFT, and speaks ABCI to a real assayd. The snapshot is a rea
 
 import hashlib
 import os
+import resource
 import signal
 import socket
 import sys
@@ -174,13 +175,20 @@ class Line:
         self.socket.close()
 
 
+GIVES_UP = """#!/bin/sh
+printf x >>{runs}
+[ -s {runs} ] && [ "$(cat {runs})" = x ] && echo 'E[2026-11-25|13:07:39.346] State sync failed                            module=statesync err="no witnesses connected"'
+exec sleep 100000
+"""
+
+
 class Newcomer:
     """An assayd whose CometBFT is this scenario."""
 
-    def __init__(self, net, name):
+    def __init__(self, net, name, programs=None):
         world = net.world
-        programs = world.path("idle")
-        if not os.path.exists(programs):
+        if not programs:
+            programs = world.path("idle")
             write(os.path.join(programs, "cometbft"), b"#!/bin/sh\nexec sleep 100000\n")
             os.chmod(os.path.join(programs, "cometbft"), 0o755)
         self.programs = programs
@@ -307,6 +315,51 @@ def often(net, s, _):
     one.end()
 
 
+def quiet(net, s, _):
+    """Nobody has a snapshot yet: the newcomer waits, and is up meanwhile."""
+    one = Newcomer(net, "quiet")
+    lines = [one.line() for _ in range(4)]
+    up = threading.Thread(target=one.v.await_ready, daemon=True)
+    up.start()
+    up.join(10)
+    check("it is up when its CometBFT has connected", not up.is_alive(), one.v.log()[-1500:])
+    same("and takes a snapshot whenever one comes", lines[0].take(s), ACCEPT)
+    if check("it has not ended", one.v.running):
+        one.v.stop()
+
+
+def no_files(net, s, _):
+    """For a while assayd may open no file: a CometBFT that comes later is heard again."""
+    one = Newcomer(net, "files")
+    pid = one.v.process.pid
+    before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    have = len(os.listdir(f"/proc/{pid}/fd"))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (have, before[1]))
+    lines = [one.line() for _ in range(3)]
+    time.sleep(0.3)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+    for line in lines:
+        line.close()
+    line = one.line()
+    line.socket.settimeout(5)
+    same("it is answered", line.take(s), ACCEPT)
+    one.end()
+
+
+def gives_up(net, s, _):
+    """CometBFT tries state sync once, and then stands there: it is started again."""
+    programs, runs = net.world.path("programs"), net.world.path("runs")
+    write(os.path.join(programs, "cometbft"), GIVES_UP.format(runs=runs).encode())
+    os.chmod(os.path.join(programs, "cometbft"), 0o755)
+    one = Newcomer(net, "gives-up", programs)
+    started = lambda: os.path.getsize(runs) if os.path.exists(runs) else 0  # noqa: E731
+    check("it is started twice", until(10, lambda: started() == 2), one.v.log()[-1500:])
+    same("and takes a snapshot", one.line().take(s), ACCEPT)
+    time.sleep(1)
+    same("and that run goes on", started(), 2)
+    one.end()
+
+
 def killed(net, s, _):
     """CometBFT is killed before it noted that the state is here, and offers again; so is assayd with it."""
     one = Newcomer(net, "killed")
@@ -359,7 +412,7 @@ def heavy(net, s, rows):
     one.end()
 
 
-CASES = [wrong_bytes, meanwhile, at_once, often, killed, false_set, heavy]
+CASES = [wrong_bytes, meanwhile, at_once, often, quiet, no_files, gives_up, killed, false_set, heavy]
 
 
 def scenario(world):

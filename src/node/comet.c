@@ -25,6 +25,7 @@ static assay_err on_init_chain(void *context, assay_engine_init_result *out, ass
         return ASSAY_E_CHAIN;
     }
     if (!assay_base_bytes_eq(request->chain_id, assay_base_bytes_str(v->node->chain_id))) return ASSAY_E_CHAIN;
+    ASSAY_TRY(snapshots_give_up(c)); /* an operator does without it */
     if (!v->chain) return chain_begin(v, out, keep, request);
     /* It was killed before the first block: what was answered then is answered again. */
     const assay_validator_set *set = &v->chain->validators;

@@ -90,8 +90,9 @@ void processes_stop(struct comet *c);
 /* comet_query.c */
 assay_err query_answer(void *context, assay_abci_query_result *out, assay_arena *keep, const assay_abci_query *query);
 
-/* comet_snapshots.c; all but _block, _join and _close are ABCI's calls */
+/* comet_snapshots.c; all but _block, _give_up, _join and _close are ABCI's calls */
 void snapshots_block(struct comet *c, uint64_t height); /* after a commit, on its thread */
+assay_err snapshots_give_up(struct comet *c); /* what was taken in of one that is not whole goes; under app_lock */
 void snapshots_join(struct comet *c);
 void snapshots_close(struct comet *c);
 assay_err snapshots_list(void *context, assay_abci_snapshot **out, uint32_t *count, assay_arena *keep);

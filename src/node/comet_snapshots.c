@@ -305,6 +305,12 @@ static assay_err renew(struct comet *c) {
     return err;
 }
 
+assay_err snapshots_give_up(struct comet *c) {
+    if (!c->restoring) return ASSAY_OK;
+    restoring_forget(c);
+    return renew(c);
+}
+
 /* Of a state that came as a snapshot the last block is not here until the next one is. */
 static assay_err has_executed(bool *out, validator *v) {
     assay_arena scratch = v->app_arena;

@@ -3,6 +3,7 @@
 itself is that CometBFT, and speaks ABCI to a real assayd. The snapshot is a real network's."""
 
 import hashlib
+import json
 import os
 import resource
 import signal
@@ -156,6 +157,14 @@ class Line:
     def check_tx(self, tx):
         kind, answer = self.ask(8, text(1, tx))
         return dict(answer).get(1, 0) if kind == 9 else ("exception", answer)
+
+    def init_chain(self, genesis):
+        """The AppHash of the beginning, as of CometBFT's genesis.json."""
+        time_ = text(1, number(1, int(time.time())))
+        app_state = json.dumps(genesis["app_state"]).encode()
+        content = time_ + text(2, genesis["chain_id"].encode()) + text(5, app_state) + number(6, 1)
+        kind, answer = self.ask(5, content)
+        return dict(answer).get(3) if kind == 6 else ("exception", answer)
 
     def info(self):
         """(height, AppHash)"""
@@ -360,6 +369,21 @@ def gives_up(net, s, _):
     one.end()
 
 
+def from_the_start(net, s, _):
+    """An operator who does without the snapshot that was half taken in: the chain begins as if it had never come."""
+    one = Newcomer(net, "start")
+    line = one.line()
+    same("an offer is taken", line.offer(s), ACCEPT)
+    same("and its first chunk", line.apply(0, s.chunks[0])[0], ACCEPT)
+    line.close()
+    line = one.line()
+    same("it has nothing", line.info()[0], 0)
+    header = net[0].rpc("/commit?height=1")["signed_header"]["header"]
+    genesis = read_json(one.v.data, "cometbft", "config", "genesis.json")
+    same("and begins as all began", line.init_chain(genesis), bytes.fromhex(header["app_hash"]))
+    one.end()
+
+
 def killed(net, s, _):
     """CometBFT is killed before it noted that the state is here, and offers again; so is assayd with it."""
     one = Newcomer(net, "killed")
@@ -412,7 +436,7 @@ def heavy(net, s, rows):
     one.end()
 
 
-CASES = [wrong_bytes, meanwhile, at_once, often, quiet, no_files, gives_up, killed, false_set, heavy]
+CASES = [wrong_bytes, meanwhile, at_once, often, quiet, no_files, gives_up, from_the_start, killed, false_set, heavy]
 
 
 def scenario(world):

@@ -160,6 +160,9 @@ static void one_signer_a_directory(void **state) {
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    /* Somebody takes the lock for a leftover. */
+    assert_int_equal(assay_os_remove(in_dir("consensus.lock")), ASSAY_OK);
+    assert_int_equal(try_open(true), ASSAY_F_BUSY);
     assay_signer_close(signer);
     assert_int_equal(try_open(true), ASSAY_OK);
 }

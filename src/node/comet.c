@@ -198,7 +198,8 @@ assay_err comet_open(validator *v) {
     c->query.snapshot_load = snapshots_load;
     c->query.snapshot_offer = snapshots_offer;
     c->query.snapshot_apply = snapshots_apply;
-    c->checker_started = c->had_chain = v->chain != NULL;
+    c->checker_started = v->chain != NULL;
+    c->awaits = !v->chain && processes_sync(c);
     ASSAY_TRY(assay_comet_open(&c->rpc, c->settings->rpc, 10));
     ASSAY_TRY(assay_comet_open(&c->forward, c->settings->rpc, 10));
     ASSAY_TRY(admission_open(v));

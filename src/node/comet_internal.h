@@ -47,7 +47,7 @@ struct comet {
     assay_abci_app consensus, mempool, query, any;
     finalized_block finalized;
     atomic_bool spoken; /* it asked where we stand, or is there and need not ask */
-    bool had_chain;     /* when we started */
+    bool awaits;        /* it has no chain, and CometBFT shall take a snapshot */
     bool checker_started;
     /* In PrepareProposal, ProcessProposal, FinalizeBlock and Commit, for /metrics: as the clock goes, and of a
      * processor. */
@@ -84,6 +84,8 @@ void lines_close(struct comet *c);
 
 /* comet_process.c */
 assay_err processes_start(struct comet *c);
+/* processes_sync - CometBFT's own settings let it begin by state sync. */
+bool processes_sync(const struct comet *c);
 /* processes_stop - asks CometBFT to end and waits; then the signer. */
 void processes_stop(struct comet *c);
 

@@ -155,8 +155,8 @@ static void take_line(struct comet *c, assay_os_socket socket) {
     }
     if (atomic_load(&c->closing) || !place || line_open(place, c, socket) != ASSAY_OK)
         assay_os_socket_close(&socket);
-    else if (!c->had_chain)
-        atomic_store(&c->spoken, true); /* in state sync nothing is said until somebody has a snapshot */
+    else if (c->awaits)
+        atomic_store(&c->spoken, true); /* it says nothing until somebody has a snapshot */
     assay_os_mutex_unlock(&c->lines_lock);
 }
 

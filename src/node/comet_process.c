@@ -94,6 +94,19 @@ static assay_err signer_socket(const struct comet *c, char *out, size_t cap, ass
     return len < cap - 1 ? ASSAY_OK : ASSAY_E_RANGE;
 }
 
+bool processes_sync(const struct comet *c) {
+    char path[600];
+    assay_bytes config;
+    assay_os_region region;
+    assay_os_format(path, sizeof path, "%s/cometbft/config/config.toml", c->owner->dir);
+    if (assay_os_reserve(&region, 2 * CONFIG_LEN_MAX) != ASSAY_OK) return false;
+    assay_arena scratch = assay_os_region_arena(&region);
+    bool sync = assay_os_read_whole(&config, &scratch, path, CONFIG_LEN_MAX) == ASSAY_OK &&
+                assay_base_bytes_eq(assay_comet_home_setting(config, "statesync", "enable"), ASSAY_STR("true"));
+    assay_os_unreserve(&region);
+    return sync;
+}
+
 /* A CometBFT that ended leaves that socket behind, and does not start where one is. One that somebody listens at stays:
  * that is another CometBFT, which has not ended yet. */
 static void clear_signer_socket(const struct comet *c) {

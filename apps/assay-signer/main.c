@@ -3,9 +3,10 @@
  * assay-signer - CometBFT's remote signer: the only process that holds a validator's consensus key.
  *
  *   CometBFT listens (priv_validator_laddr = "unix://…") <-- assay-signer dials --> requests, answers, one at a time
+ *                    (or "tcp://…": then encrypted)
  *
  * It reads votes and proposals, and signs nothing else; what it is about to sign is on its disk before the signature
- * exists (signer.h). It opens no port and talks to one socket.
+ * exists (signer.h). It opens no port and talks to one listener.
  */
 #include "base/base.h"
 #include "codec/codec.h"
@@ -20,30 +21,34 @@
 #define DIAL_FIRST_NS (SECOND / 20)
 #define DIAL_LAST_NS SECOND
 #define SEND_NS (5 * SECOND)     /* CometBFT waits as long for an answer */
-#define SILENCE_NS (60 * SECOND) /* it asks at least every 4 seconds: a ping */
+#define SILENCE_NS (15 * SECOND) /* it asks at least every 4 seconds: a ping */
+#define AGREE_NS (3 * SECOND)    /* its own patience while keys are agreed on */
 #define TEXT_MAX 1024
 
-static const char help[] = "usage: assay-signer --data DIR --chain-id ID --connect unix://SOCKET\n"
-                           "       assay-signer --data DIR --new\n"
-                           "       assay-signer --data DIR --show [--json]\n"
-                           "\n"
-                           "Signs a validator's votes and proposals for CometBFT, until SIGTERM or SIGINT, and never "
-                           "two that conflict. CometBFT\n"
-                           "listens at the socket (priv_validator_laddr in its config.toml); this program dials, and "
-                           "dials again when it must.\n"
-                           "\n"
-                           "  --data DIR           consensus.key, consensus.watermark: of one key, on one machine, "
-                           "never restored from a copy\n"
-                           "  --chain-id ID        the one chain that is signed for\n"
-                           "  --connect SOCKET     unix:// and a path\n"
-                           "  --new                makes a key; refuses if there is one\n"
-                           "  --show               the public key, as CometBFT's genesis takes it\n"
-                           "  --json               the same for machines\n"
-                           "  -q, --quiet          no log but errors\n"
-                           "  -h, --help, --version\n"
-                           "\n"
-                           "exit: 0 stopped when asked, 1 there is a key already, 2 usage, 3 there is none, 6 this "
-                           "machine failed, 70 a bug.\n";
+static const char help[] =
+    "usage: assay-signer --data DIR --chain-id ID --connect unix://SOCKET | tcp://ADDRESS:PORT\n"
+    "       assay-signer --data DIR --new\n"
+    "       assay-signer --data DIR --show [--json]\n"
+    "\n"
+    "Signs a validator's votes and proposals for CometBFT, until SIGTERM or SIGINT, and never "
+    "two that conflict. CometBFT\n"
+    "listens at the socket (priv_validator_laddr in its config.toml); this program dials, and "
+    "dials again when it must.\n"
+    "\n"
+    "  --data DIR           consensus.key, consensus.watermark: of one key, on one machine, "
+    "never restored from a copy\n"
+    "  --chain-id ID        the one chain that is signed for\n"
+    "  --connect WHERE      unix:// and a path; or tcp:// and a number, not a name: encrypted, but "
+    "CometBFT does not prove there\n"
+    "                       who it is, so only where nobody else can answer\n"
+    "  --new                makes a key; refuses if there is one\n"
+    "  --show               the public key, as CometBFT's genesis takes it\n"
+    "  --json               the same for machines\n"
+    "  -q, --quiet          no log but errors\n"
+    "  -h, --help, --version\n"
+    "\n"
+    "exit: 0 stopped when asked, 1 there is a key already, 2 usage, 3 there is none, 6 this "
+    "machine failed, 70 a bug.\n";
 
 typedef struct options {
     const char *data, *chain_id, *connect;
@@ -87,8 +92,9 @@ static const char *parse(options *o, int argc, char **argv) {
     if (o->make || o->show) return o->chain_id || o->connect ? "--new and --show sign nothing" : NULL;
     if (!o->chain_id || strlen(o->chain_id) > ASSAY_CHAIN_ID_LEN_MAX)
         return "--chain-id ID is needed: what to sign for";
-    if (!o->connect || strncmp(o->connect, "unix://", 7) != 0 || !o->connect[7])
-        return "--connect unix://SOCKET is needed: where CometBFT listens (TCP would take an encrypted connection)";
+    bool local = o->connect && strncmp(o->connect, "unix://", 7) == 0 && o->connect[7];
+    if (!local && (!o->connect || strncmp(o->connect, "tcp://", 6) != 0 || !o->connect[6]))
+        return "--connect unix://SOCKET or tcp://ADDRESS:PORT is needed: where CometBFT listens";
     return NULL;
 }
 
@@ -130,9 +136,81 @@ __attribute__((format(printf, 2, 3))) static void say(const options *o, const ch
 
 typedef struct line { /* one connection, and what came over it */
     assay_os_socket socket;
-    uint8_t bytes[ASSAY_SIGNER_MESSAGE_LEN_MAX + 16];
+    bool sealed; /* TCP: bytes come in frames, and go so */
+    assay_signer_secret secret;
+    uint8_t frame[ASSAY_SIGNER_FRAME_LEN];
+    size_t frame_have;
+    uint8_t bytes[ASSAY_SIGNER_MESSAGE_LEN_MAX + 16 + ASSAY_SIGNER_CHUNK_LEN];
     size_t have;
+    bool served; /* a request was answered */
 } line;
+
+/* What comes next, behind what there is: some bytes, or none yet of a frame that is not whole. */
+static assay_err line_receive(line *l, uint64_t deadline) {
+    size_t len;
+    uint8_t *to = l->sealed ? l->frame + l->frame_have : l->bytes + l->have;
+    size_t room = l->sealed ? sizeof l->frame - l->frame_have : sizeof l->bytes - l->have;
+    ASSAY_TRY(assay_os_socket_receive(&len, &l->socket, to, room, deadline));
+    if (len == 0) return ASSAY_F_NETWORK;
+    if (!l->sealed) {
+        l->have += len;
+        return ASSAY_OK;
+    }
+    l->frame_have += len;
+    if (l->frame_have < sizeof l->frame) return ASSAY_OK;
+    assay_bytes chunk;
+    l->frame_have = 0;
+    ASSAY_TRY(assay_signer_secret_open(&l->secret, &chunk, l->frame));
+    if (chunk.len > sizeof l->bytes - l->have) return ASSAY_E_ENCODING;
+    if (chunk.len) memcpy(l->bytes + l->have, chunk.ptr, chunk.len);
+    l->have += chunk.len;
+    return ASSAY_OK;
+}
+
+static assay_err line_send(line *l, assay_bytes bytes) {
+    uint64_t deadline = assay_os_monotonic_ns() + SEND_NS;
+    if (!l->sealed) return assay_os_socket_send(&l->socket, bytes, deadline);
+    while (bytes.len) {
+        uint8_t frame[ASSAY_SIGNER_FRAME_LEN];
+        size_t len = bytes.len < ASSAY_SIGNER_CHUNK_LEN ? bytes.len : ASSAY_SIGNER_CHUNK_LEN;
+        assay_signer_secret_seal(&l->secret, frame, (assay_bytes){bytes.ptr, len});
+        ASSAY_TRY(assay_os_socket_send(&l->socket, (assay_bytes){frame, sizeof frame}, deadline));
+        bytes = (assay_bytes){bytes.ptr + len, bytes.len - len};
+    }
+    return ASSAY_OK;
+}
+
+/* Keys of this connection. CometBFT makes the key by which it proves itself anew at each start, so there is nothing to
+ * know it by, and ours is new each time as well. */
+static assay_err line_agree(line *l) {
+    uint64_t deadline = assay_os_monotonic_ns() + AGREE_NS, wanted;
+    uint8_t hello[ASSAY_SIGNER_HELLO_LEN], frame[ASSAY_SIGNER_FRAME_LEN];
+    assay_key_secret random, identity;
+    assay_os_random(random.b, sizeof random.b);
+    assay_os_random(identity.b, sizeof identity.b);
+    assay_signer_secret_begin(&l->secret, hello, &random);
+    assay_crypto_wipe(&random, sizeof random);
+    assay_err err = assay_os_socket_send(&l->socket, (assay_bytes){hello, sizeof hello}, deadline);
+    for (size_t have = 0, len; err == ASSAY_OK && have < sizeof hello; have += len) {
+        err = assay_os_socket_receive(&len, &l->socket, hello + have, sizeof hello - have, deadline);
+        if (err == ASSAY_OK && len == 0) err = ASSAY_F_NETWORK;
+    }
+    if (err == ASSAY_OK) err = assay_signer_secret_agree(&l->secret, frame, hello, &identity);
+    assay_crypto_wipe(&identity, sizeof identity);
+    if (err == ASSAY_OK) err = assay_os_socket_send(&l->socket, (assay_bytes){frame, sizeof frame}, deadline);
+    l->sealed = true;
+    assay_bytes message = {NULL, 0}, rest;
+    while (err == ASSAY_OK && !message.ptr) {
+        err = line_receive(l, deadline);
+        rest = (assay_bytes){l->bytes, l->have};
+        if (err == ASSAY_OK) err = assay_codec_get_delimited(&message, &wanted, &rest, ASSAY_SIGNER_CHUNK_LEN);
+    }
+    if (err == ASSAY_OK) err = assay_signer_secret_admit(&l->secret, message);
+    if (err != ASSAY_OK) return err;
+    memmove(l->bytes, rest.ptr, rest.len);
+    l->have = rest.len;
+    return ASSAY_OK;
+}
 
 /* Answers all whole requests that have come. A refusal is an answer; a fault ends the program, for a signer that could
  * not write its watermark signs nothing more. */
@@ -153,8 +231,8 @@ static assay_err answer_all(const options *o, assay_signer *signer, line *l) {
             assay_os_printf(ASSAY_OS_STDERR, "assay-signer: refused: %s (%s; last signed at height %lld, round %d)\n",
                             assay_base_err_text(err), assay_base_err_code(err), (long long)height, (int)round);
         }
-        assay_err sent =
-            assay_os_socket_send(&l->socket, (assay_bytes){out.ptr, out.len}, assay_os_monotonic_ns() + SEND_NS);
+        l->served = true;
+        assay_err sent = line_send(l, (assay_bytes){out.ptr, out.len});
         if (assay_base_err_is_fault(err)) return err;
         ASSAY_TRY(sent);
     }
@@ -163,15 +241,16 @@ static assay_err answer_all(const options *o, assay_signer *signer, line *l) {
     return ASSAY_OK;
 }
 
+/* A path speaks for itself. */
+static const char *where(const options *o) { return o->connect + (strncmp(o->connect, "unix://", 7) == 0 ? 7 : 0); }
+
 /* Until the connection ends: ASSAY_F_NETWORK, _TIMEOUT or ASSAY_E_*; or the program has to. */
 static assay_err talk(const options *o, assay_signer *signer, line *l) {
+    if (strncmp(o->connect, "tcp://", 6) == 0) ASSAY_TRY(line_agree(l));
+    say(o, "connected to %s%s", where(o), l->sealed ? ", encrypted" : "");
     for (;;) {
-        size_t len;
-        ASSAY_TRY(assay_os_socket_receive(&len, &l->socket, l->bytes + l->have, sizeof l->bytes - l->have,
-                                          assay_os_monotonic_ns() + SILENCE_NS));
-        if (len == 0) return ASSAY_F_NETWORK;
-        l->have += len;
         ASSAY_TRY(answer_all(o, signer, l));
+        ASSAY_TRY(line_receive(l, assay_os_monotonic_ns() + SILENCE_NS));
     }
 }
 
@@ -182,20 +261,22 @@ static int serve(const options *o, assay_signer *signer) {
     while (!assay_os_stop_requested()) {
         assay_err err = assay_os_socket_dial(&l.socket, o->connect, assay_os_monotonic_ns() + SECOND);
         if (err == ASSAY_E_RANGE)
-            return fail(ASSAY_E_USAGE, "--connect: the path is longer than a unix socket's may be");
+            return fail(ASSAY_E_USAGE, "--connect: a path longer than a unix socket's may be, or no tcp://ADDRESS:PORT "
+                                       "in numbers");
         if (err == ASSAY_OK) {
-            say(o, "connected to %s", o->connect + 7);
-            wait = DIAL_FIRST_NS;
             told = false;
-            l.have = 0;
+            l.have = l.frame_have = 0;
+            l.sealed = l.served = false;
             err = talk(o, signer, &l);
+            if (l.served) wait = DIAL_FIRST_NS; /* who only takes connections is not dialled the faster for it */
             assay_os_socket_close(&l.socket);
+            assay_crypto_wipe(&l.secret, sizeof l.secret);
             if (err == ASSAY_F_STORAGE || err == ASSAY_F_MEMORY) return fail(err, o->data);
             if (err != ASSAY_F_INTERRUPTED)
                 say(o, "the connection ended: %s",
                     err == ASSAY_F_NETWORK ? "CometBFT closed it" : assay_base_err_text(err));
         } else if (!told) {
-            say(o, "nobody listens at %s yet", o->connect + 7);
+            say(o, "nobody listens at %s yet", where(o));
             told = true;
         }
         (void)assay_os_stop_wait(assay_os_monotonic_ns() + wait);

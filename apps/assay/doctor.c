@@ -234,6 +234,14 @@ static bool key_of_home(doctor *d, assay_public_key *out, const char *directory)
 
 static bool key_eq(assay_public_key a, assay_public_key b) { return memcmp(a.b, b.b, sizeof a.b) == 0; }
 
+/* Where another machine could come before the signer, as far as an address tells. */
+static bool open_to_others(const char *awaited) {
+    static const char *const own[] = {"unix://", "tcp://127.", "tcp://[::1]:", "tcp://localhost:"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (strncmp(awaited, own[i], strlen(own[i])) == 0) return false;
+    return true;
+}
+
 static void check_key(doctor *d) {
     assay_public_key at_signer, at_home;
     bool signer = key_of_signer(d, &at_signer, d->directory), home = key_of_home(d, &at_home, d->directory);
@@ -256,10 +264,12 @@ static void check_key(doctor *d) {
                  "priv_validator_laddr = \"\" in config.toml if nothing else signs; else destroy "
                  "cometbft/config/priv_validator_key.json");
         else
-            note(d, ROW_OK, "key",
+            note(d, open_to_others(d->outside) ? ROW_WARN : ROW_OK, "key",
                  keep_text(d->c, "elsewhere: CometBFT awaits an assay-signer at %s, which assayd does not start",
                            shown(d->c, d->outside)),
-                 NULL);
+                 open_to_others(d->outside)
+                     ? "over TCP neither side proves who it is: an address that only the signer's machine can reach"
+                     : NULL);
         return;
     }
     bool there = d->settings.signer ? signer : home;

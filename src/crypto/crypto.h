@@ -3,8 +3,9 @@
  * crypto - hashes, signatures and Merkle trees; the only folder that sees crypto libraries.
  *
  * SHA-256 (crate sha2, and one multi-stream SHA-NI kernel of ours), BLAKE3 (crate blake3), Ed25519 with ZIP-215
- * rules (crate ed25519-zebra) come through one small Rust static library (src/crypto/rust, lock file, panic =
- * abort). Trees over SHA-256 are ours: RFC 6962, which is also CometBFT's tree.
+ * rules (crate ed25519-zebra), and what an encrypted connection is made of (curve25519-dalek, hkdf, merlin,
+ * chacha20poly1305) come through one small Rust static library (src/crypto/rust, lock file, panic = abort). Trees over
+ * SHA-256 are ours: RFC 6962, which is also CometBFT's tree.
  *
  * No clock, file, thread or randomness in here: seeds come from the caller. Secrets: no branch or index on them;
  * wiped. Only a batch verification takes memory from the C heap, at most 2 MB; if there is none, the program ends
@@ -150,6 +151,35 @@ ASSAY_MUST_USE assay_err assay_crypto_ed25519_key_ok(assay_public_key key);
 
 /* assay_crypto_address - first 20 bytes of SHA-256 of the key. */
 assay_address assay_crypto_address(assay_public_key key);
+
+/* ---- what an encrypted connection is made of ------------------------------------------------------------------- */
+
+/* assay_crypto_x25519_public - RFC 7748: what the other side multiplies. Constant time. */
+assay_public_key assay_crypto_x25519_public(const assay_key_secret *secret);
+/* assay_crypto_x25519 - the secret that both sides share. ASSAY_E_KEY: the other's point is of small order, and what
+ * follows from it is no secret. Constant time. */
+ASSAY_MUST_USE assay_err assay_crypto_x25519(assay_key_secret *shared, const assay_key_secret *secret,
+                                             assay_public_key point);
+/* assay_crypto_hkdf_sha256 - RFC 5869 without salt: len bytes from a secret, 1 .. 8,160, asserted. */
+void assay_crypto_hkdf_sha256(uint8_t *out, size_t len, const assay_key_secret *secret, assay_bytes info);
+
+#define ASSAY_CRYPTO_AEAD_TAG_LEN 16
+#define ASSAY_CRYPTO_AEAD_NONCE_LEN 12
+/* assay_crypto_aead_seal - ChaCha20-Poly1305 (RFC 8439) in place: len bytes become as many and a tag behind them, for
+ * which there is room. A nonce is used once with a key. */
+void assay_crypto_aead_seal(uint8_t *text, size_t len, const assay_key_secret *key,
+                            const uint8_t nonce[ASSAY_CRYPTO_AEAD_NONCE_LEN]);
+/* assay_crypto_aead_open - the other way: of len bytes the last are the tag. False if they are not what was sealed. */
+bool assay_crypto_aead_open(uint8_t *text, size_t len, const assay_key_secret *key,
+                            const uint8_t nonce[ASSAY_CRYPTO_AEAD_NONCE_LEN]);
+
+typedef struct assay_crypto_labelled {
+    assay_bytes label, message;
+} assay_crypto_labelled;
+/* assay_crypto_merlin - len bytes that follow from all messages in their order (merlin.cool: a transcript over STROBE):
+ * what two sides sign to prove that they saw the same. */
+void assay_crypto_merlin(uint8_t *out, size_t len, assay_bytes protocol, const assay_crypto_labelled *messages,
+                         size_t count, assay_bytes challenge);
 
 /* ---- secrets -------------------------------------------------------------------------------------------------------
  */

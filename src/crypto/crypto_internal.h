@@ -26,6 +26,15 @@ bool assay_rs_ed25519_verify(const uint8_t *key, const uint8_t *signature, const
 bool assay_rs_ed25519_verify_batch(const assay_crypto_batch_item *items, size_t count, const uint8_t *seed);
 bool assay_rs_ed25519_key_ok(const uint8_t *key);
 
+void assay_rs_x25519_public(uint8_t out[32], const uint8_t *secret);
+bool assay_rs_x25519(uint8_t out[32], const uint8_t *secret, const uint8_t *point);
+bool assay_rs_hkdf_sha256(uint8_t *out, size_t len, const uint8_t *secret, const uint8_t *info, size_t info_len);
+void assay_rs_merlin(uint8_t *out, size_t len, const uint8_t *protocol, size_t protocol_len,
+                     const assay_crypto_labelled *messages, size_t count, const uint8_t *challenge,
+                     size_t challenge_len);
+bool assay_rs_aead_seal(uint8_t *text, size_t len, const uint8_t *key, const uint8_t *nonce);
+bool assay_rs_aead_open(uint8_t *text, size_t len, const uint8_t *key, const uint8_t *nonce);
+
 /* Blocks of 64 bytes into a state, on whatever this CPU does best. */
 void assay_crypto_sha256_blocks(uint32_t state[8], const uint8_t *blocks, size_t count);
 /* The same for 1..ASSAY_SHA256_STREAMS states at once, each with its own blocks. */

@@ -399,7 +399,7 @@ static void drop_wrong_files(struct checker *c, const assay_models_duty *duty, a
     for (uint32_t i = 0; i < findings.count; i++)
         for (uint32_t k = 0; k < manifest.files_count; k++)
             if (assay_base_bytes_eq(manifest.files[k].path, findings.rows[i].file)) {
-                node_log(v->node, "validator %u: %.*s is not what was registered; dropped", v->index,
+                node_log(v->node, "%s: %.*s is not what was registered; dropped", v->name,
                          (int)findings.rows[i].file.len, findings.rows[i].file.ptr);
                 (void)!holding_drop_file(v, duty->root, &manifest.files[k], half);
             }
@@ -486,8 +486,8 @@ static assay_hash version_id(const assay_models_duty *duty) {
 /* What was registered never changes, so what does not hold never will: it is not looked at again. */
 static assay_err refuse(struct checker *c, const assay_models_duty *duty, const char *why) {
     c->refused[c->refused_next++ % REFUSED_KEPT] = version_id(duty);
-    node_log(c->owner->node, "validator %u does not check %.*s@%.*s: %s", c->owner->index, (int)duty->name.len,
-             duty->name.ptr, (int)duty->version.len, duty->version.ptr, why);
+    node_log(c->owner->node, "%s does not check %.*s@%.*s: %s", c->owner->name, (int)duty->name.len, duty->name.ptr,
+             (int)duty->version.len, duty->version.ptr, why);
     return ASSAY_E_NOT_FOUND;
 }
 
@@ -588,8 +588,8 @@ static assay_err do_check(struct checker *c, const assay_models_duty *duty, assa
     }
     assay_msg_check check = {duty->name, duty->version, duty->root, mine->state.root};
     ASSAY_TRY(submit(c, &(assay_tx_body){.check = &check}, scratch));
-    node_log(v->node, "validator %u checked %.*s@%.*s", v->index, (int)duty->name.len, duty->name.ptr,
-             (int)duty->version.len, duty->version.ptr);
+    node_log(v->node, "%s checked %.*s@%.*s", v->name, (int)duty->name.len, duty->name.ptr, (int)duty->version.len,
+             duty->version.ptr);
     return ASSAY_OK;
 }
 
@@ -713,7 +713,7 @@ static assay_err do_open(struct checker *c, const assay_models_duty *duty, assay
     }
     assay_msg_opening opening = {duty->name, duty->version, entries, duty->draws_count};
     ASSAY_TRY(submit(c, &(assay_tx_body){.opening = &opening}, scratch));
-    node_log(v->node, "validator %u opened %u chunks of %.*s@%.*s", v->index, duty->draws_count, (int)duty->name.len,
+    node_log(v->node, "%s opened %u chunks of %.*s@%.*s", v->name, duty->draws_count, (int)duty->name.len,
              duty->name.ptr, (int)duty->version.len, duty->version.ptr);
     return ASSAY_OK;
 }
@@ -744,11 +744,10 @@ static bool look_once(struct checker *c) {
         bool quiet = one == ASSAY_OK || one == ASSAY_E_NOT_FOUND || one == ASSAY_F_INTERRUPTED ||
                      one == ASSAY_E_WINDOW || one == ASSAY_E_DUPLICATE;
         if (!quiet)
-            node_log(v->node, "validator %u: duty for %.*s: %s", v->index, (int)list[i].name.len, list[i].name.ptr,
+            node_log(v->node, "%s: duty for %.*s: %s", v->name, (int)list[i].name.len, list[i].name.ptr,
                      assay_base_err_text(one));
     }
-    if (err != ASSAY_OK)
-        node_log(v->node, "validator %u: duties cannot be read: %s", v->index, assay_base_err_text(err));
+    if (err != ASSAY_OK) node_log(v->node, "%s: duties cannot be read: %s", v->name, assay_base_err_text(err));
     return err == ASSAY_OK && count == DUTIES_MAX;
 }
 

@@ -152,9 +152,13 @@ static assay_err locked_info(void *context, assay_engine_info *out) {
     return err;
 }
 
+/* What is refused after it was taken leaves the mempool, and CometBFT tells nobody: whoever waits for it here is told.
+ */
 static assay_err on_check_tx(void *context, assay_bytes tx) {
     struct comet *c = context;
-    return admission_check(c->owner, tx);
+    assay_err err = admission_check(c->owner, tx);
+    if (err != ASSAY_OK && !assay_base_err_is_fault(err)) waiting_drop(c->owner, assay_tx_id(tx), err);
+    return err;
 }
 
 /* ---- life ---------------------------------------------------------------------------------------------------- */
@@ -269,6 +273,8 @@ assay_err comet_relay(validator *v, assay_bytes *answer, assay_arena *keep, assa
 
 #define TURN_MAX ASSAY_COMET_SUBMIT_MAX
 #define WAIT_NS 100000000ull
+#define LEVEL_NS 1000000000ull /* so long an answer about that is believed */
+#define HELD_LEN_MAX 8192u     /* of one that is kept while it is waited for: 32 MiB in all */
 
 /* One that a block has already: CometBFT would know it for a while, and then take it again. */
 static bool is_final(validator *v, assay_hash id) {
@@ -290,6 +296,17 @@ static void told(validator *v, submission *s, assay_hash id, bool until_final, a
         waiting_drop(v, id, verdict);
 }
 
+/* A node that is behind would take a nonce for the next one that is long used, and others would not take it. */
+static bool is_behind(struct comet *c, assay_arena scratch) {
+    assay_comet_status status;
+    uint64_t now = assay_os_monotonic_ns();
+    if (now < c->level_ns) return false;
+    /* One that does not answer takes no transaction either; that is told then. */
+    if (assay_comet_status_get(c->forward, &status, scratch) != ASSAY_OK) return false;
+    if (!status.catching_up) c->level_ns = now + LEVEL_NS;
+    return status.catching_up;
+}
+
 /* From `from` on, as many as one request takes; the number of them. */
 static size_t forward_some(validator *v, const delivery *list, size_t count, assay_arena scratch) {
     assay_bytes txs[TURN_MAX];
@@ -307,7 +324,9 @@ static size_t forward_some(validator *v, const delivery *list, size_t count, ass
         submission *s = list[i].submission;
         ids[i] = s->id = assay_tx_id(txs[i]);
         until_final[i] = s->until_final;
-        if (until_final[i]) waiting_put(v, s);
+        if (!until_final[i]) continue;
+        if (txs[i].len <= HELD_LEN_MAX) s->packet = packet_hold(list[i].packet);
+        waiting_put(v, s);
     }
     assay_err err = assay_comet_submit(v->comet->forward, verdicts, txs, (uint32_t)taken, scratch);
     for (size_t i = 0; i < taken; i++)
@@ -315,9 +334,35 @@ static size_t forward_some(validator *v, const delivery *list, size_t count, ass
     return taken;
 }
 
+/* CometBFT's mempool goes with its process: what is waited for is handed to the next one. False: it does not answer. */
+static bool forward_again(validator *v, assay_arena scratch) {
+    packet **held = ASSAY_NEW(&scratch, packet *, WAITING_MAX);
+    assay_bytes *txs = ASSAY_NEW(&scratch, assay_bytes, TURN_MAX);
+    assay_err *verdicts = ASSAY_NEW(&scratch, assay_err, TURN_MAX);
+    if (!held || !txs || !verdicts) return false;
+    uint32_t count = waiting_held(v, held, WAITING_MAX);
+    assay_err err = ASSAY_OK;
+    for (uint32_t at = 0, taken; err == ASSAY_OK && at < count; at += taken) {
+        size_t len = 0;
+        for (taken = 0; at + taken < count && taken < TURN_MAX && len < ASSAY_COMET_SUBMIT_LEN_MAX / 2; taken++) {
+            txs[taken] = (assay_bytes){held[at + taken]->bytes, held[at + taken]->len};
+            len += txs[taken].len;
+        }
+        /* What is refused now was told to whoever waits, or stands in a block by now. */
+        err = assay_comet_submit(v->comet->forward, verdicts, txs, taken, scratch);
+    }
+    for (uint32_t i = 0; i < count; i++) packet_drop(held[i]);
+    return err == ASSAY_OK;
+}
+
 assay_err comet_forward(validator *v) {
     static _Thread_local delivery list[TURN_MAX];
+    struct comet *c = v->comet;
     while (!atomic_load(&v->stopping)) {
+        int engine = atomic_load(&c->engine_id);
+        if (engine != c->forwarded_to) c->level_ns = 0; /* a new one has to say first that it is not behind */
+        if (engine && engine != c->forwarded_to && !is_behind(c, v->intake_arena) && forward_again(v, v->intake_arena))
+            c->forwarded_to = engine;
         size_t count = inbox_take(&v->inbox, list, TURN_MAX, assay_os_monotonic_ns() + WAIT_NS), kept = 0;
         for (size_t i = 0; i < count; i++) {
             if (list[i].kind != DELIVERY_LOCAL_TX) {
@@ -329,7 +374,9 @@ assay_err comet_forward(validator *v) {
                 list[kept++] = list[i];
             }
         }
-        for (size_t at = 0; at < kept;) at += forward_some(v, list + at, kept - at, v->intake_arena);
+        bool behind = kept && is_behind(c, v->intake_arena);
+        for (size_t i = 0; behind && i < kept; i++) submission_done(list[i].submission, ASSAY_F_BUSY, 0, NULL);
+        for (size_t at = 0; !behind && at < kept;) at += forward_some(v, list + at, kept - at, v->intake_arena);
         for (size_t i = 0; i < kept; i++) packet_drop(list[i].packet);
     }
     return ASSAY_OK;

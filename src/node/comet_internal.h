@@ -39,7 +39,9 @@ struct comet {
     char abci[160]; /* the address, whole */
     assay_comet *rpc;
     assay_os_mutex rpc_lock; /* of those who read headers */
-    assay_comet *forward;    /* the forwarding thread's own */
+    assay_comet *forward;    /* the forwarding thread's own, as the two below */
+    uint64_t level_ns;       /* until when it is taken for granted that CometBFT is not catching up */
+    int forwarded_to;        /* the process that has what is waited for */
 
     /* The application, and where CometBFT is in the grammar. */
     assay_os_mutex app_lock;

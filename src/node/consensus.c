@@ -17,7 +17,7 @@ assay_err consensus_begin(validator *v) {
     if (stopped) {
         /* The last block stays, and is served; the machine is never asked for another height. */
         if (!atomic_exchange(&v->stopped, true))
-            node_log(v->node, "validator %u: the chain stops at height %lld: nobody who may validate remains", v->index,
+            node_log(v->node, "%s: the chain stops at height %lld: nobody who may validate remains", v->name,
                      (long long)v->chain->height);
         return ASSAY_OK;
     }
@@ -114,7 +114,7 @@ static void evidence_add(validator *v, const assay_duplicate_vote *e) {
         if (same_fault(&v->evidence[i].vote_a, &e->vote_a)) return;
     if (v->evidence_count == PENDING_EVIDENCE_MAX) return;
     v->evidence[v->evidence_count++] = *e;
-    node_log(v->node, "validator %u saw a double vote at height %lld, round %d", v->index, (long long)e->vote_a.height,
+    node_log(v->node, "%s saw a double vote at height %lld, round %d", v->name, (long long)e->vote_a.height,
              e->vote_a.round);
     consensus_hurry(v);
 }
@@ -220,8 +220,8 @@ static assay_err check_block(validator *v, const assay_bft_effect *e) {
         ASSAY_TRY(engine_block(&request, &scratch, v, block, e->block_id.hash));
         ASSAY_TRY(v->app.process_proposal(v->app.context, &accept, &request));
     } else {
-        node_log(v->node, "validator %u refuses a proposed block at height %lld: %s", v->index,
-                 (long long)block->header.height, assay_base_err_text(err));
+        node_log(v->node, "%s refuses a proposed block at height %lld: %s", v->name, (long long)block->header.height,
+                 assay_base_err_text(err));
     }
     return assay_bft_block_checked(v->bft, e->block_id, accept);
 }

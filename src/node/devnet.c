@@ -182,10 +182,14 @@ static assay_err validators_prepare(struct assay_node *node) {
         validator *v = &node->validators[i];
         v->node = node;
         v->index = i;
-        if (node->config.settings)
+        const assay_node_settings *settings = node->config.settings;
+        if (settings) {
+            assay_os_format(v->name, sizeof v->name, "%s", settings->moniker);
             assay_os_format(v->dir, sizeof v->dir, "%s", node->data);
-        else
+        } else {
+            assay_os_format(v->name, sizeof v->name, "validator %u", i);
             assay_os_format(v->dir, sizeof v->dir, "%s/validator%u", node->data, i);
+        }
         assay_os_mutex_init(&v->waiting_lock);
         assay_os_mutex_init(&v->gate);
         assay_os_condition_init(&v->gate_empty);

@@ -29,6 +29,7 @@
 #define TIMEOUT_SECONDS 60
 #define BUSY_NS 50000000ull
 #define BUSY_TRIES 100
+#define NAME_LEN 300 /* of a peer, in the log */
 
 /* ---- one question to one peer -------------------------------------------------------------------------------- */
 
@@ -284,15 +285,26 @@ static void leave_peer(fetch *f, peer_row *p) {
         if (f->lines[i].at == p && f->lines[i].client) assay_http_client_stop(f->lines[i].client);
 }
 
+/* Under CometBFT a peer is known by its address alone. */
+static const char *peer_name(char out[NAME_LEN], const fetch *f, uint32_t peer) {
+    const assay_node_settings *settings = f->v->node->config.settings;
+    if (settings)
+        assay_os_format(out, NAME_LEN, "%s", settings->peers[peer]);
+    else
+        assay_os_format(out, NAME_LEN, "validator %u", peer);
+    return out;
+}
+
 /* A line's range came, or did not. */
 static void done(line *l, const range *mine, assay_err err) {
     fetch *f = l->f;
+    char name[NAME_LEN];
     assay_os_mutex_lock(&f->lock);
     range *r = &f->window[mine->number % WINDOW];
     bool asked = r->number == mine->number && r->state == RANGE_COMING && (r->first == l || r->second == l);
     if (asked && err == ASSAY_OK) {
         if (r->second == l && r->first) {
-            node_log(f->v->node, "validator %u: bytes of validator %u come slowly", f->v->index, r->first->at->peer);
+            node_log(f->v->node, "%s: bytes of %s come slowly", f->v->name, peer_name(name, f, r->first->at->peer));
             leave_peer(f, r->first->at);
         }
         uint8_t *memory = r->memory;
@@ -318,7 +330,7 @@ static void done(line *l, const range *mine, assay_err err) {
     assay_os_condition_broadcast(&f->moved);
     assay_os_mutex_unlock(&f->lock);
     if (err != ASSAY_OK && !known && err != ASSAY_E_NOT_FOUND && err != ASSAY_F_INTERRUPTED)
-        node_log(f->v->node, "validator %u: bytes of validator %u do not serve: %s", f->v->index, l->at->peer,
+        node_log(f->v->node, "%s: bytes of %s do not serve: %s", f->v->name, peer_name(name, f, l->at->peer),
                  assay_base_err_text(err));
 }
 

@@ -47,6 +47,7 @@ typedef struct submission {
     assay_err err;           /* the verdict of admission, or of execution */
     uint64_t height;         /* of the block that has it; 0: none */
     uint32_t index;          /* in that block */
+    packet *packet;          /* to be handed in again where it may be lost; NULL: it is not */
     struct submission *next; /* the validator's list of those who wait for a block */
 } submission;
 submission *submission_new(bool until_final);
@@ -66,6 +67,8 @@ void waiting_put(struct validator *v, submission *s);
 void waiting_tell(struct validator *v, const assay_block *block, const assay_ledger_result *result);
 /* waiting_drop - tells whoever waits for this transaction that it left the mempool. */
 void waiting_drop(struct validator *v, assay_hash id, assay_err err);
+/* waiting_held - the packets of those who wait, the oldest first, at most cap; drop each. */
+uint32_t waiting_held(struct validator *v, packet **out, uint32_t cap);
 /* waiting_end - tells all ASSAY_F_BUSY. */
 void waiting_end(struct validator *v);
 
@@ -234,6 +237,7 @@ typedef struct shelf_entry {
 typedef struct validator {
     struct assay_node *node;
     uint32_t index;
+    char name[80]; /* in the log */
     char dir[512];
     assay_os_thread thread;
     bool thread_running;

@@ -21,6 +21,7 @@ void submission_drop(submission *s) {
     if (!s || atomic_fetch_sub_explicit(&s->references, 1, memory_order_acq_rel) != 1) return;
     assay_os_condition_fini(&s->changed);
     assay_os_mutex_fini(&s->lock);
+    packet_drop(s->packet);
     free(s);
 }
 
@@ -115,4 +116,17 @@ void waiting_end(validator *v) {
     }
     v->waiting_count = 0;
     assay_os_mutex_unlock(&v->waiting_lock);
+}
+
+uint32_t waiting_held(validator *v, packet **out, uint32_t cap) {
+    assay_os_mutex_lock(&v->waiting_lock);
+    forget_abandoned(v);
+    uint32_t count = 0;
+    for (submission *s = v->waiting; s; s = s->next) count += s->packet != NULL;
+    if (count > cap) count = cap;
+    uint32_t at = count; /* the list begins with the newest */
+    for (submission *s = v->waiting; s && at > 0; s = s->next)
+        if (s->packet) out[--at] = packet_hold(s->packet);
+    assay_os_mutex_unlock(&v->waiting_lock);
+    return count;
 }

@@ -305,7 +305,7 @@ typedef struct heard {
 static assay_err heard_one(validator *v, uint32_t from, assay_err err) {
     if (err == ASSAY_OK || (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY)) return err;
     if (!assay_base_err_is_fault(err)) mute(v, from);
-    node_log(v->node, "validator %u: message of validator %u refused: %s", v->index, from, assay_base_err_text(err));
+    node_log(v->node, "%s: message of validator %u refused: %s", v->name, from, assay_base_err_text(err));
     return ASSAY_OK;
 }
 
@@ -338,7 +338,7 @@ static assay_err take_peer(validator *v, uint32_t from, const envelope *e, heard
     if (assay_base_err_is_fault(err) && err != ASSAY_F_MEMORY) return err;
     if (err != ASSAY_OK && !assay_base_err_is_fault(err)) mute(v, from);
     if (err != ASSAY_OK)
-        node_log(v->node, "validator %u: block of validator %u refused: %s", v->index, from, assay_base_err_text(err));
+        node_log(v->node, "%s: block of validator %u refused: %s", v->name, from, assay_base_err_text(err));
     return v->effects_pending ? consensus_drain(v) : ASSAY_OK;
 }
 
@@ -443,8 +443,7 @@ static assay_err live(validator *v) {
 
 void validator_fail(validator *v, assay_err err, const char *what) {
     atomic_store(&v->failed, (int)err);
-    node_log(v->node, "validator %u stopped %s: %s (%s)", v->index, what, assay_base_err_text(err),
-             assay_base_err_code(err));
+    node_log(v->node, "%s stopped %s: %s (%s)", v->name, what, assay_base_err_text(err), assay_base_err_code(err));
     node_final(v);
 }
 

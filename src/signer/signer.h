@@ -9,14 +9,16 @@
  * watermark is refused.
  *
  * What no watermark can see is a directory that was put back from an old copy, or used on two machines: a key belongs
- * to one directory, which is never restored. In this version the signer lives in the validator's process; the interface
- * is that of a remote one. One thread at a time. Reading order: signer.h, watermark.c, signer.c.   Spec:
- * spec/signer.md; CometBFT privval (file.go) for the rules of regression.
+ * to one directory, which is never restored. The embedded engine's signer lives in the validator's process; under
+ * CometBFT it is a process of its own (apps/assay-signer). One thread at a time.
+ * Reading order: signer.h, watermark.c, signer.c, remote.c, secret.c.
+ * Spec: spec/signer.md; CometBFT privval (file.go) for the rules of regression, p2p/conn for what goes over TCP.
  */
 #ifndef ASSAY_SIGNER_H
 #define ASSAY_SIGNER_H
 
 #include "base/base.h"
+#include "crypto/crypto.h"
 #include "types/types.h"
 
 typedef struct assay_signer assay_signer;
@@ -71,6 +73,43 @@ ASSAY_MUST_USE assay_err assay_signer_proposal(assay_signer *signer, assay_propo
 #define ASSAY_SIGNER_MESSAGE_LEN_MAX 10240 /* CometBFT's maxRemoteSignerMsgSize */
 ASSAY_MUST_USE assay_err assay_signer_answer(assay_signer *signer, assay_buf *out, assay_bytes chain_id,
                                              assay_bytes request);
+
+/* ---- over TCP ------------------------------------------------------------------------------------------------- */
+
+/* CometBFT's SecretConnection (p2p/conn/secret_connection.go), one side of it, without the socket: keys are agreed on,
+ * both sign what they saw, and all that follows is sealed in frames of one length.
+ *
+ *   begin -> 35 bytes out; 35 in -> agree -> a frame out; frames in -> open, until a whole message -> admit; then
+ *   seal and open
+ *
+ * It hides and protects what passes. Whom it passes to it does not tell where keys are made for one connection, as a
+ * CometBFT makes its own at each start. Plain memory; wipe it with assay_crypto_wipe. */
+#define ASSAY_SIGNER_HELLO_LEN 35
+#define ASSAY_SIGNER_CHUNK_LEN 1024 /* of a frame, at most */
+#define ASSAY_SIGNER_FRAME_LEN 1044
+typedef struct assay_signer_secret {
+    assay_key_secret ephemeral, send_key, receive_key;
+    uint64_t sent, received; /* frames: their nonces */
+    uint8_t challenge[32];
+    assay_public_key peer; /* which key it proved to hold, once admitted */
+} assay_signer_secret;
+/* assay_signer_secret_begin - a new one; random32 is, and stays unknown to everybody else. hello is sent first. */
+void assay_signer_secret_begin(assay_signer_secret *secret, uint8_t hello[ASSAY_SIGNER_HELLO_LEN],
+                               const assay_key_secret *random32);
+/* assay_signer_secret_agree - what the other side sent first; frame is sent then, and proves that we hold identity.
+ * ASSAY_E_ENCODING: it is no such message; ASSAY_E_KEY: a key that makes no secret, or our own. */
+ASSAY_MUST_USE assay_err assay_signer_secret_agree(assay_signer_secret *secret, uint8_t frame[ASSAY_SIGNER_FRAME_LEN],
+                                                   const uint8_t hello[ASSAY_SIGNER_HELLO_LEN],
+                                                   const assay_key_secret *identity);
+/* assay_signer_secret_admit - the first message that was opened, without its length: it has to prove that the other
+ * side saw the same. ASSAY_E_ENCODING, ASSAY_E_SIGNATURE. */
+ASSAY_MUST_USE assay_err assay_signer_secret_admit(assay_signer_secret *secret, assay_bytes message);
+/* assay_signer_secret_seal - at most ASSAY_SIGNER_CHUNK_LEN bytes, asserted, become a frame. */
+void assay_signer_secret_seal(assay_signer_secret *secret, uint8_t frame[ASSAY_SIGNER_FRAME_LEN], assay_bytes chunk);
+/* assay_signer_secret_open - a frame in place: chunk is a view of it. ASSAY_E_SIGNATURE: it is not the next one that
+ * the other side sealed; ASSAY_E_ENCODING: a length beyond its own. After either nothing more can be opened. */
+ASSAY_MUST_USE assay_err assay_signer_secret_open(assay_signer_secret *secret, assay_bytes *chunk,
+                                                  uint8_t frame[ASSAY_SIGNER_FRAME_LEN]);
 
 /* assay_signer_last - height and round of the last thing signed, or about to be; 0 and 0 if there is none. Whoever
  * starts again there asks for rounds above it: what was signed in that round cannot be signed otherwise. */

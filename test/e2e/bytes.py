@@ -108,7 +108,7 @@ def lies(world):
     liar, honest = a.peers
     check("the liar was asked, and lied", 1 <= liar.lies, (liar.asked, liar.lies))
     check("and was not asked again", liar.asked <= 2 + 4, (liar.asked, liar.lies))
-    said = "bytes of validator 0 do not serve: "
+    said = f"bytes of {liar.url} do not serve: "
     same("which is told once", a.node.log().count(said), 1)
     check("honest bytes came from the other", honest.bytes >= SIZE - 6 * 4 * MIB, honest.bytes)
     a.end()
@@ -143,7 +143,7 @@ def slow(world):
     crawler, runner = a.peers
     check("little came from the slow one", crawler.bytes < 4 * MIB, crawler.bytes)
     check("the rest from the other", runner.bytes >= SIZE - 4 * MIB, runner.bytes)
-    check("and it is told", "bytes of validator 0 come slowly" in a.node.log(), a.node.log()[-2000:])
+    check("and it is told", f"bytes of {crawler.url} come slowly" in a.node.log(), a.node.log()[-2000:])
     a.end()
 
 

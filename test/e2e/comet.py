@@ -3,6 +3,7 @@
 processes are killed, paused, and started again."""
 
 import base64
+import json
 import os
 import random
 import shutil
@@ -12,7 +13,7 @@ import sys
 import time
 
 from rehearsal import COMETBFT, Rehearsal, Validator, free_base
-from world import BIN, ROOT, check, flip, main, read_json, request, same, sharded_model, until
+from world import ASSAY, BIN, ROOT, check, flip, main, read_json, request, same, sharded_model, until
 
 RANDOM = random.Random(4)
 
@@ -215,6 +216,29 @@ def absent(world):
     net.agree()
 
 
+def memory(world):
+    """CometBFT's mempool goes with its process; what somebody waits for at the node does not."""
+    net = Rehearsal(world).start()
+    same("two of four are gone", [net[i].stop() for i in (2, 3)], [0, 0])
+    check("so nothing becomes final", net.stands())
+    to = net.accounts()[1]["address"]
+    words = ("send", to, 7, "--key", net.key(), "--node", net[0].url, "--json", "--timeout", 120)
+    waits = world.start(ASSAY, *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    there = lambda v: int(v.rpc("/num_unconfirmed_txs")["n_txs"])  # noqa: E731
+    check("a transaction waits at both that are left", until(30, lambda: there(net[0]) == 1 and there(net[1]) == 1))
+    old = [net[i].processes()["cometbft"] for i in (0, 1)]
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    check("both begin anew", until(60, lambda: all(net[i].processes()["cometbft"] not in (0, old[i]) for i in (0, 1))))
+    check("somebody still waits", waits.poll() is None)
+    for i in (2, 3):
+        net[i].start()
+    check("it is final all the same", until(90, lambda: waits.poll() == 0), (waits.poll(), net[0].log()[-1500:]))
+    out = json.loads(waits.stdout.read())
+    same("as it was said", net[3].get(f"/transactions/{out['id']}")["height"], out["height"])
+    net.agree()
+
+
 def newcomer(world):
     """A node comes to a network that runs, by state sync; it bonds, votes, checks a model, and leaves."""
     net = Rehearsal(world).configure(snapshot_blocks=10).start()
@@ -359,4 +383,4 @@ if not os.path.exists(COMETBFT):
     raise SystemExit(1)
 if len(sys.argv) > 1:
     main(*[globals()[name] for name in sys.argv[1:]])
-main(story, engine, signer, double, absent, newcomer, damaged, alone, foreground)
+main(story, engine, memory, signer, double, absent, newcomer, damaged, alone, foreground)

@@ -368,12 +368,33 @@ def running(world):
 
 def outside(world):
     """The signer is nobody's child: assayd knows of none, CometBFT awaits it at a socket of its own."""
-    net = Rehearsal(world, "--signer", count=1)
-    v = net[0]
-    vault, sockets = world.path("vault"), world.path("sockets")
-    os.rename(os.path.join(v.data, "signer"), vault)
+    sockets = world.path("sockets")
     os.makedirs(sockets)
-    address = f"unix://{sockets}/signer.sock"
+    v, vault = signed_elsewhere(world, f"unix://{sockets}/signer.sock", "net")
+    check("it leaves a socket behind, also when it ends in order", os.path.exists(os.path.join(sockets, "signer.sock")))
+    # The key came back into the home: CometBFT awaits the signer, but who knows for how long.
+    home_key = os.path.join(v.data, "cometbft", "config", "priv_validator_key.json")
+    out = world.run(SIGNER, "--data", vault, "--show", "--json").json
+    write(home_key, json.dumps({**out, "priv_key": {}}))
+    os.chmod(home_key, 0o600)
+    finds(world, "awaited and at home", v.data, "key", "wrong", "awaits a signer")
+
+
+def far(world):
+    """The signer as from another machine: over TCP."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    v, _ = signed_elsewhere(world, f"tcp://127.0.0.1:{port}", "far")
+    write(config_of(v), setting("priv_validator_laddr", "tcp://0.0.0.0:26659")(open(config_of(v), encoding="utf-8").read()))
+    finds(world, "awaited from everywhere", v.data, "key", "warn", "elsewhere")
+
+
+def signed_elsewhere(world, address, name):
+    net = Rehearsal(world, "--signer", count=1, name=name)
+    v = net[0]
+    vault = world.path("vault-" + name)
+    os.rename(os.path.join(v.data, "signer"), vault)
     node = os.path.join(v.data, "node.json")
     write(node, json.dumps({k: x for k, x in read_json(node).items() if k != "signer"}))
     write(config_of(v), setting("priv_validator_laddr", address)(open(config_of(v), encoding="utf-8").read()))
@@ -392,7 +413,7 @@ def outside(world):
         check("without it no block comes", net.stands())
         # A CometBFT that is killed leaves its socket behind, where the next one would not start.
         os.kill(v.processes()["cometbft"], signal.SIGKILL)
-        check("without it CometBFT does not run", until(20, lambda: rows(look(world, v.data)[1], "engine", "wrong")))
+        check("without it CometBFT does not run", until(30, lambda: rows(look(world, v.data)[1], "engine", "wrong")))
         same("which is wrong", look(world, v.data)[0].code, 1)
         signer = world.start(*words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         check("with it back no dead socket is in the way", net.goes_on(60), v.log()[-1500:])
@@ -400,13 +421,7 @@ def outside(world):
         signer.kill()
         signer.wait()
     net.stop()
-    check("it leaves a socket behind, also when it ends in order", os.path.exists(os.path.join(sockets, "signer.sock")))
-    # The key came back into the home: CometBFT awaits the signer, but who knows for how long.
-    home_key = os.path.join(v.data, "cometbft", "config", "priv_validator_key.json")
-    out = world.run(SIGNER, "--data", vault, "--show", "--json").json
-    write(home_key, json.dumps({**out, "priv_key": {}}))
-    os.chmod(home_key, 0o600)
-    finds(world, "awaited and at home", v.data, "key", "wrong", "awaits a signer")
+    return v, vault
 
 
-main(stopped, running, outside)
+main(stopped, running, outside, far)

@@ -10,7 +10,9 @@ and with nothing in common with the library under test. Nothing here is random: 
 
 Not made here: blake3.json (the official test_vectors/test_vectors.json of github.com/BLAKE3-team/BLAKE3, release 1.8.6,
 commit 77b257e1), nist_sha256.json (NIST CAVP, by way of PyPI's cryptography_vectors 48.0.0) and rfc8032.json (RFC 8032,
-section 7.1); the last two are checked with the code below.
+section 7.1); the last two are checked with the code below. Nor channel.json: X25519 is of RFC 7748, 5.2, and with AEAD of
+OpenSSL by way of cryptography 48.0.0, whose keys and texts are stream() below; small_order are the points of libsodium's list;
+comet is CometBFT's own TestDeriveSecretsAndChallengeGolden.golden (v0.38.25); merlin the test of its Rust library.
 """
 import hashlib
 import json

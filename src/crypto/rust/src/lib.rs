@@ -11,6 +11,7 @@
 
 extern crate alloc;
 
+mod channel;
 mod hash;
 mod sign;
 

@@ -271,11 +271,18 @@ static assay_err offer_snapshot(call *c) {
 
 static assay_err apply_snapshot_chunk(call *c) {
     const abci_request_apply *r = c->request->apply_snapshot_chunk;
-    abci_response_code *answer = ANSWER(c, apply_snapshot_chunk, abci_response_code);
+    abci_response_apply *answer = ANSWER(c, apply_snapshot_chunk, abci_response_apply);
     if (!answer) return ASSAY_F_MEMORY;
     assay_abci_apply out = ASSAY_ABCI_APPLY_ABORT;
     if (c->app->snapshot_apply) ASSAY_TRY(c->app->snapshot_apply(c->app->context, &out, r->index, r->chunk));
     answer->value = (uint32_t)out;
+    if (out != ASSAY_ABCI_APPLY_RETRY) return ASSAY_OK;
+    /* By itself that word brings the same bytes again, at once and for ever: CometBFT keeps what it fetched. */
+    answer->refetch = ASSAY_NEW(c->keep, uint64_t, 1);
+    answer->reject = ASSAY_NEW(c->keep, assay_bytes, 1);
+    if (!answer->refetch || !answer->reject) return ASSAY_F_MEMORY;
+    answer->refetch[answer->refetch_count++] = r->index;
+    if (r->sender.len) answer->reject[answer->reject_count++] = r->sender;
     return ASSAY_OK;
 }
 

@@ -10,6 +10,7 @@
 #define MISBEHAVIOR_MAX 10000
 #define SNAPSHOTS_MAX 1000
 #define PROOF_OPS_MAX 16
+#define REFETCH_MAX 65536
 
 static const assay_codec_message empty_message = {"Empty", sizeof(abci_empty), _Alignof(abci_empty), 0, NULL};
 static const assay_codec_field text_fields[] = {ASSAY_FIELD_BYTES(1, abci_text, text, 0)};
@@ -211,6 +212,12 @@ static const assay_codec_message list_answer_message =
 static const assay_codec_field code_answer_fields[] = {ASSAY_FIELD(1, U32, abci_response_code, value)};
 static const assay_codec_message code_answer_message =
     ASSAY_MESSAGE("ResponseCode", abci_response_code, code_answer_fields);
+static const assay_codec_field apply_answer_fields[] = {
+    ASSAY_FIELD(1, U32, abci_response_apply, value),
+    ASSAY_FIELD_REPEATED(2, REPEATED_U64, abci_response_apply, refetch, REFETCH_MAX, NULL),
+    ASSAY_FIELD_REPEATED_SIZED(3, REPEATED_BYTES, abci_response_apply, reject, REFETCH_MAX, 0)};
+static const assay_codec_message apply_answer_message =
+    ASSAY_MESSAGE("ResponseApplySnapshotChunk", abci_response_apply, apply_answer_fields);
 static const assay_codec_field prepare_answer_fields[] = {
     ASSAY_FIELD_REPEATED_SIZED(1, REPEATED_BYTES, abci_response_prepare, txs, 0, 0)};
 static const assay_codec_message prepare_answer_message =
@@ -235,7 +242,7 @@ static const assay_codec_field response_fields[] = {ONE(1, exception, text_messa
                                                     ONE(13, list_snapshots, list_answer_message),
                                                     ONE(14, offer_snapshot, code_answer_message),
                                                     ONE(15, load_snapshot_chunk, text_message),
-                                                    ONE(16, apply_snapshot_chunk, code_answer_message),
+                                                    ONE(16, apply_snapshot_chunk, apply_answer_message),
                                                     ONE(17, prepare_proposal, prepare_answer_message),
                                                     ONE(18, process_proposal, code_answer_message),
                                                     ONE(21, finalize_block, finalize_answer_message)};

@@ -144,10 +144,16 @@ typedef struct abci_response_list {
     assay_abci_snapshot *snapshots;
     uint32_t snapshots_count;
 } abci_response_list;
-typedef struct abci_response_code { /* field 1: OfferSnapshot's and ApplySnapshotChunk's result, ProcessProposal's
-                                       status */
+typedef struct abci_response_code { /* field 1: OfferSnapshot's result, ProcessProposal's status */
     uint32_t value;
 } abci_response_code;
+typedef struct abci_response_apply {
+    uint32_t value;
+    uint64_t *refetch; /* chunks that CometBFT shall ask the network for again */
+    uint32_t refetch_count;
+    assay_bytes *reject; /* peers that it shall ask for none any more */
+    uint32_t reject_count;
+} abci_response_apply;
 typedef struct abci_response_prepare {
     assay_bytes *txs;
     uint32_t txs_count;
@@ -171,7 +177,7 @@ typedef struct abci_response { /* exactly one is there */
     abci_response_list *list_snapshots;
     abci_response_code *offer_snapshot;
     abci_text *load_snapshot_chunk;
-    abci_response_code *apply_snapshot_chunk;
+    abci_response_apply *apply_snapshot_chunk;
     abci_response_prepare *prepare_proposal;
     abci_response_code *process_proposal;
     abci_response_finalize *finalize_block;

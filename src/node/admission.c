@@ -113,8 +113,10 @@ static assay_err view_open(struct admission *a, validator *v) {
     if (a->snapshot) return ASSAY_OK;
     ASSAY_TRY(assay_store_snapshot_begin(&a->snapshot, v->store));
     assay_arena keep = assay_os_region_arena(&a->regions[0]);
-    assay_err err = assay_state_open(&a->state, &keep, assay_os_region_arena(&a->regions[1]),
-                                     assay_store_snapshot_reader(a->snapshot));
+    assay_err err = archive_whole(a->snapshot);
+    if (err == ASSAY_OK)
+        err = assay_state_open(&a->state, &keep, assay_os_region_arena(&a->regions[1]),
+                               assay_store_snapshot_reader(a->snapshot));
     if (err == ASSAY_OK) err = assay_ledger_open(&a->ledger, &keep, assay_os_region_arena(&a->regions[2]), a->state);
     if (err != ASSAY_OK) view_close(a);
     return err;
@@ -154,9 +156,11 @@ assay_err admission_check(validator *v, assay_bytes tx) {
     assay_hash id = assay_tx_id(tx);
     assay_ledger_signature signature = signature_of(v, id);
     if (atomic_load(&v->stopped)) return ASSAY_E_STATE;
+    if (!validator_enter(v)) return ASSAY_E_STATE; /* its store is being emptied for a snapshot */
     assay_os_mutex_lock(&a->lock);
     assay_err err = check(a, v, tx, signature);
     assay_os_mutex_unlock(&a->lock);
+    validator_leave(v);
     if (err == ASSAY_OK && signature == ASSAY_LEDGER_SIGNATURE_UNSEEN) note_id(a, id);
     return err;
 }

@@ -195,6 +195,13 @@ assay_err store_chain(validator *v, assay_bft_chain *out, assay_arena *keep, boo
     return err == ASSAY_OK || assay_base_err_is_fault(err) ? err : ASSAY_F_CORRUPT;
 }
 
+assay_err archive_whole(assay_store_snapshot *snapshot) {
+    assay_bytes chain;
+    bool found;
+    ASSAY_TRY(assay_store_get(snapshot, ASSAY_STORE_NAMED, ASSAY_STR("chain"), &chain, &found));
+    return found ? ASSAY_OK : ASSAY_E_STATE;
+}
+
 assay_err store_block_at(validator *v, assay_bytes *block, assay_bytes *commit, assay_arena *keep, uint64_t height) {
     assay_store_snapshot *snapshot;
     assay_store_block row;

@@ -816,6 +816,7 @@ assay_err checker_open(validator *v) {
 assay_err checker_start(validator *v) {
     char name[16];
     assay_os_format(name, sizeof name, "checker%u", v->index);
+    atomic_store(&v->checker->stopping, false);
     ASSAY_TRY(assay_os_thread_start(&v->checker->thread, name, 512 * 1024, run, v->checker));
     v->checker->running = true;
     return ASSAY_OK;

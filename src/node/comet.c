@@ -25,6 +25,7 @@ static assay_err on_init_chain(void *context, assay_engine_init_result *out, ass
         return ASSAY_E_CHAIN;
     }
     if (!assay_base_bytes_eq(request->chain_id, assay_base_bytes_str(v->node->chain_id))) return ASSAY_E_CHAIN;
+    ASSAY_TRY(snapshots_give_up(c)); /* an operator does without it */
     if (!v->chain) return chain_begin(v, out, keep, request);
     /* It was killed before the first block: what was answered then is answered again. */
     const assay_validator_set *set = &v->chain->validators;
@@ -202,6 +203,7 @@ assay_err comet_open(validator *v) {
     c->query.snapshot_offer = snapshots_offer;
     c->query.snapshot_apply = snapshots_apply;
     c->checker_started = v->chain != NULL;
+    c->awaits = !v->chain && processes_sync(c);
     ASSAY_TRY(assay_comet_open(&c->rpc, c->settings->rpc, 10));
     ASSAY_TRY(assay_comet_open(&c->forward, c->settings->rpc, 10));
     ASSAY_TRY(admission_open(v));

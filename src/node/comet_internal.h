@@ -48,7 +48,8 @@ struct comet {
     assay_engine_monitor monitor;
     assay_abci_app consensus, mempool, query, any;
     finalized_block finalized;
-    atomic_bool spoken; /* it asked where we stand */
+    atomic_bool spoken; /* it asked where we stand, or is there and need not ask */
+    bool awaits;        /* it has no chain, and CometBFT shall take a snapshot */
     bool checker_started;
     /* In PrepareProposal, ProcessProposal, FinalizeBlock and Commit, for /metrics: as the clock goes, and of a
      * processor. */
@@ -85,14 +86,17 @@ void lines_close(struct comet *c);
 
 /* comet_process.c */
 assay_err processes_start(struct comet *c);
+/* processes_sync - CometBFT's own settings let it begin by state sync. */
+bool processes_sync(const struct comet *c);
 /* processes_stop - asks CometBFT to end and waits; then the signer. */
 void processes_stop(struct comet *c);
 
 /* comet_query.c */
 assay_err query_answer(void *context, assay_abci_query_result *out, assay_arena *keep, const assay_abci_query *query);
 
-/* comet_snapshots.c; all but _block, _join and _close are ABCI's calls */
+/* comet_snapshots.c; all but _block, _give_up, _join and _close are ABCI's calls */
 void snapshots_block(struct comet *c, uint64_t height); /* after a commit, on its thread */
+assay_err snapshots_give_up(struct comet *c); /* what was taken in of one that is not whole goes; under app_lock */
 void snapshots_join(struct comet *c);
 void snapshots_close(struct comet *c);
 assay_err snapshots_list(void *context, assay_abci_snapshot **out, uint32_t *count, assay_arena *keep);

@@ -17,6 +17,7 @@
 #define OUTPUT_LEN ((size_t)ASSAY_ABCI_FRAME_LEN_MAX + 2 * MIB)
 #define AHEAD_MAX 1024u /* requests that are looked at together */
 #define AHEAD_LEAST 4u  /* fewer gain nothing */
+#define AGAIN_NS 100000000ull
 #define SCRATCH_LEN (ASSAY_ABCI_SCRATCH_LEN(ASSAY_ABCI_FRAME_LEN_MAX) + 256 * MIB)
 
 /* ---- one connection ------------------------------------------------------------------------------------------ */
@@ -152,14 +153,22 @@ static void take_line(struct comet *c, assay_os_socket socket) {
         if (l->used && atomic_load(&l->ended)) line_close(l);
         if (!l->used && !place) place = l;
     }
-    if (atomic_load(&c->closing) || !place || line_open(place, c, socket) != ASSAY_OK) assay_os_socket_close(&socket);
+    if (atomic_load(&c->closing) || !place || line_open(place, c, socket) != ASSAY_OK)
+        assay_os_socket_close(&socket);
+    else if (c->awaits)
+        atomic_store(&c->spoken, true); /* it says nothing until somebody has a snapshot */
     assay_os_mutex_unlock(&c->lines_lock);
 }
 
 static void run_accepting(void *context) {
     struct comet *c = context;
     assay_os_socket socket;
-    while (assay_os_socket_accept(&socket, &c->listener, ASSAY_OS_NO_DEADLINE) == ASSAY_OK) take_line(c, socket);
+    while (!atomic_load(&c->closing)) {
+        if (assay_os_socket_accept(&socket, &c->listener, ASSAY_OS_NO_DEADLINE) == ASSAY_OK)
+            take_line(c, socket);
+        else
+            assay_os_sleep_ns(AGAIN_NS); /* no file is to be had, say: one will be */
+    }
 }
 
 assay_err lines_open(struct comet *c) { return assay_os_socket_listen(&c->listener, c->abci, NULL); }

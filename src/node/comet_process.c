@@ -20,8 +20,11 @@
 #define ADDRESS_LEN_MAX 640
 #define CONFIG_LEN_MAX ((size_t)256 << 10) /* CometBFT writes 25 KiB */
 
-/* What CometBFT writes when it cannot go on deciding, and does not end: a disk that is full, say. */
-#define HALTED "CONSENSUS FAILURE!!!"
+/* What CometBFT writes when it cannot go on, and does not end: a disk that is full, say; or a state sync whose peers
+ * were not to be reached for a moment, which it tries once. */
+static const char *const last_words[] = {"CONSENSUS FAILURE!!!", "State sync failed",
+                                         "Failed to bootstrap node with new state", "Failed to store last seen commit",
+                                         "Failed to switch to block sync"};
 
 /* What a child has written of its last line. */
 typedef struct said {
@@ -35,7 +38,9 @@ typedef struct said {
  */
 static bool is_halted(const char *written) {
     const char *text = strncmp(written, "E[", 2) == 0 ? strstr(written, "] ") : NULL;
-    return text && strncmp(text + 2, HALTED, sizeof HALTED - 1) == 0;
+    for (size_t i = 0; text && i < sizeof last_words / sizeof *last_words; i++)
+        if (strncmp(text + 2, last_words[i], strlen(last_words[i])) == 0) return true;
+    return false;
 }
 
 /* A line of CometBFT's own log, "E[2026-11-25|13:07:39.346] Stopping peer for error …". Whatever else is said is why it
@@ -94,6 +99,19 @@ static assay_err signer_socket(const struct comet *c, char *out, size_t cap, ass
     size_t len = assay_os_format(out, cap, "unix://%s%s%.*s", whole ? "" : c->owner->dir, whole ? "" : "/",
                                  (int)given.len - 7, (const char *)given.ptr + 7);
     return len < cap - 1 ? ASSAY_OK : ASSAY_E_RANGE;
+}
+
+bool processes_sync(const struct comet *c) {
+    char path[600];
+    assay_bytes config;
+    assay_os_region region;
+    assay_os_format(path, sizeof path, "%s/cometbft/config/config.toml", c->owner->dir);
+    if (assay_os_reserve(&region, 2 * CONFIG_LEN_MAX) != ASSAY_OK) return false;
+    assay_arena scratch = assay_os_region_arena(&region);
+    bool sync = assay_os_read_whole(&config, &scratch, path, CONFIG_LEN_MAX) == ASSAY_OK &&
+                assay_base_bytes_eq(assay_comet_home_setting(config, "statesync", "enable"), ASSAY_STR("true"));
+    assay_os_unreserve(&region);
+    return sync;
 }
 
 /* A CometBFT that ended leaves that socket behind, and does not start where one is. One that somebody listens at stays:

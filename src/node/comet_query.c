@@ -71,6 +71,7 @@ static assay_err ask(assay_abci_query_result *out, assay_arena *keep, assay_stor
     assay_state_head head;
     assay_abci_proof_op *ops = ASSAY_NEW(keep, assay_abci_proof_op, 2);
     if (!ops) return ASSAY_F_MEMORY;
+    ASSAY_TRY(archive_whole(snapshot));
     ASSAY_TRY(assay_state_head_read(&head, reader));
     if (q->height != 0 && (uint64_t)q->height != head.height) return ASSAY_E_NOT_FOUND;
     out->height = (int64_t)head.height;

@@ -15,6 +15,7 @@
 #include "comet_internal.h"
 
 #include "codec/codec.h"
+#include "ledger/staking/staking.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@
 #define ROW_SIDE 2u
 #define ROW_LOG 3u
 #define ROW_CHAIN 4u
+#define ROWS_AT_ONCE 32768u /* taken in: REGION_JOURNAL holds as many, whatever is in them */
 #define PATH_MAX_LEN 640
 
 /* ---- paths --------------------------------------------------------------------------------------------------- */
@@ -159,6 +161,26 @@ static void drop_old(struct comet *c, assay_arena scratch) {
     }
 }
 
+/* What processes that were killed left: as large as a state each, and of no use. */
+static void drop_parts(struct comet *c, assay_arena scratch) {
+    static const char part[] = ".part";
+    char path[PATH_MAX_LEN], left[PATH_MAX_LEN + 256];
+    assay_os_file dir;
+    assay_os_entry *entries;
+    uint32_t count = 0;
+    assay_os_format(path, sizeof path, "%s/snapshots", c->owner->dir);
+    if (assay_os_dir_open(&dir, path) != ASSAY_OK) return;
+    if (assay_os_dir_list(&entries, &count, &scratch, &dir, 1000) != ASSAY_OK) count = 0;
+    assay_os_file_close(&dir);
+    for (uint32_t i = 0; i < count; i++) {
+        const char *name = (const char *)entries[i].name.ptr;
+        size_t len = entries[i].name.len, end = sizeof part - 1;
+        if (len <= end || strcmp(name + len - end, part) != 0) continue;
+        assay_os_format(left, sizeof left, "%s/%s", path, name);
+        (void)!assay_os_remove_tree(left);
+    }
+}
+
 static void run_maker(void *context) {
     maker *m = context;
     struct comet *c = m->c;
@@ -169,6 +191,7 @@ static void run_maker(void *context) {
         assay_arena memory = assay_os_region_arena(&region);
         m->chunk = (assay_buf){ASSAY_NEW(&memory, uint8_t, CHUNK_LEN_MAX), 0, CHUNK_LEN_MAX};
         m->list = (assay_buf){ASSAY_NEW(&memory, uint8_t, CHUNKS_MAX * ASSAY_HASH_LEN), 0, CHUNKS_MAX * ASSAY_HASH_LEN};
+        drop_parts(c, memory);
         err = m->chunk.ptr && m->list.ptr ? make_all(m) : ASSAY_F_MEMORY;
         if (err == ASSAY_OK) drop_old(c, memory);
         assay_os_unreserve(&region);
@@ -274,10 +297,29 @@ static assay_err renew(struct comet *c) {
     validator *v = c->owner;
     atomic_store(&v->alive, false);
     validator_close_gate(v);
+    checker_stop(v); /* no visitor; the first block starts it again */
+    c->checker_started = false;
     admission_block(v);
     assay_err err = validator_store_renew(v);
     atomic_store(&v->alive, err == ASSAY_OK);
     return err;
+}
+
+assay_err snapshots_give_up(struct comet *c) {
+    if (!c->restoring) return ASSAY_OK;
+    restoring_forget(c);
+    return renew(c);
+}
+
+/* Of a state that came as a snapshot the last block is not here until the next one is. */
+static assay_err has_executed(bool *out, validator *v) {
+    assay_arena scratch = v->app_arena;
+    assay_bytes block;
+    *out = false;
+    if (!v->chain || v->chain->height == 0) return ASSAY_OK;
+    assay_err err = store_block_at(v, &block, NULL, &scratch, (uint64_t)v->chain->height);
+    *out = err == ASSAY_OK;
+    return err == ASSAY_E_NOT_FOUND ? ASSAY_OK : err;
 }
 
 static assay_err offer(struct comet *c, assay_abci_offer *out, const assay_abci_snapshot *s, assay_hash app_hash) {
@@ -288,8 +330,11 @@ static assay_err offer(struct comet *c, assay_abci_offer *out, const assay_abci_
     bool fits = s->chunks > 0 && s->chunks <= CHUNKS_MAX && s->metadata.len == (size_t)s->chunks * ASSAY_HASH_LEN &&
                 s->height > 0 && s->height <= INT64_MAX && assay_base_bytes_eq(s->hash, assay_base_hash_bytes(&hash));
     if (!fits) return ASSAY_OK;
-    /* A node that has blocks executes the rest. */
-    if (v->chain && v->chain->height > 0 && !c->restoring) return *out = ASSAY_ABCI_OFFER_ABORT, ASSAY_OK;
+    /* A node that executed blocks executes the rest. One that only took a state in is offered one again by a CometBFT
+     * that was killed before it had noted that: it stood there for ever if that were refused. */
+    bool executed;
+    ASSAY_TRY(has_executed(&executed, v));
+    if (executed) return *out = ASSAY_ABCI_OFFER_ABORT, ASSAY_OK;
     restoring_forget(c);
     ASSAY_TRY(renew(c));
     struct restoring *r = calloc(1, sizeof *r);
@@ -342,18 +387,6 @@ static assay_err take_part(assay_bytes *out, assay_bytes *rest) {
     return ASSAY_OK;
 }
 
-static assay_err take_rows(struct comet *c, assay_bytes rest) {
-    while (rest.len) {
-        uint64_t kind;
-        assay_bytes key, value;
-        ASSAY_TRY(assay_codec_get_varint(&kind, &rest, ASSAY_CODEC_STRICT));
-        ASSAY_TRY(take_part(&key, &rest));
-        ASSAY_TRY(take_part(&value, &rest));
-        ASSAY_TRY(take_row(c, kind, key, value));
-    }
-    return ASSAY_OK;
-}
-
 /* What every chunk writes, and the last one more: the height, the chain, and its sets. */
 static assay_err fill(void *context, assay_store_batch *batch) {
     struct comet *c = context;
@@ -364,18 +397,65 @@ static assay_err fill(void *context, assay_store_batch *batch) {
     return archive_restored(batch, &r->decoded, v->app_arena);
 }
 
-/* The chain that came along has to be that of this height and of the state that was rebuilt. */
+static assay_err put_away(struct comet *c) {
+    ASSAY_TRY(assay_store_write(c->owner->store, fill, c));
+    assay_state_committed(c->owner->state);
+    return ASSAY_OK;
+}
+
+/* A chunk may be of rows as small as its sender likes. */
+static assay_err take_rows(struct comet *c, assay_bytes rest) {
+    for (uint32_t rows = 1; rest.len; rows++) {
+        uint64_t kind;
+        assay_bytes key, value;
+        ASSAY_TRY(assay_codec_get_varint(&kind, &rest, ASSAY_CODEC_STRICT));
+        ASSAY_TRY(take_part(&key, &rest));
+        ASSAY_TRY(take_part(&value, &rest));
+        ASSAY_TRY(take_row(c, kind, key, value));
+        if (rows % ROWS_AT_ONCE != 0) continue;
+        assay_hash root, log_root;
+        uint64_t log_size;
+        ASSAY_TRY(assay_state_prepare(c->owner->state, &root, &log_size, &log_root));
+        ASSAY_TRY(put_away(c));
+    }
+    return ASSAY_OK;
+}
+
+/* Exactly those with power at that height, as the state says that was proven. */
+static assay_err set_fits(const validator *v, const assay_validator_set *set, uint64_t height) {
+    assay_rule_view view = assay_rule_view_state(v->state);
+    assay_staking_counted counted = {0};
+    for (uint32_t i = 0; i < set->count; i++) {
+        const assay_validator *one = &set->validators[i];
+        assay_staking_validator who;
+        bool found;
+        ASSAY_TRY(assay_staking_by_consensus(view, &who, &found, one->address));
+        if (!found || memcmp(who.consensus_key.b, one->public_key.b, sizeof one->public_key.b) != 0)
+            return ASSAY_E_PROOF;
+        ASSAY_TRY(assay_staking_counted_at(view, &counted, who.owner, height));
+        if (counted.power != one->power) return ASSAY_E_PROOF;
+    }
+    return set->total_power == counted.total_power ? ASSAY_OK : ASSAY_E_PROOF;
+}
+
+/* The chain that came along has to be that of this height and of the state that was rebuilt; and so do its validators,
+ * for of them trust.json is made. */
 static assay_err chain_of(struct comet *c) {
     struct restoring *r = c->restoring;
     validator *v = c->owner;
     assay_arena memory = v->chain_arenas[0];
     assay_bytes copy;
     if (!r->chain) return ASSAY_E_ENCODING;
-    ASSAY_TRY(assay_base_arena_copy(&copy, &memory, (assay_bytes){r->chain, r->chain_len}));
-    ASSAY_TRY(assay_bft_chain_decode(&r->decoded, &memory, copy));
+    assay_err err = assay_base_arena_copy(&copy, &memory, (assay_bytes){r->chain, r->chain_len});
+    if (err == ASSAY_OK) err = assay_bft_chain_decode(&r->decoded, &memory, copy);
+    if (err == ASSAY_F_MEMORY) return ASSAY_E_LIMIT; /* there is room for every chain that can be */
+    ASSAY_TRY(err);
     bool same = (uint64_t)r->decoded.height == r->height && assay_base_hash_eq(r->decoded.app_hash, r->app_hash) &&
                 assay_base_bytes_eq(r->decoded.chain_id, assay_base_bytes_str(v->node->chain_id));
-    return same ? ASSAY_OK : ASSAY_E_PROOF;
+    if (!same) return ASSAY_E_PROOF;
+    ASSAY_TRY(set_fits(v, &r->decoded.last_validators, r->height));
+    ASSAY_TRY(set_fits(v, &r->decoded.validators, r->height + 1));
+    return set_fits(v, &r->decoded.next_validators, r->height + 2);
 }
 
 static assay_err take_chunk(struct comet *c, assay_bytes chunk) {
@@ -390,9 +470,7 @@ static assay_err take_chunk(struct comet *c, assay_bytes chunk) {
         if (!assay_base_hash_eq(assay_app_hash(root, log_size, log_root), r->app_hash)) return ASSAY_E_PROOF;
         ASSAY_TRY(chain_of(c));
     }
-    ASSAY_TRY(assay_store_write(v->store, fill, c));
-    assay_state_committed(v->state);
-    return ASSAY_OK;
+    return put_away(c);
 }
 
 static assay_err finish(struct comet *c) {

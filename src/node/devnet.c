@@ -384,7 +384,9 @@ static assay_err start(struct assay_node *node, char *why, size_t why_cap) {
     assay_os_format(why, why_cap, "the first block");
     ASSAY_TRY(await_first_block(node));
     assay_err written = trust_write(node);
-    if (!node->validators[0].comet || written != ASSAY_E_NOT_FOUND) ASSAY_TRY(written);
+    /* CometBFT may be there before any block is, or just offer a snapshot, for which the store is emptied. */
+    bool later = node->validators[0].comet && (written == ASSAY_E_NOT_FOUND || written == ASSAY_F_BUSY);
+    if (!later) ASSAY_TRY(written);
     ASSAY_TRY(assay_os_thread_start(&node->janitor, "janitor", 0, janitor, node));
     node->janitor_running = true;
     why[0] = 0;

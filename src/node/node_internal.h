@@ -247,6 +247,8 @@ typedef struct validator {
     inbox inbox;
     assay_os_region regions[REGION_COUNT];
     assay_arena keep;
+    assay_arena state_memory; /* of keep: where state and ledger lie, however often they are opened anew */
+    assay_arena state_keep;   /* what is left of it */
     assay_arena block_arena;  /* one block's work; used by value */
     assay_arena app_arena;    /* the application's own, while block_arena is in use */
     assay_arena intake_arena; /* one turn's messages */
@@ -400,6 +402,9 @@ assay_err store_header_at(validator *v, assay_header *out, assay_arena *keep, ui
 assay_err store_anchor_at(validator *v, assay_hash *hash, assay_time *time, assay_arena scratch, uint64_t height);
 /* archive_told - what the store keeps of a block that CometBFT decided; archive_block - the block of a row: whole, or
  * of CometBFT's that much: height, time, proposer, next_validators_hash and transactions. */
+/* archive_whole - ASSAY_E_STATE: there is no chain here yet, and what there is of a state is the part of a snapshot
+ * that has come, which nothing proves so far. ASSAY_F_*. */
+assay_err archive_whole(assay_store_snapshot *snapshot);
 /* archive_restored - what is stored beside a state that came as a snapshot. */
 assay_err archive_restored(assay_store_batch *batch, const assay_bft_chain *chain, assay_arena scratch);
 assay_err archive_told(assay_bytes *out, assay_arena *keep, const assay_block *block);

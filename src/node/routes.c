@@ -112,8 +112,11 @@ bool visit_begin(visit *out, struct assay_node *node, const assay_http_request *
     if (err != ASSAY_OK) return visit_fail(out, request, response, err, NULL);
     out->view = assay_rule_view_snapshot(assay_store_snapshot_reader(out->snapshot));
     assay_rule_chain chain;
-    bool found;
-    err = assay_rule_chain_load(out->view, &chain, &out->params, &found, request->arena);
+    bool found = false;
+    err = archive_whole(out->snapshot);
+    if (err == ASSAY_OK) err = assay_rule_chain_load(out->view, &chain, &out->params, &found, request->arena);
+    if (err == ASSAY_E_STATE)
+        return visit_fail(out, request, response, ASSAY_F_BUSY, "the state comes as a snapshot, and is not whole yet");
     if (err == ASSAY_OK && !found) return visit_fail(out, request, response, ASSAY_F_BUSY, "there is no block yet");
     return err == ASSAY_OK ? true : visit_fail(out, request, response, err, NULL);
 }

@@ -17,9 +17,14 @@ static const size_t region_sizes[REGION_COUNT] = {
     [REGION_INTAKE] = 32 * MIB, [REGION_CHAIN_A] = 4 * MIB,   [REGION_CHAIN_B] = 4 * MIB,
 };
 
+#define STATE_LEN ((size_t)64 << 10) /* state and ledger, and the ledger once more after a snapshot */
+
 static assay_err regions_open(validator *v) {
     for (size_t i = 0; i < REGION_COUNT; i++) ASSAY_TRY(assay_os_reserve(&v->regions[i], region_sizes[i]));
     v->keep = assay_os_region_arena(&v->regions[REGION_KEEP]);
+    uint8_t *state = ASSAY_NEW(&v->keep, uint8_t, STATE_LEN);
+    if (!state) return ASSAY_F_MEMORY;
+    v->state_memory = assay_base_arena(state, STATE_LEN);
     v->block_arena = assay_os_region_arena(&v->regions[REGION_BLOCK]);
     v->app_arena = assay_os_region_arena(&v->regions[REGION_APP]);
     v->intake_arena = assay_os_region_arena(&v->regions[REGION_INTAKE]);
@@ -125,21 +130,28 @@ static assay_err engine_open(validator *v) { return v->node->config.settings ? c
 
 static assay_err state_open(validator *v) {
     ASSAY_TRY(store_open(v));
-    ASSAY_TRY(assay_state_open(&v->state, &v->keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]),
+    v->state_keep = v->state_memory;
+    ASSAY_TRY(assay_state_open(&v->state, &v->state_keep, assay_os_region_arena(&v->regions[REGION_JOURNAL]),
                                assay_store_state_reader(v->store)));
     return validator_ledger_reopen(v);
 }
 
 assay_err validator_ledger_reopen(validator *v) {
-    return assay_ledger_open(&v->ledger, &v->keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state);
+    return assay_ledger_open(&v->ledger, &v->state_keep, assay_os_region_arena(&v->regions[REGION_LEDGER]), v->state);
 }
 
 assay_err validator_store_renew(validator *v) {
     char path[600];
-    assay_os_format(path, sizeof path, "%s/store", v->dir);
     assay_store_close(v->store);
     v->store = NULL;
     v->chain = NULL;
+    atomic_store(&v->height, 0);
+    /* What says that the store is whole goes first: one without it is opened as far as it is there. With it, a store
+     * whose rows are gone is a lost one, and never opened again. */
+    assay_os_format(path, sizeof path, "%s/store/FORMAT", v->dir);
+    assay_err err = assay_os_remove(path);
+    if (err != ASSAY_OK && err != ASSAY_E_NOT_FOUND) return err;
+    assay_os_format(path, sizeof path, "%s/store", v->dir);
     ASSAY_TRY(assay_os_remove_tree(path));
     return state_open(v);
 }

@@ -54,7 +54,9 @@ static assay_err read_key(assay_signer *signer, const char *path) {
 }
 
 static assay_err read_watermark(assay_signer *signer, const char *path) {
-    ASSAY_TRY(assay_os_file_open(&signer->file, path, ASSAY_OS_READ_WRITE, 0));
+    /* Locked as well: people remove lock files that seem to be left over, and two signers then would each believe their
+     * own memory. This one is never removed, nor replaced. */
+    ASSAY_TRY(assay_os_lock(&signer->file, path));
     uint8_t bytes[SIGNER_WATERMARK_LEN + 1];
     size_t len;
     ASSAY_TRY(assay_os_file_read(&len, &signer->file, bytes, sizeof bytes, 0));
@@ -79,7 +81,10 @@ static assay_err open_locked(assay_signer *signer, const paths *at, bool create)
         ASSAY_TRY(make_files(at));
     }
     ASSAY_TRY(read_key(signer, at->key));
-    return read_watermark(signer, at->watermark);
+    ASSAY_TRY(read_watermark(signer, at->watermark));
+    /* Whoever was killed between writing and waiting left a watermark that is in the system's memory alone: its repeat
+     * would be signed, and forgotten with a power cut. */
+    return signer->durable ? signer_advance(signer, &signer->mark) : ASSAY_OK;
 }
 
 assay_err assay_signer_open(assay_signer **out, assay_arena *keep, const char *dir, bool create, bool durable) {

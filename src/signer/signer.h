@@ -35,7 +35,8 @@ typedef struct assay_signer assay_signer;
  *   ASSAY_F_CORRUPT     key or watermark is damaged, of another key, or one of the two is missing: refuse rather than
  * guess ASSAY_F_STORAGE     cannot be read or written, or others than the owner may read the key file (chmod 600)
  *   ASSAY_F_MEMORY      keep: about 4 KiB
- *   Cost: durable creation is a few file synchronisations, else well below 1 ms. */
+ *   Cost: if durable one write and one synchronisation (what is there may not be on the disk yet), and a few more to
+ * create; else well below 1 ms. */
 ASSAY_MUST_USE assay_err assay_signer_open(assay_signer **out, assay_arena *keep, const char *dir, bool create,
                                            bool durable);
 /* assay_signer_close - wipes the key and gives the directory's lock back. The signer must not be used again. */

@@ -286,6 +286,21 @@ def newcomer(world):
     net.agree()
 
 
+def damaged(world):
+    """A newcomer whose peers have a false chunk, but for one: CometBFT asks the others as long as it is told to."""
+    net = Rehearsal(world).configure(snapshot_blocks=25).start()
+    chunk = lambda v: os.path.join(v.data, "snapshots", "25", "0")  # noqa: E731
+    check("snapshots are there", until(60, lambda: all(os.path.exists(chunk(v)) for v in net.validators)))
+    check("there is a trust file of a block", net.knows_a_block())
+    for v in net.validators[:3]:
+        flip(chunk(v), os.path.getsize(chunk(v)) // 2)
+    v, _ = net.newcomer("--trust", net.trust)
+    v.start()
+    check("it takes the snapshot of the fourth", until(40, lambda: "has the state of height" in v.log()), v.log()[-2000:])
+    check("and comes up", until(30, lambda: v.height() >= net[0].height() - 2), v.log()[-2000:])
+    net.agree()
+
+
 def alone(world):
     """One operator, a network for value: its rules are not those of a rehearsal."""
     base, data = free_base(1), world.path("one")
@@ -398,4 +413,4 @@ if not os.path.exists(COMETBFT):
     raise SystemExit(1)
 if len(sys.argv) > 1:
     main(*[globals()[name] for name in sys.argv[1:]])
-main(story, engine, memory, signer, double, absent, newcomer, alone, foreground)
+main(story, engine, memory, signer, double, absent, newcomer, damaged, alone, foreground)

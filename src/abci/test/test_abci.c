@@ -219,7 +219,7 @@ static assay_err do_apply(void *context, assay_abci_apply *out, uint32_t index, 
     w->calls++;
     w->index = index;
     assert_true(assay_base_bytes_eq(chunk, ASSAY_STR("chunk")));
-    *out = ASSAY_ABCI_APPLY_ACCEPT;
+    *out = w->rejects ? ASSAY_ABCI_APPLY_RETRY : ASSAY_ABCI_APPLY_ACCEPT;
     return w->fails;
 }
 
@@ -356,6 +356,7 @@ static void answers_are_cometbfts(void **state) {
     answers(&app, "process_proposal", "process_accept");
     w.rejects = true;
     answers(&app, "process_proposal", "process_reject");
+    answers(&app, "apply_snapshot_chunk", "apply_snapshot_retry"); /* that chunk anew, and of somebody else */
     answers(&app, "finalize_block", "finalize_block");
     w.fresh = true;
     answers(&app, "info", "info_new");

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +21,16 @@ static uint8_t memory[1 << 16];
 static assay_arena keep;
 static const char *dir;
 static const assay_bytes chain = {(const uint8_t *)"test-0123456789ab", 17};
+
+/* The system's own, counted; and a kill instead, where a test wants one between a write and its sync. */
+static int syncs;
+static bool sync_kills;
+
+int fdatasync(int fd) {
+    if (sync_kills) raise(SIGKILL);
+    syncs++;
+    return (int)syscall(SYS_fdatasync, fd);
+}
 
 static int set_up(void **state) {
     (void)state;
@@ -149,6 +160,9 @@ static void one_signer_a_directory(void **state) {
     int status;
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    /* Somebody takes the lock for a leftover. */
+    assert_int_equal(assay_os_remove(in_dir("consensus.lock")), ASSAY_OK);
+    assert_int_equal(try_open(true), ASSAY_F_BUSY);
     assay_signer_close(signer);
     assert_int_equal(try_open(true), ASSAY_OK);
 }
@@ -579,6 +593,33 @@ static void a_kill_before_the_signature_leaves_the_watermark(void **state) {
     assay_signer_close(signer);
 }
 
+/* Killed between the write and its sync, it leaves a watermark that may be in the system's memory alone. Repeating that
+ * vote writes nothing; so it has to be on the disk before, or a power cut makes room for another one. */
+static void a_watermark_is_on_disk_before_its_repeat(void **state) {
+    (void)state;
+    assay_signer_close(open_signer(true));
+    pid_t child = fork();
+    if (child == 0) {
+        assay_signer *signer;
+        assay_arena temporary = keep;
+        if (assay_signer_open(&signer, &temporary, dir, false, true)) _exit(1);
+        assay_vote vote = vote_of(9, 3, ASSAY_PRECOMMIT, 1);
+        sync_kills = true;
+        (void)!sign_at(signer, &vote, 500);
+        _exit(2);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    int before = syncs;
+    assay_signer *signer = open_signer(false);
+    assay_vote vote = vote_of(9, 3, ASSAY_PRECOMMIT, 1);
+    assert_int_equal(sign_at(signer, &vote, 900), ASSAY_OK);
+    assert_int_equal(vote.timestamp.seconds, 500);
+    assert_true(syncs > before);
+    assay_signer_close(signer);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 /* ---- the remote protocol (test/peers/signercheck holds the same against CometBFT's own client) ------------------- */
 
@@ -721,6 +762,7 @@ int main(void) {
         TEST(without_guard_both_votes_are_real),
         TEST(a_kill_at_any_instant_signs_nothing_twice),
         TEST(a_kill_before_the_signature_leaves_the_watermark),
+        TEST(a_watermark_is_on_disk_before_its_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -142,6 +142,8 @@ func abciResponses() []any {
 	add("offer_snapshot", abci.ToResponseOfferSnapshot(&abci.ResponseOfferSnapshot{Result: abci.ResponseOfferSnapshot_ACCEPT}))
 	add("load_snapshot_chunk", abci.ToResponseLoadSnapshotChunk(&abci.ResponseLoadSnapshotChunk{Chunk: []byte("chunk")}))
 	add("apply_snapshot_chunk", abci.ToResponseApplySnapshotChunk(&abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_ACCEPT}))
+	add("apply_snapshot_retry", abci.ToResponseApplySnapshotChunk(&abci.ResponseApplySnapshotChunk{Result: abci.ResponseApplySnapshotChunk_RETRY,
+		RefetchChunks: []uint32{2}, RejectSenders: []string{"peer"}}))
 	add("prepare_proposal", abci.ToResponsePrepareProposal(&abci.ResponsePrepareProposal{Txs: [][]byte{fixture.Bytes("abci tx", 200), []byte("x")}}))
 	add("process_accept", abci.ToResponseProcessProposal(&abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_ACCEPT}))
 	add("process_reject", abci.ToResponseProcessProposal(&abci.ResponseProcessProposal{Status: abci.ResponseProcessProposal_REJECT}))

@@ -274,7 +274,8 @@ assay_err comet_relay(validator *v, assay_bytes *answer, assay_arena *keep, assa
 #define TURN_MAX ASSAY_COMET_SUBMIT_MAX
 #define WAIT_NS 100000000ull
 #define LEVEL_NS 1000000000ull /* so long an answer about that is believed */
-#define HELD_LEN_MAX 8192u     /* of one that is kept while it is waited for: 32 MiB in all */
+#define PATIENCE_NS 5000000000ull
+#define HELD_LEN_MAX 8192u /* of one that is kept while it is waited for: 32 MiB in all */
 
 /* One that a block has already: CometBFT would know it for a while, and then take it again. */
 static bool is_final(validator *v, assay_hash id) {
@@ -305,6 +306,16 @@ static bool is_behind(struct comet *c, assay_arena scratch) {
     if (assay_comet_status_get(c->forward, &status, scratch) != ASSAY_OK) return false;
     if (!status.catching_up) c->level_ns = now + LEVEL_NS;
     return status.catching_up;
+}
+
+/* After a restart it is level in a moment, mostly: that is waited for. */
+static bool stays_behind(validator *v) {
+    uint64_t until = assay_os_monotonic_ns() + PATIENCE_NS;
+    while (is_behind(v->comet, v->intake_arena)) {
+        if (atomic_load(&v->stopping) || assay_os_monotonic_ns() >= until) return true;
+        assay_os_sleep_ns(WAIT_NS);
+    }
+    return false;
 }
 
 /* From `from` on, as many as one request takes; the number of them. */
@@ -374,7 +385,7 @@ assay_err comet_forward(validator *v) {
                 list[kept++] = list[i];
             }
         }
-        bool behind = kept && is_behind(c, v->intake_arena);
+        bool behind = kept && stays_behind(v);
         for (size_t i = 0; behind && i < kept; i++) submission_done(list[i].submission, ASSAY_F_BUSY, 0, NULL);
         for (size_t at = 0; !behind && at < kept;) at += forward_some(v, list + at, kept - at, v->intake_arena);
         for (size_t i = 0; i < kept; i++) packet_drop(list[i].packet);

@@ -68,7 +68,7 @@ static assay_err key_of_signer(assay_genesis_validator *v, const char *directory
     return err;
 }
 
-/* The key in CometBFT's home: made here, and never read again by us. */
+/* The key in CometBFT's home: made here, and read again only where it has signed nothing. */
 static assay_err key_of_home(assay_genesis_validator *v, const char *home, const char *network, assay_address owner,
                              assay_arena scratch) {
     assay_key_secret secret;
@@ -76,6 +76,12 @@ static assay_err key_of_home(assay_genesis_validator *v, const char *home, const
     v->consensus_key = assay_crypto_ed25519_public(&secret);
     assay_err err = prove(&v->consensus_proof, &secret, "consensus-key", network, owner);
     if (err == ASSAY_OK) err = assay_comet_key_write(home, &secret, scratch);
+    if (err == ASSAY_E_EXISTS) { /* whoever joined before was interrupted; a key that signed is not taken for that */
+        err = assay_comet_key_unused(&secret, home, scratch);
+        v->consensus_key = assay_crypto_ed25519_public(&secret);
+        if (err == ASSAY_OK) err = prove(&v->consensus_proof, &secret, "consensus-key", network, owner);
+        if (err == ASSAY_E_STATE) err = ASSAY_E_EXISTS;
+    }
     assay_crypto_wipe(&secret, sizeof secret);
     return err;
 }

@@ -63,6 +63,10 @@ ASSAY_MUST_USE assay_err assay_comet_node_id(char out[ASSAY_COMET_ID_LEN + 1], c
  * rehearsal; a validator for value keeps its key in assay-signer. ASSAY_E_EXISTS: there is a key already. ASSAY_F_*. */
 ASSAY_MUST_USE assay_err assay_comet_key_write(const char *directory, const assay_key_secret *secret,
                                                assay_arena scratch);
+/* assay_comet_key_unused - the key of a home that has signed nothing yet: a beginning that was interrupted goes on with
+ * it. Wipe it. ASSAY_E_STATE: it has signed, or there is no record of what; ASSAY_F_CORRUPT: it is no such file;
+ * ASSAY_E_NOT_FOUND; ASSAY_F_*. */
+ASSAY_MUST_USE assay_err assay_comet_key_unused(assay_key_secret *out, const char *directory, assay_arena scratch);
 
 /* ---- the RPC ----------------------------------------------------------------------------------------------------- */
 

@@ -13,7 +13,8 @@
 
 #define KEY_FILE_LEN_MAX 4096
 #define SECONDS_MAX ((uint64_t)INT64_MAX / 1000000000) /* Go's durations are nanoseconds in 63 bits */
-#define SECRET_LEN (ASSAY_HASH_LEN + ASSAY_HASH_LEN)   /* Go's ed25519 private key: seed, then public key */
+#define NOTHING_SIGNED ASSAY_STR("{\"height\":\"0\",\"round\":0,\"step\":0}\n") /* as we write it */
+#define SECRET_LEN (ASSAY_HASH_LEN + ASSAY_HASH_LEN) /* Go's ed25519 private key: seed, then public key */
 
 static assay_err path_of(const char **out, assay_arena *keep, const char *directory, const char *name) {
     return assay_os_path_join(out, keep, directory, assay_base_bytes_str(name));
@@ -210,16 +211,24 @@ static assay_err node_key_new(char out[ASSAY_COMET_ID_LEN + 1], const char *path
     return err;
 }
 
-static assay_err node_key_read(char out[ASSAY_COMET_ID_LEN + 1], assay_bytes text, assay_arena scratch) {
+/* The seed and the public key of "priv_key". */
+static assay_err secret_read(uint8_t out[SECRET_LEN], assay_bytes text, assay_arena scratch) {
     json_t *json = json_loadb((const char *)text.ptr, text.len, 0, NULL);
     const char *value = json_string_value(json_object_get(json_object_get(json, "priv_key"), "value"));
     assay_bytes bytes;
-    assay_public_key key;
     bool ok = value && assay_codec_base64_get(&bytes, &scratch, assay_base_bytes_str(value)) == ASSAY_OK &&
               bytes.len == SECRET_LEN;
-    if (ok) memcpy(key.b, bytes.ptr + ASSAY_HASH_LEN, sizeof key.b);
+    if (ok) memcpy(out, bytes.ptr, SECRET_LEN);
     json_decref(json);
-    if (!ok) return ASSAY_F_CORRUPT;
+    return ok ? ASSAY_OK : ASSAY_F_CORRUPT;
+}
+
+static assay_err node_key_read(char out[ASSAY_COMET_ID_LEN + 1], assay_bytes text, assay_arena scratch) {
+    uint8_t bytes[SECRET_LEN];
+    assay_public_key key;
+    ASSAY_TRY(secret_read(bytes, text, scratch));
+    memcpy(key.b, bytes + ASSAY_HASH_LEN, sizeof key.b);
+    assay_crypto_wipe(bytes, sizeof bytes);
     id_of(out, key);
     return ASSAY_OK;
 }
@@ -307,11 +316,29 @@ assay_err assay_comet_key_write(const char *directory, const assay_key_secret *s
     assay_json_close(&json, '}');
     assay_err err = assay_json_end(&json);
     /* What was signed comes first: a key without a record is none. */
-    if (err == ASSAY_OK)
-        err = replace(directory, "data/priv_validator_state.json",
-                      ASSAY_STR("{\"height\":\"0\",\"round\":0,\"step\":0}\n"), 0600, scratch);
+    if (err == ASSAY_OK) err = replace(directory, "data/priv_validator_state.json", NOTHING_SIGNED, 0600, scratch);
     if (err == ASSAY_OK) err = assay_os_replace(path, (assay_bytes){buf.ptr, buf.len}, 0600);
     assay_crypto_wipe(bytes, sizeof bytes);
     assay_crypto_wipe(text, sizeof text);
     return err;
+}
+
+assay_err assay_comet_key_unused(assay_key_secret *out, const char *directory, assay_arena scratch) {
+    const char *path;
+    assay_bytes text, record;
+    uint8_t bytes[SECRET_LEN];
+    ASSAY_TRY(path_of(&path, &scratch, directory, "config/priv_validator_key.json"));
+    assay_err err = assay_os_read_whole(&text, &scratch, path, KEY_FILE_LEN_MAX);
+    if (err != ASSAY_OK) return err == ASSAY_E_SIZE ? ASSAY_F_CORRUPT : err;
+    ASSAY_TRY(path_of(&path, &scratch, directory, "data/priv_validator_state.json"));
+    err = assay_os_read_whole(&record, &scratch, path, KEY_FILE_LEN_MAX);
+    if (err != ASSAY_OK && err != ASSAY_E_NOT_FOUND && err != ASSAY_E_SIZE) return err;
+    if (err != ASSAY_OK || !assay_base_bytes_eq(record, NOTHING_SIGNED)) return ASSAY_E_STATE;
+    ASSAY_TRY(secret_read(bytes, text, scratch));
+    memcpy(out->b, bytes, sizeof out->b);
+    assay_public_key key = assay_crypto_ed25519_public(out);
+    bool fits = memcmp(key.b, bytes + ASSAY_HASH_LEN, sizeof key.b) == 0;
+    assay_crypto_wipe(bytes, sizeof bytes);
+    if (!fits) assay_crypto_wipe(out, sizeof *out);
+    return fits ? ASSAY_OK : ASSAY_F_CORRUPT;
 }

@@ -197,6 +197,7 @@ static void run_once(struct comet *c, said *engine, said *signer) {
     int code;
     application_reset(c);
     engine->halted = false;
+    engine->len = 0; /* the last words of the one before had no end */
     assay_err err = start_engine(c);
     if (err != ASSAY_OK) {
         node_fault(c->owner->node, "CometBFT cannot be started from %s: %s", c->owner->node->config.programs,

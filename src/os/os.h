@@ -316,7 +316,8 @@ typedef struct assay_os_socket {
     int fd_plus_one; /* 0: none */
 } assay_os_socket;
 /* assay_os_socket_dial - connects to who listens at address. ASSAY_E_RANGE: no such address; ASSAY_F_NETWORK: nobody
- * listens there (assay_os_reason says more); ASSAY_F_TIMEOUT, ASSAY_F_INTERRUPTED as receive. */
+ * listens there (assay_os_reason says more); ASSAY_F_BUSY: somebody does, and many wait for him, or this process has no
+ * descriptor left; ASSAY_F_TIMEOUT, ASSAY_F_INTERRUPTED as receive. */
 ASSAY_MUST_USE assay_err assay_os_socket_dial(assay_os_socket *out, const char *address, uint64_t deadline_ns);
 /* assay_os_socket_listen - listens at address. A unix socket that is there already is replaced, unless somebody listens
  * at it; only this user may connect to it. TCP port 0 takes any free one, which *port tells (may be NULL). Errors as

@@ -104,11 +104,12 @@ assay_err assay_os_socket_dial(assay_os_socket *out, const char *address, uint64
     *out = (assay_os_socket){0};
     ASSAY_TRY(place_of(&where, address));
     int fd = socket_new(&where);
-    if (fd < 0) return ASSAY_F_NETWORK;
+    if (fd < 0) return ASSAY_F_BUSY;
     hurry(fd, &where);
     assay_os_socket made = {fd + 1};
     if (connect(fd, &where.name.any, where.len) != 0) {
         /* Of unix sockets this never waits: it is done, or refused (EAGAIN: the listener's queue is full). */
+        if (errno == EAGAIN) return closed(fd, ASSAY_F_BUSY);
         if (errno != EINPROGRESS) return closed(fd, ASSAY_F_NETWORK);
         assay_err err = await(&made, POLLOUT, deadline_ns);
         if (err != ASSAY_OK) return closed(fd, err);

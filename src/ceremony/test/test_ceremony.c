@@ -75,6 +75,24 @@ static void joining_again(void **state) {
     assert_memory_equal(&again.validator.owner, &p->members[1].validator.owner, sizeof again.validator.owner);
     assert_int_equal(again.validator.self_bond, 2000000);
     assert_int_equal(assay_ceremony_join(&again, &p->keep, &at, "other", 7), ASSAY_E_EXISTS);
+    /* Interrupted before the end, of a key in CometBFT's home and of one in a signer: the same keys again. */
+    for (unsigned i = 0; i < 2; i++) {
+        char path[300];
+        assay_ceremony_place there = where(p, i);
+        snprintf(path, sizeof path, "%s/join.json", p->dirs[i]);
+        OK(assay_os_remove(path));
+        OK(assay_ceremony_join(&again, &p->keep, &there, "acme", 1000000 * (i + 1)));
+        assert_memory_equal(&again.validator.consensus_key, &p->members[i].validator.consensus_key, 32);
+        assert_memory_equal(&again.signature, &p->members[i].signature, sizeof again.signature);
+    }
+    /* A key that signed something belongs to somebody. */
+    char path[300];
+    assay_ceremony_place there = where(p, 3);
+    snprintf(path, sizeof path, "%s/join.json", p->dirs[3]);
+    OK(assay_os_remove(path));
+    snprintf(path, sizeof path, "%s/cometbft/data/priv_validator_state.json", p->dirs[3]);
+    OK(assay_os_replace(path, ASSAY_STR("{\"height\":\"5\",\"round\":0,\"step\":3}\n"), 0600));
+    assert_int_equal(assay_ceremony_join(&again, &p->keep, &there, "acme", 7), ASSAY_E_EXISTS);
     at.port = 65534;
     assert_int_equal(assay_ceremony_join(&again, &p->keep, &at, "acme", 7), ASSAY_E_RANGE);
     /* What would break a line of a configuration is no name. */

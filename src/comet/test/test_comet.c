@@ -327,6 +327,27 @@ static void a_setting(void **state) {
     assert_true(sets("laddr", "", "laddr", NULL));
 }
 
+/* The key of a home is read again as long as it has signed nothing. */
+static void an_unused_key(const char *directory, const assay_key_secret *secret, assay_arena keep) {
+    assay_key_secret again;
+    char path[512];
+    OK(assay_comet_key_unused(&again, directory, keep));
+    assert_memory_equal(again.b, secret->b, sizeof secret->b);
+    snprintf(path, sizeof path, "%s/data/priv_validator_state.json", directory);
+    OK(assay_os_replace(path, ASSAY_STR("{\"height\":\"1\",\"round\":0,\"step\":0}\n"), 0600));
+    assert_int_equal(assay_comet_key_unused(&again, directory, keep), ASSAY_E_STATE);
+    OK(assay_os_remove(path));
+    assert_int_equal(assay_comet_key_unused(&again, directory, keep), ASSAY_E_STATE);
+    snprintf(path, sizeof path, "%s/config/priv_validator_key.json", directory);
+    OK(assay_os_remove(path));
+    assert_int_equal(assay_comet_key_unused(&again, directory, keep), ASSAY_E_NOT_FOUND);
+    OK(assay_comet_key_write(directory, secret, keep));
+    assay_bytes text = file_of(&keep, directory, "config/priv_validator_key.json");
+    ((uint8_t *)(uintptr_t)text.ptr)[text.len - 20] ^= 1; /* of the public half */
+    OK(assay_os_replace(path, text, 0600));
+    assert_int_equal(assay_comet_key_unused(&again, directory, keep), ASSAY_F_CORRUPT);
+}
+
 static void a_home(void **state) {
     (void)state;
     assay_arena keep = arena();
@@ -379,6 +400,7 @@ static void a_home(void **state) {
     assert_true(holds(file_of(&keep, directory, "config/priv_validator_key.json"), "tendermint/PrivKeyEd25519"));
     assert_true(holds(file_of(&keep, directory, "data/priv_validator_state.json"), "\"height\":\"0\""));
     assert_int_equal(assay_comet_key_write(directory, &secret, keep), ASSAY_E_EXISTS);
+    an_unused_key(directory, &secret, keep);
     OK(assay_os_remove_tree(directory));
 }
 

@@ -783,6 +783,15 @@ static void test_listening(void **state) {
     uint64_t soon = assay_os_monotonic_ns() + 20000000;
     assay_os_socket nobody;
     assert_int_equal(assay_os_socket_accept(&nobody, &s, soon), ASSAY_F_TIMEOUT);
+    /* Whom many wait for is somebody: nothing of him may be cleared away. */
+    enum { MANY = 600 };
+    static assay_os_socket waiting[MANY];
+    size_t count = 0;
+    assay_err err = ASSAY_OK;
+    while (count < MANY && err == ASSAY_OK)
+        err = assay_os_socket_dial(&waiting[count++], address, assay_os_monotonic_ns() + 1000000000);
+    assert_int_equal(err, ASSAY_F_BUSY);
+    while (count) assay_os_socket_close(&waiting[--count]);
     assay_os_socket_close(&s);
     unlink(address + 7);
     /* A file that is no socket is nobody's to remove. */

@@ -23,6 +23,7 @@
 typedef struct peer {
     const char *url;
     assay_comet *rpc;
+    char id[ASSAY_COMET_ID_LEN + 1]; /* as it calls itself; empty: it does not */
     uint64_t newest;
     assay_cert_light_block anchor; /* what it shows at the anchor's height; no header: it does not have it */
     bool contradicts;              /* the trust file, at that height */
@@ -109,6 +110,8 @@ static assay_err open_side(witness *w, peer *s, const char *url) {
     ASSAY_TRY(err);
     ASSAY_TRY(fetch(w, s, &newest, 0));
     s->newest = (uint64_t)newest.header->height;
+    /* Who is one node under two names agrees with itself. What does not say who it is, is asked all the same. */
+    if (assay_comet_who(s->rpc, s->id, c->scratch) != ASSAY_OK) s->id[0] = 0;
     if (!assay_base_bytes_eq(newest.header->chain_id, w->trust.chain_id))
         return fail(c, ASSAY_E_OTHER_CHAIN, "%s is of %s, the trust file of %s", s->url,
                     visible(c, newest.header->chain_id), visible(c, w->trust.chain_id));
@@ -502,6 +505,8 @@ static assay_err walk(witness *w, finding *f) {
     ASSAY_TRY(deadline_of(c, &w->deadline, w->seconds));
     w->rules = (assay_cert_light_rules){w->trust.trust_seconds, &w->policy, assay_os_now()};
     for (int i = 0; i < 2; i++) ASSAY_TRY(open_side(w, &w->sides[i], c->words[i]));
+    const char *one = w->sides[0].id, *other = w->sides[1].id;
+    if (*one && strcmp(one, other) == 0) return usage(c, "both are one node, %s: name two", shown(c, one));
     return compare(w, f);
 }
 

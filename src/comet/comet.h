@@ -133,6 +133,10 @@ typedef struct assay_comet_status {
 /* assay_comet_status_get - where the node stands and how many peers it has: two requests. Errors as
  * assay_comet_commit; ASSAY_F_BUSY: it does not say yet. */
 ASSAY_MUST_USE assay_err assay_comet_status_get(assay_comet *comet, assay_comet_status *out, assay_arena scratch);
+/* assay_comet_who - the id that a node gives itself: nothing makes it tell the truth. _level - does it catch up with
+ * others? One request each. Errors as above. */
+ASSAY_MUST_USE assay_err assay_comet_who(assay_comet *comet, char out[ASSAY_COMET_ID_LEN + 1], assay_arena scratch);
+ASSAY_MUST_USE assay_err assay_comet_level(assay_comet *comet, bool *catching_up, assay_arena scratch);
 /* assay_comet_why - the text of the last failure of the network; valid until the next call. */
 const char *assay_comet_why(const assay_comet *comet);
 

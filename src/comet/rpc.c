@@ -412,31 +412,53 @@ static void copy_text(char *out, size_t cap, const json_t *object, const char *k
     assay_os_format(out, cap, "%s", text ? text : "");
 }
 
-assay_err assay_comet_status_get(assay_comet *comet, assay_comet_status *out, assay_arena scratch) {
+/* The answer to "status"; its peers it does not tell. */
+static assay_err read_status(assay_comet_status *out, assay_comet *comet, assay_arena scratch) {
     assay_bytes text;
     json_t *root;
     const json_t *result;
     *out = (assay_comet_status){.height = 0};
-    for (int turn = 0; turn < 2; turn++) {
-        ASSAY_TRY(ask(comet, &text, &scratch, turn ? "net_info" : "status", ""));
-        ASSAY_TRY(load(&root, text));
-        reader r = {&scratch, result_of(&result, root)};
-        if (r.err == ASSAY_OK && turn) {
-            uint64_t peers = u64_of(&r, result, "n_peers");
-            if (peers > UINT32_MAX) refuse(&r, ASSAY_E_RANGE);
-            out->peers = (uint32_t)peers;
-        }
-        const json_t *node = json_object_get(result, "node_info"), *sync = json_object_get(result, "sync_info");
-        if (r.err == ASSAY_OK && !turn) {
-            out->height = u64_of(&r, sync, "latest_block_height");
-            const json_t *catching_up = json_object_get(sync, "catching_up");
-            if (!json_is_boolean(catching_up)) refuse(&r, ASSAY_E_ENCODING);
-            out->catching_up = json_is_true(catching_up);
-            copy_text(out->node_id, sizeof out->node_id, node, "id");
-            copy_text(out->version, sizeof out->version, node, "version");
-        }
-        json_decref(root);
-        ASSAY_TRY(r.err);
+    ASSAY_TRY(ask(comet, &text, &scratch, "status", ""));
+    ASSAY_TRY(load(&root, text));
+    reader r = {&scratch, result_of(&result, root)};
+    const json_t *node = json_object_get(result, "node_info"), *sync = json_object_get(result, "sync_info");
+    if (r.err == ASSAY_OK) {
+        out->height = u64_of(&r, sync, "latest_block_height");
+        const json_t *catching_up = json_object_get(sync, "catching_up");
+        if (!json_is_boolean(catching_up)) refuse(&r, ASSAY_E_ENCODING);
+        out->catching_up = json_is_true(catching_up);
+        copy_text(out->node_id, sizeof out->node_id, node, "id");
+        copy_text(out->version, sizeof out->version, node, "version");
     }
+    json_decref(root);
+    return r.err;
+}
+
+assay_err assay_comet_who(assay_comet *comet, char out[ASSAY_COMET_ID_LEN + 1], assay_arena scratch) {
+    assay_comet_status status;
+    ASSAY_TRY(read_status(&status, comet, scratch));
+    assay_os_format(out, ASSAY_COMET_ID_LEN + 1, "%s", status.node_id);
     return ASSAY_OK;
+}
+
+assay_err assay_comet_level(assay_comet *comet, bool *catching_up, assay_arena scratch) {
+    assay_comet_status status;
+    ASSAY_TRY(read_status(&status, comet, scratch));
+    *catching_up = status.catching_up;
+    return ASSAY_OK;
+}
+
+assay_err assay_comet_status_get(assay_comet *comet, assay_comet_status *out, assay_arena scratch) {
+    assay_bytes text;
+    json_t *root;
+    const json_t *result;
+    ASSAY_TRY(read_status(out, comet, scratch));
+    ASSAY_TRY(ask(comet, &text, &scratch, "net_info", ""));
+    ASSAY_TRY(load(&root, text));
+    reader r = {&scratch, result_of(&result, root)};
+    uint64_t peers = r.err == ASSAY_OK ? u64_of(&r, result, "n_peers") : 0;
+    if (peers > UINT32_MAX) refuse(&r, ASSAY_E_RANGE);
+    out->peers = (uint32_t)peers;
+    json_decref(root);
+    return r.err;
 }

@@ -299,13 +299,13 @@ static void told(validator *v, submission *s, assay_hash id, bool until_final, a
 
 /* A node that is behind would take a nonce for the next one that is long used, and others would not take it. */
 static bool is_behind(struct comet *c, assay_arena scratch) {
-    assay_comet_status status;
+    bool catching_up;
     uint64_t now = assay_os_monotonic_ns();
     if (now < c->level_ns) return false;
     /* One that does not answer takes no transaction either; that is told then. */
-    if (assay_comet_status_get(c->forward, &status, scratch) != ASSAY_OK) return false;
-    if (!status.catching_up) c->level_ns = now + LEVEL_NS;
-    return status.catching_up;
+    if (assay_comet_level(c->forward, &catching_up, scratch) != ASSAY_OK) return false;
+    if (!catching_up) c->level_ns = now + LEVEL_NS;
+    return catching_up;
 }
 
 /* After a restart it is level in a moment, mostly: that is waited for. */

@@ -105,6 +105,7 @@ def questions(world, net, honest, relayed, trust):
     verdict("nor is one that is none", witness(world, trust, net[0].url, honest), 6, "F130")
     verdict("nor what is no URL", witness(world, trust, "nonsense", honest), 2, "E8")
     verdict("nor one and the same", witness(world, trust, honest, honest), 2, "E8")
+    verdict("under another name, too", witness(world, trust, honest, net[0].url + "/cometbft"), 2, "E8")
     verdict("nor without a trust file", world.assay("net", "witness", honest, relayed, "--json"), 3, "E73")
     other = world.network("-n", "1", data=world.path("other"))
     verdict("another chain's trust file decides nothing", witness(world, other.trust, honest, relayed), 3, "E80")

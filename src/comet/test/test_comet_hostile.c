@@ -356,6 +356,13 @@ static void status(void **state) {
     assert_string_equal(s.version, "0.38.25");
     assert_int_equal(s.height, 77);
     assert_true(s.catching_up);
+    /* One question alone. */
+    char id[ASSAY_COMET_ID_LEN + 1];
+    bool behind = false;
+    OK(assay_comet_who(r->comet, id, arena()));
+    assert_string_equal(id, s.node_id);
+    OK(assay_comet_level(r->comet, &behind, arena()));
+    assert_true(behind);
     assert_int_equal(s.peers, 3);
     OK(status_of(r, STATUS("\"9223372036854775807\"", "false"), PEERS("\"4294967295\""), &s));
     assert_false(s.catching_up);

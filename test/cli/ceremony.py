@@ -141,7 +141,8 @@ def test_settings(world):
         if size:
             write(mark, "x" * size)
         looked = world.assay("doctor", data, "--json")
-        rows = [r for r in looked.json["checks"] if r["state"] == "wrong"]
+        # CometBFT need not be beside these programs.
+        rows = [r for r in looked.json["checks"] if r["state"] == "wrong" and r["check"] != "programs"]
         check(f"a watermark that is {what}: doctor", looked.code == 1 and len(rows) == 1 and "watermark" in rows[0]["text"] and "never" in rows[0]["do"], looked)
         os.rename(os.path.join(data, "join.json"), world.path("join.away"))
         os.rename(os.path.join(data, "genesis"), world.path("genesis.away"))

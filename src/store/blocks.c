@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Blocks with what is kept beside them, validator sets, the index of transactions, and the node's tables.
+ * Blocks with what is kept beside them, validator sets, and the node's tables.
  *
  * A block's row is: hash (32), the lengths of block, commit and results and the number of ids (4 each, native), then
  * those in order. */
 #include "store_internal.h"
 
 #define BLOCK_HEAD_LEN (ASSAY_HASH_LEN + 4 * 4)
-#define TX_ROW_LEN 12
 
 static void put_u64(uint8_t out[8], uint64_t value) {
     for (unsigned i = 0; i < 8; i++) out[i] = (uint8_t)(value >> (56 - 8 * i));
@@ -55,30 +54,6 @@ assay_err assay_store_next(assay_store_snapshot *snapshot, assay_store_table tab
 
 /* ---- blocks -------------------------------------------------------------------------------------------------- */
 
-static assay_bytes tx_key(uint8_t out[1 + ASSAY_HASH_LEN], const assay_hash *id) {
-    out[0] = TAG_TX;
-    memcpy(out + 1, id->b, ASSAY_HASH_LEN);
-    return (assay_bytes){out, 1 + ASSAY_HASH_LEN};
-}
-
-static void tx_row(uint8_t out[TX_ROW_LEN], uint64_t height, uint32_t index) {
-    put_u64(out, height);
-    for (unsigned b = 0; b < 4; b++) out[8 + b] = (uint8_t)(index >> (24 - 8 * b));
-}
-
-/* A transaction's row as this batch sees it. */
-static assay_err tx_row_get(assay_bytes *row, bool *found, assay_store_batch *batch, const assay_hash *id) {
-    uint8_t memory[1 + ASSAY_HASH_LEN];
-    assay_bytes key = tx_key(memory, id);
-    MDB_val k = {key.len, memory}, v;
-    int rc = mdb_get(batch->txn, batch->store->rows, &k, &v);
-    *found = rc == 0;
-    if (rc) return rc == MDB_NOTFOUND ? ASSAY_OK : assay_store_err(batch->store, rc);
-    ASSAY_TRY(assay_rows_value(row, batch->store, k, v));
-    if (row->len == TX_ROW_LEN) return ASSAY_OK;
-    return assay_store_corrupt(batch->store, "a transaction's index row has a wrong length");
-}
-
 assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_block *block) {
     if (block->height == 0 || block->ids_count > ASSAY_BLOCK_TXS_MAX) return ASSAY_E_RANGE;
     bool fits = block->block.len <= ASSAY_STORE_VALUE_LEN_MAX && block->commit.len <= ASSAY_STORE_VALUE_LEN_MAX &&
@@ -96,17 +71,7 @@ assay_err assay_store_put_block(assay_store_batch *batch, const assay_store_bloc
                             block->results,
                             {(const uint8_t *)block->ids, (size_t)block->ids_count * ASSAY_HASH_LEN}};
     ASSAY_TRY(assay_rows_put(batch, batch->blocks, (assay_bytes){key, sizeof key}, pieces, 5, true));
-    for (uint32_t i = 0; i < block->ids_count; i++) {
-        uint8_t row[TX_ROW_LEN], id[1 + ASSAY_HASH_LEN];
-        assay_bytes earlier;
-        bool found = false;
-        if (block->idle && block->idle[i]) ASSAY_TRY(tx_row_get(&earlier, &found, batch, &block->ids[i]));
-        if (found) continue;
-        tx_row(row, block->height, i);
-        ASSAY_TRY(
-            assay_rows_put(batch, batch->rows, tx_key(id, &block->ids[i]), &(assay_bytes){row, sizeof row}, 1, false));
-    }
-    return ASSAY_OK;
+    return assay_index_put(batch, block);
 }
 
 static assay_err block_parse(assay_store_block *out, assay_store *store, MDB_val k, MDB_val v) {
@@ -127,6 +92,15 @@ static assay_err block_parse(assay_store_block *out, assay_store *store, MDB_val
     out->ids = (const assay_hash *)(out->results.ptr + lengths[2]); /* bytes only: no alignment is needed */
     out->ids_count = lengths[3];
     return ASSAY_OK;
+}
+
+assay_err assay_block_get(assay_store_block *out, assay_store *store, MDB_txn *txn, uint64_t height) {
+    uint8_t key[8];
+    put_u64(key, height);
+    MDB_val k = {sizeof key, key}, v;
+    int rc = mdb_get(txn, store->blocks, &k, &v);
+    if (rc) return rc == MDB_NOTFOUND ? ASSAY_E_NOT_FOUND : assay_store_err(store, rc);
+    return block_parse(out, store, k, v);
 }
 
 assay_err assay_store_get_block(assay_store_block *out, assay_store_snapshot *snapshot, uint64_t height) {
@@ -152,18 +126,6 @@ static assay_err height_at(uint64_t *out, assay_store *store, MDB_cursor *cursor
 assay_err assay_store_heights(uint64_t *first, uint64_t *last, assay_store_snapshot *snapshot) {
     ASSAY_TRY(height_at(first, snapshot->store, snapshot->blocks, MDB_FIRST));
     return height_at(last, snapshot->store, snapshot->blocks, MDB_LAST);
-}
-
-assay_err assay_store_tx(uint64_t *height, uint32_t *index, assay_store_snapshot *snapshot, assay_hash id) {
-    assay_bytes row;
-    bool found;
-    ASSAY_TRY(assay_rows_get(snapshot, TAG_TX, assay_base_hash_bytes(&id), &row, &found));
-    if (!found) return ASSAY_E_NOT_FOUND;
-    if (row.len != TX_ROW_LEN)
-        return assay_store_corrupt(snapshot->store, "a transaction's index row has a wrong length");
-    *height = get_u64(row.ptr);
-    *index = (uint32_t)row.ptr[8] << 24 | (uint32_t)row.ptr[9] << 16 | (uint32_t)row.ptr[10] << 8 | row.ptr[11];
-    return ASSAY_OK;
 }
 
 /* ---- validator sets ------------------------------------------------------------------------------------------ */
@@ -201,14 +163,7 @@ static assay_err prune_block(bool *done, assay_store_batch *batch, MDB_cursor *c
     ASSAY_TRY(block_parse(&block, batch->store, k, v));
     if (block.height >= retain_height) return ASSAY_OK;
     *done = false;
-    for (uint32_t i = 0; i < block.ids_count; i++) {
-        uint8_t id[1 + ASSAY_HASH_LEN];
-        assay_bytes row;
-        bool found;
-        ASSAY_TRY(tx_row_get(&row, &found, batch, &block.ids[i]));
-        if (!found || get_u64(row.ptr) != block.height) continue; /* found in another block, which stays */
-        ASSAY_TRY(assay_rows_del(batch, batch->store->rows, tx_key(id, &block.ids[i])));
-    }
+    ASSAY_TRY(assay_index_drop(batch, &block));
     rc = mdb_cursor_del(cursor, 0);
     return rc ? assay_store_err(batch->store, rc) : ASSAY_OK;
 }

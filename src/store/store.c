@@ -161,6 +161,7 @@ static assay_err open_all(assay_store *store, const assay_store_config *config) 
     ASSAY_TRY(look_at_file(store, &path, &fresh, &used));
     ASSAY_TRY(env_open_within_limits(store, config, used));
     ASSAY_TRY(trees_open(store));
+    ASSAY_TRY(assay_index_open(store));
     if (!fresh) return ASSAY_OK;
     int rc = mdb_env_sync(store->env, 1);
     return rc ? assay_store_err(store, rc) : assay_os_replace(path.format, FORMAT_TEXT, PERMISSIONS);
@@ -198,6 +199,7 @@ void assay_store_close(assay_store *store) {
     ASSAY_ASSERT(store->snapshots == 0);
     for (uint32_t i = 0; i < store->slots_used; i++) snapshot_fini(&store->slots[i]);
     snapshot_fini(&store->view);
+    assay_index_close(store);
     if (store->env) mdb_env_close(store->env);
     assay_os_mutex_fini(&store->mutex);
     assay_os_file_close(&store->lock);
@@ -403,12 +405,13 @@ assay_err assay_store_write(assay_store *store, assay_err (*fill)(void *context,
     rc = mdb_cursor_open(batch.txn, store->rows, &batch.rows); /* both end with the transaction */
     if (!rc) rc = mdb_cursor_open(batch.txn, store->blocks, &batch.blocks);
     assay_err err = rc ? assay_store_err(store, rc) : fill(context, &batch);
-    if (err) {
+    if (err)
         mdb_txn_abort(batch.txn);
-        return err;
-    }
-    rc = mdb_txn_commit(batch.txn);
-    if (rc) return assay_store_err(store, rc);
+    else
+        rc = mdb_txn_commit(batch.txn);
+    if (!err && rc) err = assay_store_err(store, rc);
+    if (err && batch.staged) assay_index_undo(store, batch.staged);
+    if (err) return err;
     used(store, batch.puts + ROWS_OF_A_BATCH);
     return ASSAY_OK;
 }

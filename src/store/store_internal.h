@@ -18,7 +18,8 @@ typedef enum row_tag {
     TAG_SPACE = 0x01,      /* 0x01 .. 0x06: the state's spaces, in the order of assay_space */
     TAG_TABLE = 0x10,      /* 0x11 .. : the node's tables, by assay_store_table */
     TAG_VALIDATORS = 0x20, /* height -> set */
-    TAG_TX = 0x21          /* transaction id -> height, index */
+    TAG_TX = 0x21,         /* transaction id -> height, index */
+    TAG_TX_LIST = 0x22     /* height -> which of its transactions are found there, where not all are */
 } row_tag;
 
 /* LMDB's keys have at most 511 bytes, the state's 1,024. A longer key than this lives in a bucket row, with all that
@@ -44,7 +45,32 @@ struct assay_store_batch {
         *rows; /* puts go through one cursor: it looks on the page where it stands before it goes down the tree */
     MDB_cursor *blocks;
     uint32_t puts;
+    uint64_t staged; /* the lowest block that it put; 0: none */
 };
+
+/* The latest blocks' ids, for index.c. */
+#define INDEX_SLICES 32u               /* a power of two, at most 256 */
+#define INDEX_RUNS (INDEX_SLICES + 8u) /* somewhat longer than they are needed: for snapshots that are somewhat older  \
+                                        */
+typedef struct index_entry {
+    uint64_t prefix; /* of the id */
+    uint32_t place;  /* in its block */
+    uint32_t run;
+} index_entry;
+typedef struct index_run {
+    uint64_t height; /* 0: none */
+    bool listed;     /* a row says which places count */
+    uint32_t count;  /* entries, in the order of their ids: one for each id that is found in this block */
+    index_entry *entries;
+    assay_hash *ids; /* all of the block's, in its order */
+} index_run;
+typedef struct store_index {
+    bool ready;
+    assay_os_region memory;
+    assay_os_mutex lock;
+    index_run runs[INDEX_RUNS]; /* by height */
+    index_entry *gathered, *scratch;
+} store_index;
 
 struct assay_store {
     assay_os_region memory; /* holds this and the slots */
@@ -56,6 +82,7 @@ struct assay_store {
     assay_store_snapshot view; /* the state's own */
     bool view_open;
     uint64_t map_bytes;
+    store_index index;
     atomic_uint untrimmed;       /* rows since memory was let go of */
     assay_os_mutex mutex;        /* guards what follows */
     assay_store_snapshot *slots; /* snapshots_max of them; the first slots_used have been used */
@@ -69,6 +96,27 @@ struct assay_store {
 assay_err assay_store_err(assay_store *store, int rc);
 /* assay_store_corrupt - ASSAY_F_CORRUPT, with a reason of ours. */
 assay_err assay_store_corrupt(assay_store *store, const char *reason);
+
+/* ---- blocks.c ------------------------------------------------------------------------------------------------- */
+
+/* assay_block_get - a block as a transaction of LMDB's sees it. ASSAY_E_NOT_FOUND, ASSAY_F_CORRUPT. */
+ASSAY_MUST_USE assay_err assay_block_get(assay_store_block *out, assay_store *store, MDB_txn *txn, uint64_t height);
+
+/* ---- index.c -------------------------------------------------------------------------------------------------- */
+
+/* assay_index_open - the runs of what is there, when the trees are open. _close is safe without. */
+ASSAY_MUST_USE assay_err assay_index_open(assay_store *store);
+void assay_index_close(assay_store *store);
+/* assay_index_put - the ids of a block that was put, and the rows whose turn it is. */
+ASSAY_MUST_USE assay_err assay_index_put(assay_store_batch *batch, const assay_store_block *block);
+/* assay_index_forget - the list of which of a block's ids count is needed no more. */
+ASSAY_MUST_USE assay_err assay_index_forget(assay_store_batch *batch, uint64_t height);
+/* assay_index_load - the runs of the last blocks from this height on, anew. */
+ASSAY_MUST_USE assay_err assay_index_load(assay_store *store, uint64_t from);
+/* assay_index_undo - after a batch that put blocks from this height on and was not committed. */
+void assay_index_undo(assay_store *store, uint64_t from);
+/* assay_index_drop - a block's rows go, as it does. */
+ASSAY_MUST_USE assay_err assay_index_drop(assay_store_batch *batch, const assay_store_block *block);
 
 /* ---- rows.c -------------------------------------------------------------------------------------------------- */
 

@@ -397,6 +397,91 @@ static void transactions_are_found_where_they_did_something(void **state) {
     found_at(p, b, 0, 0);
 }
 
+/* Blocks of few different ids, so that all that can happen to one does: twice in a block, idle or not, in blocks that
+ * are pruned, in a batch that fails, in one that was there before, on both sides of a reopening. After each block some
+ * ids are where a plain table says. */
+enum { POOL = 300 };
+typedef struct places {
+    uint64_t seed, height[POOL];
+    uint32_t place[POOL];
+} places;
+
+static void places_block(places *all, uint64_t height, const uint32_t *which, const bool *idle, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t id = which[i];
+        if (idle && idle[i] && all->height[id]) continue;
+        all->height[id] = height;
+        all->place[id] = i;
+    }
+}
+
+static void places_check(place *p, const places *all, uint32_t id) {
+    found_at(p, id_of(7, id), all->height[id], all->height[id] ? all->place[id] : 0);
+}
+
+static void places_step(place *p, places *all, uint64_t height, bool fails) {
+    uint32_t which[64], count = (uint32_t)(choose(&all->seed) % 64);
+    assay_hash ids[64];
+    bool idle[64], any = choose(&all->seed) % 3 == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        which[i] = (uint32_t)(choose(&all->seed) % POOL);
+        ids[i] = id_of(7, which[i]);
+        idle[i] = any && choose(&all->seed) % 2;
+    }
+    assay_store_block block = {.height = height, .ids = ids, .ids_count = count, .idle = any ? idle : NULL};
+    step failing[] = {{.kind = BLOCK, .block = &block}, {.kind = FAIL}};
+    if (fails) assert_int_equal(assay_store_write(p->store, fill, &(steps){failing, 2}), ASSAY_E_STATE);
+    if (fails) return;
+    OK(WRITE(p, {.kind = BLOCK, .block = &block}));
+    places_block(all, height, which, any ? idle : NULL, count);
+}
+
+static void places_prune(place *p, places *all, uint64_t height) {
+    uint64_t kept = height > 70 ? height - choose(&all->seed) % 70 : 1;
+    step prune[] = {{.kind = PRUNE, .height = kept, .limit = UINT32_MAX}};
+    OK(assay_store_write(p->store, fill, &(steps){prune, 1}));
+    for (uint32_t i = 0; i < POOL; i++)
+        if (all->height[i] < kept) all->height[i] = 0;
+}
+
+static void ids_are_found_whatever_happens(void **state) {
+    place *p = *state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        places all = {.seed = seed};
+        for (uint64_t height = 1; height <= 400; height++) {
+            uint64_t what = choose(&all.seed) % 40;
+            /* One that is not committed; and one of a height that is there, which stays as it was. */
+            if (what == 0) places_step(p, &all, height, true);
+            if (what == 1 && height > 1) places_step(p, &all, height - 1, true);
+            places_step(p, &all, height, false);
+            if (what == 2) reopen(p);
+            if (what == 3) places_prune(p, &all, height);
+            for (uint32_t i = 0; i < 20; i++) places_check(p, &all, (uint32_t)(choose(&all.seed) % POOL));
+        }
+        for (uint32_t i = 0; i < POOL; i++) places_check(p, &all, i);
+        reopen(p);
+        for (uint32_t i = 0; i < POOL; i++) places_check(p, &all, i);
+        step prune[] = {{.kind = PRUNE, .height = UINT64_MAX, .limit = UINT32_MAX}};
+        OK(assay_store_write(p->store, fill, &(steps){prune, 1}));
+        for (uint32_t i = 0; i < POOL; i++) found_at(p, id_of(7, i), 0, 0);
+    }
+}
+
+/* A snapshot sees the transactions of its blocks, and none of later ones. */
+static void a_snapshot_finds_what_it_sees(void **state) {
+    place *p = *state;
+    for (uint64_t height = 1; height <= 100; height++) OK(write_block(p, height, txs_of(height)));
+    assay_store_snapshot *s = look(p);
+    uint64_t h;
+    uint32_t index;
+    for (uint64_t height = 101; height <= 105; height++) OK(write_block(p, height, txs_of(height)));
+    for (uint64_t height = 1; height <= 100; height++) check_block(s, height, txs_of(height));
+    for (uint64_t height = 101; height <= 105; height++)
+        for (uint32_t i = 0; i < txs_of(height); i++)
+            assert_int_equal(assay_store_tx(&h, &index, s, id_of(height, i)), ASSAY_E_NOT_FOUND);
+    assay_store_snapshot_end(s);
+}
+
 static void sets_are_found_from_their_height_on(void **state) {
     place *p = *state;
     assay_store_snapshot *s = look(p);
@@ -674,6 +759,8 @@ int main(void) {
         TEST(keys_of_all_lengths_in_order),
         TEST(blocks_and_their_transactions),
         TEST(transactions_are_found_where_they_did_something),
+        TEST(ids_are_found_whatever_happens),
+        TEST(a_snapshot_finds_what_it_sees),
         TEST(sets_are_found_from_their_height_on),
         TEST(pruning_keeps_what_is_needed),
         TEST(a_pruned_file_stops_growing),

@@ -27,7 +27,7 @@
  * as long as one lives, nothing that was freed after it is reused, and the file grows.
  *
  * Errors everywhere: ASSAY_F_STORAGE (the disk; assay_store_reason says which), ASSAY_F_CORRUPT, ASSAY_F_MEMORY.
- * Reading order: store.h, store.c, rows.c, blocks.c, pages.c.      Spec: spec/state.md, section 6; LMDB 0.9.
+ * Reading order: store.h, store.c, rows.c, blocks.c, index.c, pages.c.      Spec: spec/state.md, section 6; LMDB 0.9.
  */
 #ifndef ASSAY_STORE_H
 #define ASSAY_STORE_H

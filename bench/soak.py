@@ -27,8 +27,9 @@ def measure(seconds, full_seconds):
     return out
 
 
-def rows(table, plain, full):
-    for run, what in ((plain, "faults"), (full, "faults at full load")):
+def rows(table, runs):
+    for run in runs:
+        what = "faults at full load" if "storm" in run else "faults"
         table.hold(f"{what}: taken / submitted, a second node where the first fails", f"{run['availability']:.3%}",
                    run["availability"] * 100, None, 99.99, "%", more=True)
         table.add("the same, one try", f"{run['availability_first']:.3%}")
@@ -37,13 +38,15 @@ def rows(table, plain, full):
         table.add("the longest", f"{max(run['outages'], default=0):.1f} s")
         table.add("final after, p50", f"{run['p50_ms']:,.0f} ms")
         table.add("final after, p99", f"{run['p99_ms']:,.0f} ms")
-        faults = ", ".join(f"{n} times {kind.replace('_', ' ')}" for kind, n in sorted(run["faults"].items()))
-        table.note(f"{what}: {run['seconds']:,.0f} s, seed {run['seed']}: {faults}; one validator at a time, every one of "
+        faults = ", ".join(f"{n:,} {kind.replace('_', ' ')}" for kind, n in sorted(run["faults"].items()))
+        table.note(f"{what}: {run['seconds']:,.0f} s, seed {run['seed']}; {faults}; one validator at a time, every one of "
                    f"them back before the next. {run['submitted']:,} transactions, each awaited until it was final, by "
                    f"senders that ask a second node where the first refuses or stays silent; {run['blocks']:,} blocks. "
                    f"No block for more than 2 s: {len(run['outages'])} times.")
-    storm = full["storm"]
-    table.add("transactions a second at full load, faults and all", f"{storm['per_second']:,.0f}")
-    table.note(f"At full load: {storm['acknowledged']:,} more transactions were seen in {storm['blocks']:,} blocks; every "
-               "node was asked for each of these blocks and for every sender's nonce afterwards. "
-               f"{storm['begun_again']:,} times a sender began again because a mempool was lost.")
+        storm = run.get("storm")
+        if not storm:
+            continue
+        table.add("transactions a second at full load, faults and all", f"{storm['per_second']:,.0f}")
+        table.note(f"At full load: {storm['acknowledged']:,} more transactions were seen in {storm['blocks']:,} blocks; "
+                   "every node was asked for each of these blocks and for every sender's nonce afterwards. "
+                   f"{storm['begun_again']:,} times a sender began again because a mempool was lost.")

@@ -655,7 +655,11 @@ static void a_walk_leaves_no_pages_behind(void **state) {
     assay_store_snapshot_end(s);
     uint64_t after = assay_os_resident();
     assert_true(during > before + ROWS * 1000);
+#ifdef __SANITIZE_THREAD__
+    assert_true(after < during - ROWS * 1000 / 2); /* the sanitizer's own notes on what was read stay */
+#else
     assert_true(after < before + ROWS * 1000 / 4);
+#endif
 }
 
 /* Readers of two counters that every batch moves together, while batches go on: never one without the other, never

@@ -336,7 +336,7 @@ static assay_err run_load(assay_store *store, MDB_txn *txn, uint64_t height) {
 
 assay_err assay_index_load(assay_store *store, uint64_t from) {
     MDB_txn *txn;
-    MDB_cursor *cursor;
+    MDB_cursor *cursor = NULL;
     MDB_val k, v;
     int rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
     if (rc) return assay_store_err(store, rc);
@@ -351,6 +351,7 @@ assay_err assay_index_load(assay_store *store, uint64_t from) {
         rc = mdb_cursor_get(cursor, &k, &v, MDB_PREV);
     }
     if (rc && rc != MDB_NOTFOUND && err == ASSAY_OK) err = assay_store_err(store, rc);
+    if (cursor) mdb_cursor_close(cursor); /* one for reading does not end with its transaction */
     mdb_txn_abort(txn);
     return err;
 }

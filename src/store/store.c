@@ -300,12 +300,11 @@ static void used(assay_store *store, uint32_t rows) {
     trim(store);
 }
 
+/* What was read counts; the next batch lets go of it. */
 void assay_store_snapshot_end(assay_store_snapshot *snapshot) {
     if (!snapshot) return;
-    assay_store *store = snapshot->store;
-    uint32_t rows = snapshot->rows_read;
+    atomic_fetch_add(&snapshot->store->untrimmed, snapshot->rows_read);
     snapshot_close(snapshot);
-    if (rows) used(store, rows);
 }
 
 assay_err assay_store_look(assay_store_usage *out, assay_store *store) {

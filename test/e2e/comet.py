@@ -398,8 +398,8 @@ def change(world):
         check("a transaction under one engine", done.code == 0, done)
         same("all end", net.stop(), [0, 0, 0, 0])
         net.start(*words)
-        same("the other engine runs", engine_of(), version)
         check("and goes on", net.goes_on())
+        same("the other engine runs", engine_of(), version)  # now its RPC is up as well
         same("with what was final", net[2].get(f"/transactions/{done.json['id']}")["height"], done.json["height"])
     done = send(net, net[3], to, 1000)
     check("and takes transactions", done.code == 0, done)

@@ -15,7 +15,7 @@
 /* Rows written or read, after which memory is let go of. A batch counts as many as it holds, and some more, so that the
  * map is small again a few blocks after a full one. */
 #define ROWS_PER_TRIM 16384u
-#define ROWS_OF_A_BATCH 1024u
+#define ROWS_OF_A_BATCH 256u
 /* LMDB orders its readers and its writer by means that the thread sanitizer does not see, and would be blamed for. */
 #ifdef __SANITIZE_THREAD__
 #define IN_PLACE 0

@@ -33,7 +33,7 @@ from network import mib
 from table import Table, progress
 
 SNAPSHOT_BLOCKS = 40
-REST_BLOCKS = 20  # after a full one, a second each
+REST_BLOCKS = 70  # after a full one, a second each: more than the store waits before it lets go of its map
 PATIENCE = 300
 median = statistics.median
 

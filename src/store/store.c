@@ -13,7 +13,7 @@
 #define DIR_PERMISSIONS 0700
 #define PATH_MEMORY 8192
 /* Rows written or read, after which memory is let go of. A batch counts as many as it holds, and some more, so that the
- * map is small again a few blocks after a full one. */
+ * map is small again 64 empty blocks after a full one. */
 #define ROWS_PER_TRIM 16384u
 #define ROWS_OF_A_BATCH 256u
 /* LMDB orders its readers and its writer by means that the thread sanitizer does not see, and would be blamed for. */
